@@ -1,0 +1,1 @@
+"""Clustering of faces: embeddings and graphs in, labels out."""

@@ -1,0 +1,1 @@
+"""Exporters: people and their photos in, planned writes out."""

@@ -1,0 +1,56 @@
+"""What an exporter wants written, as data: planned first, then shown, applied or undone.
+
+Every exporter is a generator of `Action`s and touches no file. `apply.py` carries actions out,
+journals each of them, and takes them back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+LinkKind = Literal["copy", "hard", "reflink"]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteText:
+    """Put exactly these bytes at `path`, a file of our own (json, csv, a new sidecar).
+
+    Attributes:
+        merged_from: the bytes found at `path` that `content` was merged from, when the file may
+            belong to someone else (an existing sidecar); None where only a file that we wrote
+            ourselves may be replaced.
+    """
+
+    path: Path
+    content: bytes
+    merged_from: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFile:
+    """Put a copy, hard link or reflink of the photo `source` at `path`."""
+
+    path: Path
+    source: Path
+    link: LinkKind
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSymlink:
+    """Make `path` a symbolic link to `target`, a path relative to the link's own folder."""
+
+    path: Path
+    target: Path
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedXmp:
+    """Replace the XMP packet inside the photo `path`; the original is kept beside it."""
+
+    path: Path
+    packet: bytes
+
+
+Action: TypeAlias = WriteText | PlaceFile | PlaceSymlink | EmbedXmp

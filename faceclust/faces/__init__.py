@@ -1,0 +1,1 @@
+"""Detection and alignment: a photo in, aligned faces out."""

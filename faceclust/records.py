@@ -1,0 +1,182 @@
+"""The shared vocabulary: frozen records for photos, faces and people, arrays for embeddings.
+
+Boxes and points are normalised to the *displayed* photo (EXIF orientation applied): x and w by
+its width, y and h by its height, origin at the top left. Only `export.xmp` knows of stored pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float32]
+IntArray: TypeAlias = NDArray[np.int64]
+ImageArray: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in the displayed photo, top-left corner and size, each in [0, 1]."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with `other`, in [0, 1]."""
+        width = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
+        height = min(self.y + self.h, other.y + other.h) - max(self.y, other.y)
+        if width <= 0 or height <= 0:
+            return 0.0
+        both = width * height
+        return both / (self.w * self.h + other.w * other.h - both)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoInfo:
+    """What is known of a photo beside its pixels.
+
+    Attributes:
+        width, height: pixels of the displayed photo at full resolution.
+        orientation: EXIF orientation 1-8 of the stored pixels (what a reader must apply).
+        format: "JPEG", "PNG", "HEIF", "AVIF", "RAW", ...
+        taken_at: local capture time, ISO 8601 without a zone ("2019-07-14T18:03:22"), or None.
+        camera: "Make Model", or None.
+    """
+
+    width: int
+    height: int
+    orientation: int
+    format: str
+    taken_at: str | None = None
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPhoto:
+    """A photo in memory: upright RGB pixels (H, W, 3) uint8, possibly reduced, and its facts."""
+
+    pixels: ImageArray
+    info: PhotoInfo
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:
+            raise ValueError(
+                f"pixels must be (H, W, 3) uint8, got {self.pixels.shape} {self.pixels.dtype}"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One detected face.
+
+    Attributes:
+        box: where, in the displayed photo.
+        landmarks: (5, 2) float32 left eye, right eye, nose, mouth corners; normalised like `box`.
+        score: detector confidence in [0, 1].
+        size: shorter side of the box in pixels of the full-resolution photo.
+        blur: variance of the Laplacian of the aligned crop (higher is sharper).
+        yaw: degrees, positive when the nose points to the image's right; from the landmarks.
+        crop: (112, 112, 3) uint8 RGB aligned crop, or None where it is not in memory.
+    """
+
+    box: Box
+    landmarks: FloatArray
+    score: float
+    size: float
+    blur: float
+    yaw: float
+    crop: ImageArray | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.landmarks.shape != (5, 2):
+            raise ValueError(f"landmarks must be (5, 2), got {self.landmarks.shape}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """The k nearest neighbours of N faces, best first, the face itself left out.
+
+    Attributes:
+        index: (N, k) int64, -1 where there are fewer than k.
+        similarity: (N, k) float32 cosine similarity, -1 beside index -1.
+    """
+
+    index: IntArray
+    similarity: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.index.ndim != 2 or self.index.shape != self.similarity.shape:
+            raise ValueError(
+                f"index {self.index.shape} and similarity {self.similarity.shape} must both be (N, k)"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """An undirected weighted graph over N faces; each pair stands once, i < j.
+
+    Attributes:
+        edge_index: (2, E) int64.
+        edge_weight: (E,) float32.
+        num_nodes: N.
+    """
+
+    edge_index: IntArray
+    edge_weight: FloatArray
+    num_nodes: int
+
+    def __post_init__(self) -> None:
+        if self.edge_index.ndim != 2 or self.edge_index.shape[0] != 2:
+            raise ValueError(f"edge_index must be (2, E), got {self.edge_index.shape}")
+        if self.edge_weight.shape != (self.edge_index.shape[1],):
+            raise ValueError(f"edge_weight must be (E,), got {self.edge_weight.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person (or unnamed cluster) of the library.
+
+    Attributes:
+        id: stable across runs; what `faceclust people` shows.
+        name: None while unnamed.
+        faces: ids of the faces, ascending.
+        ignored: the user asked not to be shown this person.
+    """
+
+    id: int
+    name: str | None
+    faces: tuple[int, ...]
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRegion:
+    """A person's face in one photo, ready for export; `name` is what is written."""
+
+    person_id: int
+    face_id: int
+    name: str
+    box: Box
+    named: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedPhoto:
+    """A photo and the people in it, as the exporters take them.
+
+    Attributes:
+        path: absolute path of the file.
+        relative: path relative to the library's root.
+        regions: one for each face to be written, in order of face id.
+    """
+
+    path: Path
+    relative: Path
+    info: PhotoInfo
+    regions: tuple[PersonRegion, ...]
