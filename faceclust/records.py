@@ -6,9 +6,9 @@ its width, y and h by its height, origin at the top left. Only `export.xmp` know
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,6 @@ class Face:
         size: shorter side of the box in pixels of the full-resolution photo.
         blur: variance of the Laplacian of the aligned crop (higher is sharper).
         yaw: degrees, positive when the nose points to the image's right; from the landmarks.
-        crop: (112, 112, 3) uint8 RGB aligned crop, or None where it is not in memory.
     """
 
     box: Box
@@ -91,7 +90,6 @@ class Face:
     size: float
     blur: float
     yaw: float
-    crop: ImageArray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.landmarks.shape != (5, 2):
@@ -113,7 +111,7 @@ class Neighbours:
     def __post_init__(self) -> None:
         if self.index.ndim != 2 or self.index.shape != self.similarity.shape:
             raise ValueError(
-                f"index {self.index.shape} and similarity {self.similarity.shape} must both be (N, k)"
+                f"index {self.index.shape} and similarity {self.similarity.shape} must be (N, k)"
             )
 
 
@@ -136,6 +134,38 @@ class Graph:
             raise ValueError(f"edge_index must be (2, E), got {self.edge_index.shape}")
         if self.edge_weight.shape != (self.edge_index.shape[1],):
             raise ValueError(f"edge_weight must be (E,), got {self.edge_weight.shape}")
+
+
+DecisionKind: TypeAlias = Literal["name", "merge", "reject", "not-a-face", "ignore", "undo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One answer of the user's, kept for ever; `people.resolve` says what they add up to.
+
+    Attributes:
+        id: grows with time.
+        faces: what the answer is about. "name", "merge", "ignore": all faces the person had then.
+        person: id of the person it is about; for "merge" of the one that stays.
+        others: "merge": ids of the people that become part of `person`.
+        name: "name", "merge": the person's name, NFC.
+        known: newest face id at that time: what the user could have seen and did not include.
+        spare: an unused person id, for what is left behind (the rest of the cluster that was
+            named, or the face that was rejected).
+        undoes: "undo": id of the decision that no longer holds.
+    """
+
+    id: int
+    kind: DecisionKind
+    faces: tuple[int, ...] = ()
+    person: int | None = None
+    others: tuple[int, ...] = ()
+    name: str | None = None
+    known: int = 0
+    spare: int | None = None
+    undoes: int | None = None
+    made_at: str = ""
+    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

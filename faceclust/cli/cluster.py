@@ -1,0 +1,45 @@
+"""faceclust cluster: group the faces anew, with another method or threshold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from faceclust.cli.console import out, print_json
+from faceclust.cli.options import Db, Json, LibraryFolder, Wait
+
+
+def cluster(
+    method: Annotated[str | None, typer.Option(help="See `faceclust eval --help`.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, help="Neighbours of a face.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Cosine similarity; the higher the stricter.")
+    ] = None,
+    num_people: Annotated[int | None, typer.Option(min=1, help="For kmeans.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
+    library: LibraryFolder = None,
+    db: Db = None,
+    wait: Wait = 0.0,
+    json: Json = False,
+) -> None:
+    """Group the faces of the library anew. Names and other answers stay as they are."""
+    from faceclust import pipeline
+
+    flags = {
+        "cluster": {
+            "method": method, "k": k, "threshold": threshold, "num_people": num_people,
+            "seed": seed,
+        }
+    }  # fmt: skip
+    with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
+        report = pipeline.cluster(found, pipeline.settings(found, flags).cluster)
+    if json:
+        print_json(asdict(report))
+    else:
+        threshold_text = "" if report.threshold is None else f" at {report.threshold:g}"
+        out.print(
+            f"{report.faces} faces in {report.clusters} clusters by {report.method}"
+            f"{threshold_text} ({report.seconds:.1f} s)."
+        )

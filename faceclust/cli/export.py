@@ -1,0 +1,111 @@
+"""faceclust export: write people where other programs read them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from faceclust.cli.console import console, out
+from faceclust.cli.options import Db, LibraryFolder, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faceclust.pipeline import Event, Summary
+
+
+class Format(str, Enum):
+    """Where people are written."""
+
+    xmp = "xmp"
+    folders = "folders"
+    symlinks = "symlinks"
+    json = "json"
+    csv = "csv"
+
+
+class Link(str, Enum):
+    """How photos get into folders."""
+
+    copy = "copy"
+    hard = "hard"
+    reflink = "reflink"
+
+
+class SidecarStyle(str, Enum):
+    """How sidecars are called."""
+
+    full = "full"
+    adobe = "adobe"
+
+
+def export(
+    export_format: Annotated[Format, typer.Option("--format", "-f", help="What to write.")],
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", "-o", help="Folder (folders, symlinks) or file (json, csv; - is stdout)."
+        ),
+    ] = None,
+    link: Annotated[Link, typer.Option(help="For folders: how photos get there.")] = Link.copy,
+    crops: Annotated[
+        bool, typer.Option("--crops", help="For symlinks: faces, not photos.")
+    ] = False,
+    sidecar_style: Annotated[
+        SidecarStyle, typer.Option(help="For xmp: a.jpg.xmp (full) or a.xmp (adobe).")
+    ] = SidecarStyle.full,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="For xmp: write into the photos; originals are kept.")
+    ] = False,
+    placeholders: Annotated[
+        bool | None,
+        typer.Option("--placeholders/--no-placeholders", help='Write "Person 12" for the unnamed.'),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
+    library: LibraryFolder = None,
+    db: Db = None,
+    wait: Wait = 0.0,
+) -> None:
+    """Write people as XMP, folders, links, JSON or CSV. `faceclust undo export` takes it back."""
+    from faceclust import pipeline
+
+    request = pipeline.ExportRequest(
+        format=export_format.value,
+        to=to,
+        link=link.value,
+        crops=crops,
+        sidecar_style=sidecar_style.value,
+        embed=embed,
+        placeholders=placeholders,
+        dry_run=dry_run,
+    )
+    with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
+        if request.to_stdout:
+            typer.echo(pipeline.table_bytes(found, request), nl=False)
+            return
+        summary = pipeline.export(found, request, show_event(dry_run))
+    print_summary(summary, dry_run)
+
+
+def show_event(dry_run: bool) -> Callable[[Event], None]:
+    """A printer for events: all of them in a dry run, else what was skipped or left."""
+
+    def show(event: Event) -> None:
+        path = console.escape(str(event.path))
+        if event.reason:
+            console.say(f"{event.status}: {path}: {console.escape(event.reason)}")
+        elif dry_run and event.status != "unchanged":
+            out.print(f"would be {event.status}: {path}")
+
+    return show
+
+
+def print_summary(summary: Summary, dry_run: bool) -> None:
+    """One line that says how much was written."""
+    from dataclasses import asdict
+
+    parts = [f"{count} {status}" for status, count in asdict(summary).items() if count]
+    out.print(("Dry run: " if dry_run else "") + (", ".join(parts) or "nothing to do") + ".")

@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+Db: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--db", help="The library's database file, in place of the usual one."),
+]
+LibraryFolder: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--library",
+        "-l",
+        help="The library's folder. Else: the library you are in, or the one used last.",
+    ),
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Wait: TypeAlias = Annotated[
+    float,
+    typer.Option("--wait", metavar="SECONDS", help="Wait for another faceclust to finish."),
+]
+Who: TypeAlias = Annotated[str, typer.Argument(metavar="WHO", help="A person's number or name.")]

@@ -1,0 +1,117 @@
+"""faceclust scan: find, align, embed and cluster the faces of a folder of photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from faceclust.cli.console import console, err, out, print_json
+from faceclust.cli.options import Db, Json, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faceclust.pipeline.scan import ScanReport
+
+
+def scan(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the photos.")],
+    profile: Annotated[
+        str | None,
+        typer.Option(help="mobile, or an InsightFace pack: its name (buffalo_l) or folder."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that read photos.")] = None,
+    min_face: Annotated[
+        int | None, typer.Option(min=8, help="Ignore faces smaller than this many pixels.")
+    ] = None,
+    tiles: Annotated[
+        bool | None, typer.Option("--tiles/--no-tiles", help="Search large photos in tiles (slow).")
+    ] = None,
+    recursive: Annotated[
+        bool | None, typer.Option("--recursive/--no-recursive", help="Enter subfolders.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Leave these files or folders out.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many photos.")] = None,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Read again what could not be read before.")
+    ] = False,
+    db: Db = None,
+    wait: Wait = 0.0,
+    json: Json = False,
+) -> None:
+    """Find the people in FOLDER: new and changed photos are read, then all faces are grouped.
+
+    Profile, device, sizes and exclusions are remembered for the library.
+    """
+    from faceclust import pipeline
+
+    flags: dict[str, dict[str, object]] = {
+        "scan": {"profile": profile, "device": device, "workers": workers},
+        "detector": {"min_face": min_face, "tiles": tiles},
+        "walk": {"recursive": recursive, "exclude": exclude},
+    }
+    library, inside = pipeline.for_scan(folder, db)
+    with library, library.db.exclusive(wait):
+        config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
+        with _progress(lambda: pipeline.count_photos(inside, config)) as progress:
+            report = pipeline.scan(library, inside, config, notify=console.say, progress=progress)
+        grouped = pipeline.cluster(library, config.cluster)
+        if json:
+            print_json({"scan": asdict(report), "cluster": asdict(grouped)})
+        else:
+            _summary(report, pipeline.head_count(library))
+
+
+def _summary(report: ScanReport, heads: dict[str, int]) -> None:
+    out.print(
+        f"{report.found} photos: {report.read} read, {report.unchanged} unchanged, "
+        f"{report.linked} moved or copied, {report.errors} unreadable, {report.missing} gone "
+        f"({report.seconds:.0f} s)."
+    )
+    out.print(
+        f"{heads['faces']} faces, {heads['several']} people seen more than once, "
+        f"{heads['once']} seen once, {heads['named']} with a name."
+    )
+    for folder, reason in report.folders:
+        console.say(f"Folder {console.escape(folder)} was left out: {console.escape(reason)}")
+    if report.errors:
+        console.say("Reasons: faceclust status --errors")
+    if not heads["faces"]:
+        console.say("No faces were found; smaller ones are looked for with --min-face and --tiles.")
+    elif not heads["named"]:
+        console.say('Next: faceclust people, then faceclust name NUMBER "NAME"')
+
+
+@contextmanager
+def _progress(count: Callable[[], int]) -> Iterator[Callable[[ScanReport], None]]:
+    """A bar with rate and time left on stderr, where stderr is a terminal."""
+    if console.quiet or not err.is_terminal:
+        yield lambda report: None
+        return
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[rate]} photos/s"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("Looking for photos", total=None, rate="-")
+        bar.update(task, total=count(), description="Scanning")
+
+        def update(report: ScanReport) -> None:
+            done = report.unchanged + report.linked + report.read + report.errors
+            rate = f"{report.read / report.seconds:.1f}" if report.seconds else "-"
+            bar.update(task, completed=done, rate=rate, description=f"{report.faces} faces")
+
+        yield update

@@ -1,0 +1,187 @@
+"""The one door to every clustering method: options in, labels out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from faceclust.cluster import baselines
+from faceclust.cluster.infomap import communities
+from faceclust.errors import OptionError
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
+
+Method: TypeAlias = Literal[
+    "infomap",
+    "components",
+    "chinese-whispers",
+    "cdp",
+    "aro",
+    "hac",
+    "dbscan",
+    "hdbscan",
+    "kmeans",
+    "immich",
+]
+
+LARGEST_SEED = 2**32 - 1
+MIN_MARGIN = 1e-3  # keeps a pair that lies exactly at the threshold a link
+DEFAULT_THRESHOLD: dict[Method, float | None] = {
+    "infomap": 0.5,  # one setting for LFW, families and small albums, MobileFaceNet 512-d
+    "components": 0.58,  # the pruning published with the Infomap baseline on MS1M
+    "chinese-whispers": 0.6,  # MS1M benchmark of Yang et al., CVPR 2019
+    "cdp": 0.7,  # the same
+    "aro": 0.0,  # the same
+    "hac": 0.44,  # as for infomap; the figures published belong to other embeddings
+    "dbscan": 0.5,  # Immich: within 0.5, 3 faces
+    "hdbscan": 0.0,  # LibrePhotos: no threshold
+    "kmeans": None,
+    "immich": 0.5,  # Immich's maximum distance 0.5
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """What to cluster with.
+
+    Attributes:
+        method: one of `Method`.
+        k: neighbours of a face that are looked at (not by hac and kmeans).
+        threshold: None for the method's own default (`DEFAULT_THRESHOLD`). A cosine similarity in
+            (0, 1], the higher the stricter; for aro a rank-order distance from 0 on, the lower
+            the stricter; kmeans has none.
+        seed: of infomap, chinese-whispers and kmeans.
+        num_people: for kmeans, which cannot do without it.
+
+    Raises:
+        OptionError: an unknown method, or a value that the method cannot use.
+    """
+
+    method: Method = "infomap"
+    k: int = 50
+    threshold: float | None = None
+    seed: int = 0
+    num_people: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            raise OptionError(
+                f"--method {self.method} is not known; choose one of {', '.join(get_args(Method))}."
+            )
+        if self.k < 1:
+            raise OptionError(f"--k must be at least 1, not {self.k}.")
+        if not 0 <= self.seed < LARGEST_SEED:
+            raise OptionError(f"--seed must be from 0 to {LARGEST_SEED - 1}, not {self.seed}.")
+        if not isinstance(self.num_people, int | None):
+            raise OptionError(f"--num-people must be a whole number, not {self.num_people!r}.")
+        if self.threshold is not None:
+            self._check_threshold(self.threshold)
+
+    def _check_threshold(self, threshold: float) -> None:
+        if self.method == "kmeans":
+            raise OptionError("--threshold means nothing to --method kmeans; leave it out.")
+        number = isinstance(threshold, int | float)  # a faceclust.toml may hold anything
+        if self.method == "aro" and not (number and threshold >= 0):
+            raise OptionError(
+                f"--threshold {threshold!r} is no rank-order distance, which aro takes; give 0 or"
+                " more."
+            )
+        if self.method != "aro" and not (number and 0 < threshold <= 1):
+            raise OptionError(
+                f"--threshold {threshold!r} is no cosine similarity that can be used; give a"
+                " number above 0 and up to 1."
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clustering:
+    """A partition of N faces.
+
+    Attributes:
+        labels: (N,) int64, 0..K-1 in order of first appearance.
+        threshold: the one that was used; None where the method has none.
+        seconds: wall-clock time of the clustering, without the neighbour search.
+    """
+
+    labels: IntArray
+    threshold: float | None
+    seconds: float
+
+
+def needs_neighbours(method: Method) -> bool:
+    """Whether `cluster` must be given the neighbour lists."""
+    return method not in ("hac", "kmeans")
+
+
+def cluster(
+    x: FloatArray, options: ClusterOptions, neighbours: Neighbours | None = None
+) -> Clustering:
+    """Cluster N faces.
+
+    Args:
+        x: (N, D) float32, L2-normalised; N may be 0.
+        options: which method, and its settings.
+        neighbours: of the same N faces, at least `options.k` each, for the methods that
+            `needs_neighbours`.
+
+    Raises:
+        OptionError: the method cannot take so many faces, or so few.
+    """
+    threshold = options.threshold
+    if threshold is None:
+        threshold = DEFAULT_THRESHOLD[options.method]
+    near = _lists(len(x), options, neighbours)
+    start = time.perf_counter()
+    labels = np.zeros(len(x), np.int64)
+    if len(x) > 1:
+        labels = _labels(x, near, options, threshold or 0.0)
+    return Clustering(labels, threshold, time.perf_counter() - start)
+
+
+def _lists(N: int, options: ClusterOptions, neighbours: Neighbours | None) -> Neighbours:
+    """The k nearest of the lists that were given; empty lists where none are needed."""
+    if neighbours is None and not needs_neighbours(options.method):
+        neighbours = Neighbours(np.empty((N, 0), np.int64), np.empty((N, 0), np.float32))
+    if neighbours is None or len(neighbours.index) != N:
+        raise ValueError(f"method {options.method} needs the neighbours of all {N} faces")
+    return Neighbours(neighbours.index[:, : options.k], neighbours.similarity[:, : options.k])
+
+
+def _labels(x: FloatArray, near: Neighbours, options: ClusterOptions, threshold: float) -> IntArray:
+    match options.method:
+        case "infomap":
+            return communities(margin_graph(near, threshold), seed=options.seed)
+        case "components":
+            return baselines.components(near, threshold)
+        case "chinese-whispers":
+            return baselines.chinese_whispers(near, threshold, options.seed)
+        case "cdp":
+            return baselines.cdp(near, threshold)
+        case "aro":
+            return baselines.aro(near, threshold)
+        case "hac":
+            return baselines.hac(x, threshold)
+        case "dbscan":
+            return baselines.dbscan(near, threshold)
+        case "hdbscan":
+            return baselines.hdbscan(near, threshold)
+        case "kmeans":
+            return baselines.kmeans(x, options.num_people, options.seed)
+        case "immich":
+            return baselines.immich(x, near, threshold)
+
+
+def margin_graph(neighbours: Neighbours, threshold: float) -> Graph:
+    """The listed pairs at or above a cosine similarity, weighted by how far they are above it.
+
+    The margin separates sure pairs from barely admitted ones, which a cosine does not: between
+    0.5 and 1 it differs by a factor of two only.
+    """
+    from scipy.sparse import triu
+
+    pairs = triu(baselines.similarity_matrix(neighbours, threshold), k=1, format="csr").tocoo()
+    edges = np.stack([pairs.row, pairs.col]).astype(np.int64)
+    margin = np.maximum(pairs.data - np.float32(threshold), 0) + np.float32(MIN_MARGIN)
+    return Graph(edges, margin, len(neighbours.index))

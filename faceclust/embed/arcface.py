@@ -1,0 +1,90 @@
+"""Identity embeddings: ArcFace networks (Deng et al., 2019) over aligned crops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from faceclust import weights
+from faceclust.errors import WeightsError
+from faceclust.records import FloatArray, ImageArray
+
+Device: TypeAlias = Literal["cpu", "cuda"]
+# Above this a batch only grows the working set: on a CPU 32 faces at once are no faster than one.
+BATCH = 8
+
+
+class ArcFace:
+    """f of METHOD: aligned faces to points of the identity space.
+
+    Args:
+        path: an ONNX network that takes (B, 3, 112, 112) RGB as (x - 127.5) / `scale`.
+        device: "cpu" or "cuda".
+        threads: threads of one inference.
+        scale: what the network was trained with: 128 or 127.5.
+
+    Raises:
+        WeightsError: the file is no such network, or the device cannot be used.
+    """
+
+    def __init__(
+        self, path: Path, device: Device = "cpu", threads: int = 1, scale: float = 127.5
+    ) -> None:
+        self._session = weights.open_session(free_batch(path), device=device, threads=threads)
+        self._input = self._session.get_inputs()[0].name
+        self._scale = np.float32(scale)
+        self.dim = int(self._session.get_outputs()[0].shape[1])
+
+    def __call__(self, crops: ImageArray) -> FloatArray:
+        """Embed aligned crops.
+
+        Args:
+            crops: (B, 112, 112, 3) uint8 RGB.
+
+        Returns:
+            (B, D) float32, *not* normalised: the length says how recognisable a face is, and
+            normalising is one line where cosine is wanted.
+        """
+        parts = [self._embed(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
+
+    def _embed(self, crops: ImageArray) -> FloatArray:
+        x = (crops.astype(np.float32) - np.float32(127.5)) / self._scale
+        batch = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        return np.asarray(self._session.run(None, {self._input: batch})[0], np.float32)
+
+
+def normalise(x: FloatArray) -> FloatArray:
+    """Scale each row of (N, D) to length 1; a zero row stays zero."""
+    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), np.float32)
+
+
+def free_batch(path: Path) -> bytes:
+    """Return the network with a free batch size.
+
+    Some exports fix the batch at 1 in the shapes and in the last `Reshape`, whose constant
+    (1, -1) becomes (-1, D).
+
+    Raises:
+        WeightsError: the file is no ONNX model.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(str(path))
+    except (DecodeError, OSError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as an ONNX model ({error}); run `faceclust models verify`."
+        ) from error
+    dim = model.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    for value in (*model.graph.input[:1], *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    shapes = {node.input[1] for node in model.graph.node if node.op_type == "Reshape"}
+    for constant in model.graph.initializer:
+        if constant.name in shapes and list(onnx.numpy_helper.to_array(constant)) == [1, -1]:
+            free = onnx.numpy_helper.from_array(np.array([-1, dim], np.int64), constant.name)
+            constant.CopyFrom(free)
+    return bytes(model.SerializeToString())

@@ -1,0 +1,230 @@
+"""The few ways in which an export touches the disk, each all or nothing.
+
+New bytes go into a scratch file in the target's folder, reach the disk, and are then moved into
+place, so that a crash leaves at most a scratch file behind; `sweep` removes those.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from faceclust.errors import WriteError
+from faceclust.export.plan import LinkKind
+
+FOREIGN = "a file we did not write is there"
+CHANGED = "changed meanwhile"
+READ_ONLY = "read-only folder"
+
+_SCRATCH = re.compile(r"\.faceclust-[0-9a-f]{16}\.\w+")
+_CHUNK = 1 << 20
+_FICLONE = 0x40049409  # linux/fs.h
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+class RefusedError(Exception):
+    """One file is not written; the text is the reason to show."""
+
+
+def fingerprint(path: Path) -> str | None:
+    """What stands at `path`: SHA-256 of a file, "link:...", "dir", "other", or None."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(mode):
+        return link_digest(path.readlink())
+    if stat.S_ISREG(mode):
+        return _sha256(path)
+    return "dir" if stat.S_ISDIR(mode) else "other"
+
+
+def sha256(content: bytes) -> str:
+    """The `fingerprint` of a file with this content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def stands(path: Path, digest: str | None) -> bool:
+    """Whether `path` is still what a journalled `digest` says.
+
+    None is nothing there, "hard:..." an inode with its size and time, "<sha>+<packet sha>" an
+    embedded photo, and everything else a `fingerprint`.
+    """
+    if digest is not None and digest.startswith("hard:"):
+        return path.is_file() and inode_digest(path) == digest
+    return fingerprint(path) == plain(digest)
+
+
+def plain(digest: str | None) -> str | None:
+    """`digest` without the packet's."""
+    return None if digest is None else digest.partition("+")[0]
+
+
+def link_digest(target: Path) -> str:
+    """The digest of a symbolic link to `target`."""
+    return "link:" + sha256(os.fsencode(target))
+
+
+def inode_digest(path: Path) -> str:
+    """The digest of a hard link: cheap, and changed by every program that edits the file."""
+    info = path.lstat()
+    return f"hard:{info.st_ino}:{info.st_size}:{info.st_mtime_ns}"
+
+
+@contextmanager
+def scratch(folder: Path, suffix: str = ".tmp") -> Iterator[Path]:
+    """A name in `folder` for a file in the making; whatever is left under it is removed."""
+    path = folder / f".faceclust-{secrets.token_hex(8)}{suffix}"
+    try:
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Remove the scratch files that a crash left in `folder`."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _SCRATCH.fullmatch(path.name) and not path.is_dir():
+                path.unlink()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Make the new file `path` with `content`, on the disk when this returns."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def clone(source: Path, path: Path, link: LinkKind) -> str:
+    """Make the new file `path` a copy or reflink of `source`, times and all; returns its digest.
+
+    Raises:
+        RefusedError: the file system has no reflinks.
+        OSError: as from `open`, `read`, `write`.
+    """
+    digest = hashlib.sha256()
+    with source.open("rb") as photo, path.open("xb") as file:
+        if link == "reflink":
+            _reflink(photo.fileno(), file.fileno())
+        while chunk := photo.read(_CHUNK):
+            digest.update(chunk)
+            if link != "reflink":
+                file.write(chunk)
+        file.flush()
+        shutil.copystat(source, path)
+        os.fsync(file.fileno())
+    return digest.hexdigest()
+
+
+def hard_link(source: Path, path: Path) -> None:
+    """Make the new name `path` for the file `source`.
+
+    Raises:
+        RefusedError: not possible between these folders.
+    """
+    try:
+        path.hardlink_to(source)
+    except OSError as error:
+        if error.errno in _NO_HARD_LINKS:
+            raise RefusedError("no hard link is possible here, use --link copy") from error
+        raise
+
+
+def install(new: Path, path: Path) -> None:
+    """Move `new` to `path` in the same folder, never over another file.
+
+    Raises:
+        FileExistsError: something stands at `path`.
+    """
+    try:
+        path.hardlink_to(new)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # FAT and exFAT have no exclusive rename that Python reaches; a moment's race remains.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        new.rename(path)
+
+
+def keep(path: Path, backup: Path) -> None:
+    """Keep the file `path` under the new name `backup` as well, sharing its bytes if possible."""
+    try:
+        hard_link(path, backup)
+    except RefusedError:
+        with scratch(path.parent) as copy:
+            clone(path, copy, "copy")
+            install(copy, backup)
+    if os.name != "nt":  # folders cannot be opened there
+        flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Bring the file or folder `path` to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def take_after(path: Path, model: Path) -> None:
+    """Give `path` the permissions and, where allowed, the owner of `model`."""
+    info = model.stat()
+    if hasattr(os, "chown"):
+        with suppress(PermissionError):
+            os.chown(path, info.st_uid, info.st_gid)
+    path.chmod(stat.S_IMODE(info.st_mode))
+
+
+def reason(error: OSError, path: Path) -> str:
+    """Why `path` is skipped, from what the system said.
+
+    Raises:
+        WriteError: the disk is full, so that nothing else can be written either.
+    """
+    if error.errno in _FULL:
+        raise WriteError(
+            f"{path} cannot be written, the disk is full: free some space and run it again "
+            "(nothing is half-written)."
+        ) from error
+    match error.errno:
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return READ_ONLY
+        case errno.EEXIST:
+            return FOREIGN
+        case errno.ENAMETOOLONG:
+            return "the name is too long for this file system"
+        case _:
+            return error.strerror or str(error)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _reflink(source: int, target: int) -> None:
+    try:
+        import fcntl  # not on Windows
+
+        fcntl.ioctl(target, _FICLONE, source)
+    except (ImportError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise
+        raise RefusedError("no reflink is possible here, use --link copy") from error

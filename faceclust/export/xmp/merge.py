@@ -1,0 +1,290 @@
+"""People merged into XMP that may belong to other programs.
+
+What is replaced: regions of the same person, and names that an earlier export of ours wrote and
+that are not wanted any more. Everything else is kept, so a region of another program is never
+deleted and an export can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from lxml import etree
+
+from faceclust.errors import InputError
+from faceclust.export.xmp.boxes import stored_box
+from faceclust.export.xmp.packet import (
+    add,
+    array,
+    clean,
+    fold,
+    items,
+    lift_attribute,
+    new_packet,
+    own_block,
+    parse,
+    properties,
+    q,
+    remove,
+    serialise,
+    text,
+)
+from faceclust.export.xmp.regions import (
+    FORMS,
+    Form,
+    Region,
+    add_region,
+    read_region,
+    region_items,
+    remove_empty,
+    same_face,
+    set_dimensions,
+    update_region,
+)
+from faceclust.records import PhotoInfo, TaggedPhoto
+
+SidecarStyle: TypeAlias = Literal["full", "adobe"]
+
+_RENAMED_IOU = 0.5
+# Some writers leave out the last slash of this namespace.
+_MICROSOFT_TAG = q("MicrosoftPhoto:LastKeywordXMP")
+_MICROSOFT_ALIAS = "{http://ns.microsoft.com/photo/1.0}LastKeywordXMP"
+# Property, its container, and what stands between root and name ("": the bare name).
+_KEYWORDS = (
+    (q("Iptc4xmpExt:PersonInImage"), "Bag", ""),
+    (q("dc:subject"), "Bag", ""),
+    (q("lr:hierarchicalSubject"), "Bag", "|"),
+    (q("digiKam:TagsList"), "Seq", "/"),
+    (_MICROSOFT_TAG, "Bag", "/"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class XmpOptions:
+    """How people are written as XMP.
+
+    Attributes:
+        sidecar_style: "full" writes a.jpg.xmp (digiKam, darktable, Immich, PhotoPrism), "adobe"
+            a.xmp (Lightroom); where several photos would share an a.xmp they get full names.
+        embed: write into the photos themselves; a sidecar that exists is kept up to date.
+        placeholders: write unnamed clusters too, under the name that they are shown with.
+        root: what people stand below in hierarchical keywords; "/" between several levels.
+    """
+
+    sidecar_style: SidecarStyle = "full"
+    embed: bool = False
+    placeholders: bool = False
+    root: str = "People"
+
+
+def merge(
+    packet: bytes | None,
+    photo: TaggedPhoto,
+    previous_names: Iterable[str],
+    options: XmpOptions,
+    source: Path | None = None,
+) -> bytes:
+    """The packet with the photo's people in it.
+
+    Args:
+        packet: what is there already, from any program; None starts an empty one.
+        photo: the people and where they are.
+        previous_names: names that our own earlier export wrote into this packet. Those that are
+            not wanted any more lose their regions and keywords.
+        options: how to write.
+        source: where `packet` was read, for messages; the photo by default.
+
+    Returns:
+        The new packet, or `packet` itself where nothing changes in meaning.
+
+    Raises:
+        InputError: `packet` is no XMP.
+    """
+    if packet is None:
+        rdf = new_packet()
+        return serialise(_merged(rdf, own_block(rdf), photo, previous_names, options))
+    try:
+        rdf = parse(packet)
+    except InputError as error:
+        message = f"{source or photo.path}: {error}; repair it or move it away, then export again"
+        raise InputError(message) from error
+    declaration = packet.lstrip().startswith(b"<?xml ")
+    before = serialise(rdf, declaration=declaration)
+    _merged(rdf, own_block(rdf), photo, previous_names, options)
+    after = serialise(rdf, declaration=declaration)
+    return packet if before == after else after
+
+
+def new_sidecar(
+    seed: bytes | None, photo: TaggedPhoto, previous_names: Iterable[str], options: XmpOptions
+) -> bytes:
+    """The content of a sidecar where there was none.
+
+    A sidecar hides what is embedded from some programs, so it repeats it.
+
+    Args:
+        seed: the packet embedded in the photo, if any; ignored where it is no XMP.
+        photo: the people and where they are.
+        previous_names: as in `merge`.
+        options: how to write.
+    """
+    try:
+        rdf = new_packet() if seed is None else parse(seed)
+    except InputError:
+        rdf = new_packet()
+    block = own_block(rdf)
+    _seed_facts(rdf, block, photo.info)
+    return serialise(_merged(rdf, block, photo, previous_names, options))
+
+
+def wanted_regions(photo: TaggedPhoto, options: XmpOptions) -> list[Region]:
+    """The faces of a photo that are to be written, boxes in the *stored* pixels."""
+    regions = [
+        Region(clean(region.name), stored_box(region.box, photo.info.orientation))
+        for region in photo.regions
+        if region.named or options.placeholders
+    ]
+    usable = [region for region in regions if region.name and region.box.w and region.box.h]
+    return list(dict.fromkeys(usable))
+
+
+def people_in(packet: bytes) -> frozenset[str]:
+    """The names that a packet gives to people, in regions of any form or without one.
+
+    `people_in(after) - people_in(before)` is what an export wrote, the `previous` of the next.
+
+    Raises:
+        InputError: the packet is no XMP.
+    """
+    rdf = parse(packet)
+    anywhere = PhotoInfo(width=1, height=1, orientation=1, format="")
+    regions = [read_region(li, form, anywhere) for form in FORMS for li in region_items(rdf, form)]
+    listed = [clean(text(li)) for value in properties(rdf, _KEYWORDS[0][0]) for li in items(value)]
+    return frozenset([region.name for region in regions if region] + listed) - {""}
+
+
+def _merged(
+    rdf: etree._Element,
+    block: etree._Element,
+    photo: TaggedPhoto,
+    previous: Iterable[str],
+    options: XmpOptions,
+) -> etree._Element:
+    wanted = wanted_regions(photo, options)
+    ours = {clean(name) for name in previous}
+    for form in FORMS:
+        _merge_regions(rdf, block, form, photo.info, wanted, ours)
+    if wanted:
+        set_dimensions(rdf, photo.info)
+    for keyword in _KEYWORDS:
+        names = [_keyword(region.name, keyword[2], options.root) for region in wanted]
+        stale = {_keyword(name, keyword[2], options.root) for name in ours} - set(names)
+        _merge_keywords(rdf, block, keyword, list(dict.fromkeys(names)), stale)
+    if not len(block):
+        remove(block)
+    return rdf
+
+
+def _merge_regions(
+    rdf: etree._Element,
+    block: etree._Element,
+    form: Form,
+    info: PhotoInfo,
+    wanted: list[Region],
+    ours: set[str],
+) -> None:
+    read = [(li, read_region(li, form, info)) for li in region_items(rdf, form)]
+    existing = [(li, region) for li, region in read if region]
+    pairs = _pair(wanted, [region for _, region in existing], ours)
+    for i, region in enumerate(wanted):
+        if i in pairs:
+            li, old = existing[pairs[i]]
+            update_region(li, form, old, region)
+        else:
+            add_region(block, form, region)
+    retired = ours - {region.name for region in wanted}
+    kept = set(pairs.values())
+    stale = [li for j, (li, old) in enumerate(existing) if j not in kept and old.name in retired]
+    for li in stale:
+        remove(li)
+    if stale:
+        remove_empty(rdf, form)
+
+
+def _pair(wanted: list[Region], existing: list[Region], ours: set[str]) -> dict[int, int]:
+    """Which existing region each wanted one replaces; each existing one at most once.
+
+    Best first: the same name at the same place; the same name elsewhere, if we wrote it; a name
+    that we wrote and that is gone now, at the same place (a renamed person).
+    """
+    retired = ours - {region.name for region in wanted}
+    ranked: list[tuple[int, float, int, int]] = []
+    for i, new in enumerate(wanted):
+        for j, old in enumerate(existing):
+            if same_face(new, old):
+                ranked.append((0, -new.box.iou(old.box), i, j))
+            elif old.name in ours and fold(old.name) == fold(new.name):
+                ranked.append((1, -new.box.iou(old.box), i, j))
+            elif old.name in retired and new.box.iou(old.box) > _RENAMED_IOU:
+                ranked.append((2, -new.box.iou(old.box), i, j))
+    pairs: dict[int, int] = {}
+    for _, _, i, j in sorted(ranked):
+        if i not in pairs and j not in pairs.values():
+            pairs[i] = j
+    return pairs
+
+
+def _keyword(name: str, separator: str, root: str) -> str:
+    """A name as keyword; "|" and "/" in it would be read as levels, so they become "-"."""
+    if not separator:
+        return name
+    leaf = name.replace("|", "-").replace("/", "-")
+    return separator.join([*filter(None, clean(root).split("/")), leaf])
+
+
+def _merge_keywords(
+    rdf: etree._Element,
+    block: etree._Element,
+    keyword: tuple[str, str, str],
+    wanted: list[str],
+    stale: set[str],
+) -> None:
+    if not wanted and not stale:
+        return
+    tag, kind, _ = keyword
+    lift_attribute(rdf, tag)
+    found = properties(rdf, tag)
+    if tag == _MICROSOFT_TAG:
+        found += properties(rdf, _MICROSOFT_ALIAS)
+    if wanted and not found:
+        found = [add(block, tag)]
+    bags = [array(value, kind) for value in found]
+    present = set()
+    for li in [li for value in found for li in items(value)]:
+        if clean(text(li)) in stale:
+            remove(li)
+        else:
+            present.add(fold(text(li)))
+    for name in wanted:
+        if fold(name) not in present:
+            add(bags[0], q("rdf:li")).text = name
+    for value in found:
+        if not items(value):
+            remove(value)
+
+
+def _seed_facts(rdf: etree._Element, block: etree._Element, info: PhotoInfo) -> None:
+    """Makes a packet copied out of a photo true of a sidecar."""
+    extended, orientation = q("xmpNote:HasExtendedXMP"), q("tiff:Orientation")
+    lift_attribute(rdf, extended)
+    lift_attribute(rdf, orientation)
+    for value in properties(rdf, extended):
+        # The parts that it points to stay behind in the photo.
+        remove(value)
+    found = properties(rdf, orientation)
+    (found[0] if found else add(block, orientation)).text = str(
+        info.orientation if 1 <= info.orientation <= 8 else 1
+    )

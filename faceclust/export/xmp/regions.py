@@ -1,0 +1,274 @@
+"""The three forms of face regions in XMP: MWG, Microsoft and IPTC; reading and writing.
+
+Sources: Metadata Working Group guidelines 2.0, section 5.9; Microsoft "People Tagging" schema;
+IPTC Photo Metadata Standard 2019.1, image region structure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from lxml import etree
+
+from faceclust.export.xmp.boxes import displayed_box, overlap, stored_box
+from faceclust.export.xmp.packet import (
+    Field,
+    add,
+    add_struct,
+    array,
+    clean,
+    field,
+    fields,
+    fold,
+    items,
+    parse,
+    properties,
+    q,
+    remove,
+    set_alternative,
+    set_text,
+    text,
+)
+from faceclust.records import Box, PhotoInfo
+
+Form: TypeAlias = Literal["mwg", "mp", "iptc"]
+FORMS: tuple[Form, ...] = ("mwg", "mp", "iptc")
+
+# The property of each form, the array of regions within it ("": it is that array), the name.
+_TAGS: dict[Form, tuple[str, str, str]] = {
+    "mwg": (q("mwg-rs:Regions"), q("mwg-rs:RegionList"), q("mwg-rs:Name")),
+    "mp": (q("MP:RegionInfo"), q("MPRI:Regions"), q("MPReg:PersonDisplayName")),
+    "iptc": (q("Iptc4xmpExt:ImageRegion"), "", q("Iptc4xmpExt:Name")),
+}
+_DIMENSIONS = q("mwg-rs:AppliedToDimensions")
+_HUMAN = "http://cv.iptc.org/newscodes/imageregiontype/human"
+# Picasa's contact id of a face that nobody has named.
+_PICASA_UNNAMED = "ffffffffffffffff"
+_SAME_PLACE = 0.3
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A named face; `box` is in the displayed photo unless a function says otherwise."""
+
+    name: str
+    box: Box
+
+
+def read_regions(packet: bytes, info: PhotoInfo, forms: tuple[Form, ...] = FORMS) -> list[Region]:
+    """The named faces in an XMP packet or sidecar of any program.
+
+    Args:
+        packet: the XMP.
+        info: of the photo that it belongs to.
+        forms: the region formats to look at, the most trusted first.
+
+    Returns:
+        Each face once; boxes in the *displayed* photo. Regions without a usable name or box, and
+        those of anything but a face, are left out.
+
+    Raises:
+        InputError: the packet is no XMP.
+    """
+    rdf = parse(packet)
+    found: list[Region] = []
+    for form in forms:
+        regions = [read_region(li, form, info) for li in region_items(rdf, form)]
+        found += [
+            region
+            for region in regions
+            if region and not any(same_face(region, other) for other in found)
+        ]
+    return [Region(region.name, displayed_box(region.box, info.orientation)) for region in found]
+
+
+def same_face(a: Region, b: Region) -> bool:
+    """Whether two regions of one photo name the same person at the same place."""
+    return fold(a.name) == fold(b.name) and overlap(a.box, b.box) > _SAME_PLACE
+
+
+def stored_size(info: PhotoInfo) -> tuple[int, int]:
+    """Width and height of the stored pixels."""
+    turned = info.orientation in (5, 6, 7, 8)
+    return (info.height, info.width) if turned else (info.width, info.height)
+
+
+def region_items(rdf: etree._Element, form: Form) -> list[etree._Element]:
+    """The rdf:li of every region, face or not, that a packet holds in one form."""
+    top, inner, _ = _TAGS[form]
+    found: list[Field | None] = [*properties(rdf, top)]
+    if inner:
+        found = [fields(value).get(inner) for value in properties(rdf, top)]
+    return [
+        li
+        for value in found
+        if value is not None and not isinstance(value, str)
+        for li in items(value)
+    ]
+
+
+def read_region(li: etree._Element, form: Form, info: PhotoInfo) -> Region | None:
+    """The face that an rdf:li describes, its box in the *stored* pixels; None where it is none."""
+    region = fields(li)
+    match form:
+        case "mwg":
+            box = _read_mwg(region)
+        case "mp":
+            box = _box(text(region.get(q("MPReg:Rectangle"))).split(","))
+        case "iptc":
+            box = _read_iptc(region, info)
+    name = clean(text(region.get(_TAGS[form][2])))
+    if box is None or not name or name.casefold() == _PICASA_UNNAMED:
+        return None
+    return Region(name, box)
+
+
+def add_region(block: etree._Element, form: Form, region: Region) -> None:
+    """Writes a new face, its box in the *stored* pixels.
+
+    Args:
+        block: the rdf:Description that takes the property where the packet has none yet.
+        form: one of the three formats.
+        region: what to write.
+    """
+    top, inner, name = _TAGS[form]
+    rdf = block.getparent()
+    found = properties(block if rdf is None else rdf, top)
+    value = found[0] if found else (add_struct if inner else add)(block, top)
+    bag = array(field(value, inner) if inner else value, "Bag")
+    others = list(bag)
+    li = add_struct(bag, q("rdf:li"))
+    # digiKam stops reading at the first region without a name: ours have to stand before it.
+    nameless = [other for other in others if not text(fields(other).get(name)).strip()]
+    if nameless:
+        nameless[0].addprevious(li)
+    _write_name(li, form, region.name)
+    _write_type(li, form)
+    _write_box(li, form, region.box)
+
+
+def update_region(li: etree._Element, form: Form, old: Region, new: Region) -> None:
+    """Writes what differs between two states of a face, boxes in the *stored* pixels."""
+    if old.name != new.name:
+        _write_name(li, form, new.name)
+    if old.box != new.box:
+        _write_box(li, form, new.box)
+
+
+def remove_empty(rdf: etree._Element, form: Form) -> None:
+    """Removes the property of a form that has no region left, unless it says anything else."""
+    top, inner, _ = _TAGS[form]
+    for value in properties(rdf, top):
+        if not region_items(rdf, form) and not set(fields(value)) - {inner, _DIMENSIONS}:
+            remove(value)
+
+
+def set_dimensions(rdf: etree._Element, info: PhotoInfo) -> None:
+    """Writes the stored size that the MWG regions of a packet refer to."""
+    width, height = stored_size(info)
+    for value in properties(rdf, _TAGS["mwg"][0]):
+        dimensions = field(value, _DIMENSIONS)
+        set_text(dimensions, q("stDim:w"), str(width))
+        set_text(dimensions, q("stDim:h"), str(height))
+        set_text(dimensions, q("stDim:unit"), "pixel")
+
+
+def _read_mwg(region: dict[str, Field]) -> Box | None:
+    area = _struct(region.get(q("mwg-rs:Area")))
+    kind, unit = text(region.get(q("mwg-rs:Type"))), text(area.get(q("stArea:unit")))
+    if kind.casefold() not in ("", "face") or unit not in ("", "normalized"):
+        return None
+    return _box([text(area.get(q(f"stArea:{key}"))) for key in "xywh"], centred=True)
+
+
+def _read_iptc(region: dict[str, Field], info: PhotoInfo) -> Box | None:
+    boundary = _struct(region.get(q("Iptc4xmpExt:RegionBoundary")))
+    shape = text(boundary.get(q("Iptc4xmpExt:rbShape")))
+    if shape != "rectangle" or not _is_human(region.get(q("Iptc4xmpExt:rCtype"))):
+        return None
+    pixels = text(boundary.get(q("Iptc4xmpExt:rbUnit"))) == "pixel"
+    width, height = stored_size(info) if pixels else (1, 1)
+    corners = [text(boundary.get(q(f"Iptc4xmpExt:rb{key}"))) for key in "XYWH"]
+    return _box(corners, scale=(width, height))
+
+
+def _is_human(kinds: Field | None) -> bool:
+    """Whether one of the content types of an IPTC region is a human being."""
+    if kinds is None or isinstance(kinds, str):
+        return False
+    entities = [fields(li).get(q("xmp:Identifier")) for li in items(kinds)]
+    names = [name for value in entities for name in _texts(value)]
+    return any(name.endswith("/imageregiontype/human") for name in names)
+
+
+def _texts(value: Field | None) -> list[str]:
+    if value is None or isinstance(value, str):
+        return [value or ""]
+    return [text(li) for li in items(value)] or [text(value)]
+
+
+def _struct(value: Field | None) -> dict[str, Field]:
+    return {} if value is None or isinstance(value, str) else fields(value)
+
+
+def _box(
+    numbers: Sequence[str], *, centred: bool = False, scale: tuple[int, int] = (1, 1)
+) -> Box | None:
+    """The box that four numbers x, y, w, h describe, on the grid of `stored_box`."""
+    stripped = [number.strip() for number in numbers]
+    if len(stripped) != 4 or not all(len(n) < 40 and _NUMBER.fullmatch(n) for n in stripped):
+        return None
+    x, y, w, h = map(float, stripped)
+    if centred:
+        x, y = x - w / 2, y - h / 2
+    box = stored_box(Box(x / scale[0], y / scale[1], w / scale[0], h / scale[1]), 1)
+    return box if box.w > 0 and box.h > 0 else None
+
+
+def _write_name(li: etree._Element, form: Form, name: str) -> None:
+    tag = _TAGS[form][2]
+    if form == "iptc":
+        set_alternative(li, tag, name)
+    else:
+        set_text(li, tag, name)
+
+
+def _write_type(li: etree._Element, form: Form) -> None:
+    match form:
+        case "mwg":
+            set_text(li, q("mwg-rs:Type"), "Face")
+        case "mp":
+            pass
+        case "iptc":
+            kind = add_struct(array(add(li, q("Iptc4xmpExt:rCtype")), "Bag"), q("rdf:li"))
+            set_alternative(kind, q("Iptc4xmpExt:Name"), "human")
+            add(array(add(kind, q("xmp:Identifier")), "Bag"), q("rdf:li")).text = _HUMAN
+
+
+def _write_box(li: etree._Element, form: Form, box: Box) -> None:
+    numbers = {"X": box.x, "Y": box.y, "W": box.w, "H": box.h}
+    match form:
+        case "mwg":
+            area = field(li, q("mwg-rs:Area"))
+            numbers |= {"X": box.x + box.w / 2, "Y": box.y + box.h / 2}
+            for key, number in numbers.items():
+                set_text(area, q(f"stArea:{key.lower()}"), _decimal(number))
+            set_text(area, q("stArea:unit"), "normalized")
+        case "mp":
+            corners = ", ".join(_decimal(number) for number in numbers.values())
+            set_text(li, q("MPReg:Rectangle"), corners)
+        case "iptc":
+            boundary = field(li, q("Iptc4xmpExt:RegionBoundary"))
+            set_text(boundary, q("Iptc4xmpExt:rbShape"), "rectangle")
+            set_text(boundary, q("Iptc4xmpExt:rbUnit"), "relative")
+            for key, number in numbers.items():
+                set_text(boundary, q(f"Iptc4xmpExt:rb{key}"), _decimal(number))
+
+
+def _decimal(number: float) -> str:
+    # Seven places hold the centre of a box on the grid of millionths without loss.
+    return f"{number:.7f}".rstrip("0").rstrip(".")

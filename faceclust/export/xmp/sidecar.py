@@ -1,0 +1,156 @@
+"""Which files get people written into them as XMP, and what they will hold.
+
+Sidecars are named as `XmpOptions.sidecar_style` says. "adobe" cannot tell a.jpg from a.heic: both
+would share a.xmp. Where a folder holds several photos of one stem, all of them get full names
+(a.jpg.xmp, a.heic.xmp) and a.xmp is left alone.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from faceclust.errors import InputError
+from faceclust.export.plan import Action, EmbedXmp, WriteText
+from faceclust.export.xmp.extract import embedded_packet, read_embedded
+from faceclust.export.xmp.merge import (
+    SidecarStyle,
+    XmpOptions,
+    merge,
+    new_sidecar,
+    wanted_regions,
+)
+from faceclust.export.xmp.packet import MAX_PACKET_BYTES
+from faceclust.records import TaggedPhoto
+
+# A packet over 64 KB continues in further JPEG segments, which rewriting the first would orphan.
+_EXTENDED = b"HasExtendedXMP"
+_PHOTO_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *("arw", "avif", "bmp", "cr2", "cr3", "dng", "gif", "heic", "heif", "hif", "jfif", "jpe"),
+        *("jpeg", "jpg", "jxl", "nef", "nrw", "orf", "pef", "png", "raf", "rw2", "srw", "tif"),
+        *("tiff", "webp"),
+    )
+)
+
+
+def plan(
+    photos: Iterable[TaggedPhoto],
+    options: XmpOptions,
+    previous: Callable[[Path], frozenset[str]],
+    on_error: Callable[[Path, str], None] | None = None,
+) -> Iterator[Action]:
+    """The writes that bring the XMP of photos up to date; none where nothing changes.
+
+    Args:
+        photos: photos with the people in them, those that lost all their people included.
+        options: how and where to write.
+        previous: the names that our own earlier export wrote into a photo, empty if there was
+            none; only these are ever taken away.
+        on_error: told the photo and the reason where XMP cannot be read; the photo is skipped.
+
+    Yields:
+        A `WriteText` for a sidecar; with `embed` an `EmbedXmp`, and a `WriteText` besides where
+        a sidecar exists, because it would hide what is embedded.
+
+    Raises:
+        InputError: XMP cannot be read and there is no `on_error`.
+    """
+    photos = list(photos)
+    sidecar_of = sidecar_names([photo.path for photo in photos], options.sidecar_style)
+    for photo in photos:
+        try:
+            actions = list(_actions(photo, sidecar_of(photo.path), options, previous(photo.path)))
+        except InputError as error:
+            if on_error is None:
+                raise
+            on_error(photo.path, str(error))
+            continue
+        yield from actions
+
+
+def sidecar_names(paths: Iterable[Path], style: SidecarStyle) -> Callable[[Path], Path]:
+    """How the sidecars of some photos are called.
+
+    Args:
+        paths: the photos of this export; others in their folders are seen on the disk.
+        style: see `XmpOptions`.
+    """
+
+    def full(path: Path) -> Path:
+        return path.with_name(f"{path.name}.xmp")
+
+    if style == "full":
+        return full
+    exported: dict[Path, set[str]] = {}
+    for path in paths:
+        exported.setdefault(path.parent, set()).add(path.name)
+
+    @cache
+    def stems(folder: Path) -> Counter[str]:
+        names = exported.get(folder, set()) | _photo_names(folder)
+        # Case is folded because some file systems do.
+        return Counter(Path(name).stem.casefold() for name in names)
+
+    def adobe(path: Path) -> Path:
+        shared = stems(path.parent)[path.stem.casefold()] > 1
+        return full(path) if shared else path.with_suffix(".xmp")
+
+    return adobe
+
+
+def _photo_names(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir() if path.suffix.lower() in _PHOTO_SUFFIXES}
+    except OSError:
+        return set()
+
+
+def _actions(
+    photo: TaggedPhoto, sidecar: Path, options: XmpOptions, previous: frozenset[str]
+) -> Iterator[Action]:
+    wanted = wanted_regions(photo, options)
+    if not wanted and not previous:
+        return
+    if options.embed:
+        yield from _embed(photo, options, previous, bool(wanted))
+    existing = _read_sidecar(sidecar)
+    if existing is not None:
+        content = merge(existing, photo, previous, options, sidecar)
+        if content != existing:
+            yield WriteText(sidecar, content, merged_from=existing)
+    elif wanted and not options.embed:
+        yield WriteText(sidecar, new_sidecar(embedded_packet(photo.path), photo, previous, options))
+
+
+def _embed(
+    photo: TaggedPhoto, options: XmpOptions, previous: frozenset[str], wanted: bool
+) -> Iterator[Action]:
+    existing = read_embedded(photo.path)
+    if existing is None and not wanted:
+        return
+    if existing is not None and _EXTENDED in existing:
+        raise InputError(f"{photo.path} has XMP in several parts: write a sidecar instead")
+    packet = merge(existing, photo, previous, options)
+    if packet != existing:
+        yield EmbedXmp(photo.path, packet)
+
+
+def _read_sidecar(path: Path) -> bytes | None:
+    """The content of an existing sidecar, bounded; None where there is none."""
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path} is not a regular file: move it away, then export again")
+        if found.st_size > MAX_PACKET_BYTES:
+            limit = MAX_PACKET_BYTES >> 20
+            raise InputError(f"{path} is over {limit} MB: move it away, then export again")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check it") from error

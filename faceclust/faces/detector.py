@@ -1,0 +1,234 @@
+"""Face detection: SCRFD (Guo et al., 2021) through insightface, at more than one scale.
+
+One pass cannot see everything. A face that fills the frame is larger than SCRFD's largest anchor
+at 640 pixels, and a face in the last row of a group photo is smaller than its smallest. So each
+photo is seen as a pyramid: once very small, once at a middle size, and, where the photo has the
+pixels and the user asked for it, in overlapping tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from faceclust import weights
+from faceclust.errors import WeightsError
+from faceclust.records import FloatArray, ImageArray
+
+Device: TypeAlias = Literal["cpu", "cuda"]
+STRIDE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """How photos are searched for faces.
+
+    Attributes:
+        min_score: detections below this confidence are dropped, in [0, 1].
+        min_face: detections whose shorter side is below this many pixels of the full photo are
+            dropped: they are too small to be recognised.
+        nms_iou: of two boxes that overlap more than this, the more confident one stays.
+        small_side: longer side, in pixels, of the pass for faces that fill the frame.
+        large_side: longer side of the main pass; photos smaller than this are not enlarged.
+        max_reduction: the main pass sees a photo reduced by this factor at most, so that a face
+            of 40 pixels is found in a photo of 12 megapixels as in one of 48.
+        tiles: also search the photo in overlapping tiles of `large_side` pixels at full
+            resolution: finds the smallest faces of large photos, at many times the cost.
+    """
+
+    min_score: float = 0.5
+    min_face: int = 24
+    nms_iou: float = 0.4
+    small_side: int = 160
+    large_side: int = 960
+    max_reduction: float = 4.0
+    tiles: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """F detections in pixels of the image they were found in, most confident first.
+
+    Attributes:
+        boxes: (F, 4) float32 x0, y0, x1, y1.
+        landmarks: (F, 5, 2) float32 left eye, right eye, nose, left and right mouth corner.
+        scores: (F,) float32 in [0, 1].
+    """
+
+    boxes: FloatArray
+    landmarks: FloatArray
+    scores: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def select(self, keep: Any) -> Detections:
+        """The detections that `keep`, an index or boolean array, picks."""
+        return Detections(self.boxes[keep], self.landmarks[keep], self.scores[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A window of the image, (x, y, width, height) in its pixels, seen at `scale`."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    scale: float
+
+
+def views(
+    height: int, width: int, options: DetectorOptions, full_side: int | None = None
+) -> Iterator[View]:
+    """Yield the windows in which an image of `height` x `width` pixels is searched.
+
+    `full_side` is the longer side of the photo that the image is a reduced version of.
+    """
+    longer = max(height, width)
+    yield View(0, 0, width, height, min(1.0, options.small_side / longer))
+    if longer > options.small_side:
+        side = max(options.large_side, (full_side or longer) / options.max_reduction)
+        yield View(0, 0, width, height, min(1.0, side / longer))
+    if options.tiles and longer > options.large_side:
+        side = options.large_side
+        for y in _tile_starts(height, side):
+            for x in _tile_starts(width, side):
+                yield View(x, y, min(side, width - x), min(side, height - y), 1.0)
+
+
+def _tile_starts(length: int, side: int) -> list[int]:
+    """Starts of windows of `side` that cover `length` and overlap by at least a quarter."""
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / (side * 0.75))) + 1
+    return [int(start) for start in np.linspace(0, length - side, count)]
+
+
+class Detector:
+    """SCRFD over the views of a photo.
+
+    Args:
+        path: an SCRFD ONNX file with five landmarks.
+        options: thresholds and scales.
+        device: "cpu" or "cuda".
+        threads: threads of one inference.
+
+    Raises:
+        WeightsError: the file is not an SCRFD model, or the device cannot be used.
+    """
+
+    def __init__(
+        self, path: Path, options: DetectorOptions, device: Device = "cpu", threads: int = 1
+    ) -> None:
+        from insightface.model_zoo.scrfd import SCRFD
+
+        self.options = options
+        session = weights.open_session(dynamic_scrfd(path), device=device, threads=threads)
+        if len(session.get_outputs()) not in (9, 15):
+            raise WeightsError(
+                f"{path} is not an SCRFD model with landmarks; give a pack that holds one."
+            )
+        self._scrfd = SCRFD(model_file=None, session=session)
+        self._scrfd.prepare(0, nms_thresh=options.nms_iou, det_thresh=options.min_score)
+
+    def __call__(self, image: ImageArray, full_side: int | None = None) -> Detections:
+        """Find the faces of an upright RGB image (H, W, 3) uint8, see `views`."""
+        height, width = image.shape[:2]
+        windows = views(height, width, self.options, full_side)
+        found = [self._search(image, view) for view in windows]
+        merged = Detections(
+            np.concatenate([part.boxes for part in found]),
+            np.concatenate([part.landmarks for part in found]),
+            np.concatenate([part.scores for part in found]),
+        )
+        return suppress(merged, self.options.nms_iou)
+
+    def _search(self, image: ImageArray, view: View) -> Detections:
+        canvas = render(image, view)
+        scores, boxes, landmarks = self._scrfd.forward(canvas[:, :, ::-1], self.options.min_score)
+        offset = np.array([view.x, view.y], np.float32)
+        flat = np.concatenate(boxes).astype(np.float32).reshape(-1, 2, 2)
+        points = np.concatenate(landmarks).astype(np.float32).reshape(-1, 5, 2)
+        return Detections(
+            (flat / view.scale + offset).reshape(-1, 4),
+            points / view.scale + offset,
+            np.concatenate(scores).astype(np.float32).reshape(-1),
+        )
+
+
+def render(image: ImageArray, view: View) -> ImageArray:
+    """Resize the view's window and pad it to multiples of the network's stride with black.
+
+    Returns:
+        (H', W', 3) uint8 with H' and W' multiples of 32.
+    """
+    import cv2
+
+    window = image[view.y : view.y + view.height, view.x : view.x + view.width]
+    if view.scale < 1.0:
+        size = (
+            max(1, round(view.width * view.scale)),
+            max(1, round(view.height * view.scale)),
+        )
+        window = np.asarray(cv2.resize(window, size, interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = window.shape[:2]
+    canvas = np.zeros((-(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE, 3), np.uint8)
+    canvas[:height, :width] = window
+    return canvas
+
+
+def suppress(found: Detections, iou: float) -> Detections:
+    """Greedy non-maximum suppression: of boxes that overlap by more than `iou`, keep the best."""
+    found = found.select(np.argsort(-found.scores, kind="stable"))
+    x0, y0, x1, y1 = found.boxes.T
+    area = np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)
+    alive = np.ones(len(found), bool)
+    for i in range(len(found)):
+        if not alive[i]:
+            continue
+        width = np.minimum(x1[i], x1) - np.maximum(x0[i], x0)
+        height = np.minimum(y1[i], y1) - np.maximum(y0[i], y0)
+        both = np.maximum(width, 0) * np.maximum(height, 0)
+        rival = both > iou * np.maximum(area[i] + area - both, 1e-9)
+        rival[: i + 1] = False
+        alive &= ~rival
+    return found.select(alive)
+
+
+def dynamic_scrfd(path: Path) -> bytes:
+    """Return the model with a free input size.
+
+    The published graphs fix their input at 640 x 640 in the input's shape and in the two
+    `Resize` nodes of the feature pyramid, which both double their input; stated as a scale of 2
+    they serve any size that is a multiple of 32.
+
+    Raises:
+        WeightsError: the file is no ONNX model.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(str(path))
+    except (DecodeError, OSError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as an ONNX model ({error}); run `faceclust models verify`."
+        ) from error
+    double = "faceclust_scale_2"
+    for node in model.graph.node:
+        if node.op_type == "Resize" and len(node.input) == 4:
+            del node.input[2:]
+            node.input.append(double)
+    scale = np.array([1, 1, 2, 2], np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(scale, double))
+    for axis, name in ((2, "height"), (3, "width")):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    for output in model.graph.output:
+        shape = output.type.tensor_type.shape
+        shape.dim[len(shape.dim) - 2].dim_param = f"anchors_{output.name}"
+    return bytes(model.SerializeToString())

@@ -1,0 +1,66 @@
+"""The one corridor: photos -> faces -> embed -> graph -> cluster -> people -> export.
+
+Each function here is one thing a user can ask for. Rooms know nothing of one another; what they
+give and take passes through this package, which alone reads and writes the store.
+"""
+
+from pathlib import Path
+
+from faceclust import photos
+from faceclust.config import Config
+from faceclust.export.journal import Event, Summary
+from faceclust.pipeline.cluster import ClusterReport, cluster
+from faceclust.pipeline.evaluate import evaluate
+from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+from faceclust.pipeline.library import Library, for_scan, settings
+from faceclust.pipeline.library import find as find_library
+from faceclust.pipeline.people import (
+    PersonSummary,
+    all_people,
+    ignore,
+    merge,
+    name,
+    not_a_face,
+    reject,
+    summaries,
+    undo,
+)
+from faceclust.pipeline.scan import ScanReport, scan
+from faceclust.pipeline.status import faces_of, head_count, status, unreadable
+
+__all__ = [
+    "ClusterReport",
+    "Event",
+    "ExportRequest",
+    "Library",
+    "PersonSummary",
+    "ScanReport",
+    "Summary",
+    "all_people",
+    "cluster",
+    "count_photos",
+    "evaluate",
+    "export",
+    "faces_of",
+    "find_library",
+    "for_scan",
+    "head_count",
+    "ignore",
+    "merge",
+    "name",
+    "not_a_face",
+    "reject",
+    "scan",
+    "settings",
+    "status",
+    "summaries",
+    "table_bytes",
+    "undo",
+    "undo_export",
+    "unreadable",
+]
+
+
+def count_photos(folder: Path, config: Config) -> int:
+    """How many photo files a scan of `folder` will see."""
+    return sum(1 for _ in photos.walk(folder, config.walk))

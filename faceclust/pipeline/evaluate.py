@@ -1,0 +1,285 @@
+"""Evaluate: the library, or a labelled folder or tar, against known people."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faceclust import config as settings
+from faceclust import photos, workers
+from faceclust.cluster.methods import ClusterOptions
+from faceclust.config import Config
+from faceclust.embed.arcface import ArcFace
+from faceclust.errors import InputError, OptionError, PhotoError
+from faceclust.evaluate import read_labels, scores
+from faceclust.faces.align import CROP
+from faceclust.photos import WalkOptions
+from faceclust.pipeline import library as libraries
+from faceclust.pipeline import models
+from faceclust.pipeline.cluster import Grouping, group
+from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
+from faceclust.pipeline.library import Library
+from faceclust.pipeline.models import Models
+from faceclust.pipeline.people import all_people
+from faceclust.records import Box, FloatArray
+from faceclust.store import Scanned, catalogue, ledger
+from faceclust.workers import Failure, Limits
+
+MAX_TAR_BYTES = 64 << 30
+CHUNK = 64
+
+
+def evaluate(
+    *,
+    labels: Path | None = None,
+    data: Path | None = None,
+    aligned: bool = False,
+    options: Mapping[str, Any],
+    profile: str | None = None,
+    library: Path | None = None,
+    db: Path | None = None,
+) -> dict[str, Any]:
+    """Score a clustering against known people.
+
+    Args:
+        labels: a CSV with columns file (relative to the library) and person. A photo's label is
+            that of its most prominent face; all other faces are left out of the score.
+        data: a folder or tar with one folder of photos for each person, in place of a library.
+        aligned: the files of `data` are aligned 112 x 112 crops, to be embedded as they are.
+        options: fields of `ClusterOptions`; None and missing ones are the defaults. With
+            `labels`, and none given, the library's people are scored as they stand.
+        profile: networks for `data`.
+        library, db: which library `labels` speaks of.
+
+    Returns:
+        faces, people, clusters, pairwise and bcubed {precision, recall, f}, method, threshold,
+        seconds {embed, knn, cluster}, peak_rss_mb.
+
+    Raises:
+        OptionError: not exactly one of `labels` and `data`, or options that do not go together.
+        InputError: the labels or the data cannot be read.
+    """
+    if (labels is None) == (data is None):
+        raise OptionError(
+            "Give --labels CSV to score a library, or --data to score a folder or tar."
+        )
+    if data is None:
+        assert labels is not None
+        if aligned or profile:
+            raise OptionError("--aligned and --profile go with --data only.")
+        with libraries.find(library, db) as found:
+            return _score_library(found, read_labels(labels), labels, options)
+    wanted = settings.override(ClusterOptions(), "eval", **options)
+    config = settings.load()
+    config = Config(scan=settings.override(config.scan, profile=profile), detector=config.detector)
+    with _as_folder(data) as folder:
+        started = time.perf_counter()
+        persons, x = embed_identities(folder, config, aligned)
+        embedded = time.perf_counter() - started
+    return _report(persons, group(x, wanted), wanted.method, embedded)
+
+
+def _score_library(
+    library: Library, people: Mapping[str, str], source: Path, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    truth = {
+        face: people[path] for path, face in prominent_faces(library).items() if people.get(path)
+    }
+    if not truth:
+        raise InputError(
+            f"{source} names no file of {library.root} in which a face was found; its column "
+            f"'file' must hold paths relative to that folder."
+        )
+    if any(value is not None for value in options.values()):
+        wanted = settings.override(ClusterOptions(), "eval", **options)
+        faces, x = catalogue.live_faces(library.db, library.db.setting("model") or "")
+        grouping = group(x, wanted)
+        label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
+        method = str(wanted.method)
+    else:
+        newest = ledger.newest_clustering(library.db)
+        label_of = {f: person.id for person in all_people(library) for f in person.faces}
+        method = newest.method if newest else "none"
+        threshold = newest.options.get("threshold_used") if newest else None
+        grouping = Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0)  # type: ignore[arg-type]
+    scored = sorted(face for face in truth if face in label_of)
+    labels = np.array([label_of[face] for face in scored], np.int64)
+    result = Grouping(labels, grouping.threshold, grouping.knn_seconds, grouping.cluster_seconds)
+    return _report([truth[face] for face in scored], result, method, 0.0)
+
+
+def prominent_faces(library: Library) -> dict[str, int]:
+    """The most prominent face of each photo: path to face id."""
+    boxes = catalogue.live_boxes(library.db)
+    return {
+        path: max(boxes[photo], key=lambda face: prominence(face[1], info.width / info.height))[0]
+        for path, photo, info in catalogue.photos_with_files(library.db)
+        if photo in boxes
+    }
+
+
+def prominence(box: Box, aspect: float) -> float:
+    """How much a box looks like the photo's subject: its area, less the further from the middle.
+
+    Args:
+        box: normalised.
+        aspect: the photo's width over its height.
+    """
+    off_x, off_y = (box.x + box.w / 2 - 0.5) * aspect, box.y + box.h / 2 - 0.5
+    return box.w * box.h * aspect - 2 * (off_x**2 + off_y**2)
+
+
+def _report(
+    persons: list[str], grouping: Grouping, method: str, embed_seconds: float
+) -> dict[str, Any]:
+    _, truth = np.unique(np.array(persons), return_inverse=True)
+    result = scores(truth.astype(np.int64), grouping.labels)
+    return {
+        "faces": len(persons),
+        "people": len(set(persons)),
+        "clusters": len(np.unique(grouping.labels)),
+        "pairwise": asdict(result.pairwise),
+        "bcubed": asdict(result.bcubed),
+        "method": method,
+        "threshold": grouping.threshold,
+        "seconds": {
+            "embed": round(embed_seconds, 3),
+            "knn": round(grouping.knn_seconds, 3),
+            "cluster": round(grouping.cluster_seconds, 3),
+        },
+        "peak_rss_mb": peak_rss_mb(),
+    }
+
+
+def peak_rss_mb() -> int | None:
+    """Most memory that this process and any one of its workers held, in MB; None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = sum(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return int(peak // (1 << 20 if sys.platform == "darwin" else 1 << 10))
+
+
+@contextmanager
+def _as_folder(data: Path) -> Iterator[Path]:
+    """`data` itself, or what a tar holds, unpacked for the time being."""
+    if data.is_dir():
+        yield data
+        return
+    if not data.is_file():
+        raise InputError(f"{data} does not exist; give a folder or a tar with one folder a person.")
+    with tempfile.TemporaryDirectory(prefix="faceclust-") as scratch:
+        try:
+            with tarfile.open(data) as tar:
+                _unpack(tar, data, Path(scratch))
+        except (tarfile.TarError, EOFError) as error:
+            raise InputError(f"{data} is not a tar that can be read ({error}).") from error
+        yield Path(scratch)
+
+
+def _unpack(tar: tarfile.TarFile, data: Path, folder: Path) -> None:
+    total = 0
+    for member in tar:
+        total += member.size
+        if total > MAX_TAR_BYTES:
+            raise InputError(
+                f"{data} holds more than {MAX_TAR_BYTES >> 30} GB; unpack it yourself."
+            )
+        if member.isfile():
+            tar.extract(member, folder, filter="data")
+
+
+def embed_identities(folder: Path, config: Config, aligned: bool) -> tuple[list[str], FloatArray]:
+    """Embed one face of each photo of a folder of identities.
+
+    Returns:
+        N persons (the photo's folder), and embeddings (N, D) float32. Photos that cannot be read
+        or show no face are left out.
+
+    Raises:
+        InputError: no photo shows a face.
+    """
+    resolved = models.resolve(config.scan.profile)
+    files = list(photos.walk(folder, WalkOptions()))
+    tasks = [
+        tuple(PhotoTask(str(folder), f.path, f.size, f.mtime_ns) for f in files[i : i + CHUNK])
+        for i in range(0, len(files), CHUNK)
+    ]
+    make = _CropEmbedder(resolved) if aligned else _PhotoEmbedder(resolved, config)
+    found: dict[str, FloatArray] = {}
+    limits = Limits(seconds=config.scan.seconds_per_photo * CHUNK)
+    for _, result in workers.run(make, tasks, workers=config.scan.workers, limits=limits):
+        if not isinstance(result, Failure):
+            found.update(result)
+    if not found:
+        raise InputError(f"{folder} holds no photo with a face; it needs one folder a person.")
+    paths = sorted(found)
+    return [str(Path(path).parent) for path in paths], np.stack([found[path] for path in paths])
+
+
+Embedded = dict[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class _CropEmbedder:
+    """Makes, in a worker, what embeds files that are aligned crops."""
+
+    models: Models
+
+    def __call__(self) -> Callable[[tuple[PhotoTask, ...]], Embedded]:
+        embedder = ArcFace(self.models.embedder, scale=self.models.scale)
+
+        def embed(tasks: tuple[PhotoTask, ...]) -> Embedded:
+            found: Embedded = {}
+            for task in tasks:
+                try:
+                    pixels = photos.decode(Path(task.root, task.path)).pixels
+                except PhotoError:
+                    continue
+                if pixels.shape[:2] == (CROP, CROP):
+                    found[task.path] = embedder(pixels[None])[0]
+            return found
+
+        return embed
+
+
+@dataclass(frozen=True, slots=True)
+class _PhotoEmbedder:
+    """Makes, in a worker, what embeds the most prominent face of each photo."""
+
+    models: Models
+    config: Config
+
+    def __call__(self) -> Callable[[tuple[PhotoTask, ...]], Embedded]:
+        extract = ExtractorFactory(self.models, self.config.detector, "cpu", 1)()
+
+        def embed(tasks: tuple[PhotoTask, ...]) -> Embedded:
+            return {
+                task.path: vector
+                for task in tasks
+                if (vector := _subject(extract(task))) is not None
+            }
+
+        return embed
+
+
+def _subject(scanned: Scanned) -> FloatArray | None:
+    if scanned.info is None or not scanned.faces:
+        return None
+    aspect = scanned.info.width / scanned.info.height
+    best = max(range(len(scanned.faces)), key=lambda i: prominence(scanned.faces[i].box, aspect))
+    vector: FloatArray = scanned.vectors[best]
+    return vector

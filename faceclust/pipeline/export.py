@@ -1,0 +1,201 @@
+"""Export: people and photos to planned writes, and their journal to the way back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from faceclust.errors import OptionError, PersonError
+from faceclust.export import apply, folders, symlinks, table, xmp
+from faceclust.export.folders import FolderOptions
+from faceclust.export.journal import Entry, Event, Summary
+from faceclust.export.plan import Action, LinkKind, WriteText
+from faceclust.export.symlinks import SymlinkOptions
+from faceclust.export.xmp import XmpOptions
+from faceclust.pipeline.library import Library
+from faceclust.pipeline.people import all_people
+from faceclust.records import Person, PersonRegion, TaggedPhoto
+from faceclust.store import catalogue, journal
+
+ExportFormat: TypeAlias = Literal["xmp", "folders", "symlinks", "json", "csv"]
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What to write, and where.
+
+    Attributes:
+        to: the folder for folders and symlinks, the file for json and csv ("-" or None: stdout).
+        placeholders: write "Person 12" for the unnamed; None is each format's own default (yes
+            for folders and symlinks, no for xmp).
+    """
+
+    format: ExportFormat
+    to: Path | None = None
+    link: LinkKind = "copy"
+    crops: bool = False
+    sidecar_style: Literal["full", "adobe"] = "full"
+    embed: bool = False
+    placeholders: bool | None = None
+    dry_run: bool = False
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the result is printed rather than written."""
+        return self.format in ("json", "csv") and self.to in (None, STDOUT)
+
+
+def tagged_photos(library: Library, people: list[Person]) -> Iterator[TaggedPhoto]:
+    """Each present photo with the people in it, in order of path; ignored people left out."""
+    owner = {face: person for person in people if not person.ignored for face in person.faces}
+    boxes = catalogue.live_boxes(library.db)
+    for path, photo_id, info in catalogue.photos_with_files(library.db):
+        regions = tuple(
+            PersonRegion(
+                person_id=owner[face].id,
+                face_id=face,
+                name=owner[face].name or f"Person {owner[face].id}",
+                box=box,
+                named=owner[face].name is not None,
+            )
+            for face, box in boxes.get(photo_id, ())
+            if face in owner
+        )
+        yield TaggedPhoto(library.root / path, Path(path), info, regions)
+
+
+def table_bytes(library: Library, request: ExportRequest) -> bytes:
+    """The JSON or CSV document."""
+    people = all_people(library)
+    photos = tagged_photos(library, people)
+    if request.format == "csv":
+        return table.to_csv(photos)
+    return table.to_json([person for person in people if not person.ignored], photos)
+
+
+def export(library: Library, request: ExportRequest, on_event: Callable[[Event], None]) -> Summary:
+    """Write what is asked for; every write is journalled first and can be undone.
+
+    Raises:
+        OptionError: the format needs --to, or an option does not go with it.
+        PersonError: there is nothing to write.
+        WriteError: the disk is full.
+    """
+    _check(request)
+    people = all_people(library)
+    if request.format == "xmp" and not request.placeholders and not any(p.name for p in people):
+        raise PersonError(
+            'Nobody has a name yet; run `faceclust name NUMBER "NAME"` first, or pass '
+            "--placeholders to write numbers."
+        )
+    number = 0 if request.dry_run else journal.begin_export(library.db, request.format)
+    book = _Book(library, number)
+    actions = _plan(library, request, people, on_event)
+    summary = apply.apply(
+        actions, book, root=_root(library, request), dry_run=request.dry_run, on_event=on_event
+    )
+    if request.format == "xmp" and not request.dry_run:
+        journal.put_names(library.db, number, _names(library, people, request))
+    return summary
+
+
+def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], None]) -> Summary:
+    """Take back exactly what the last export wrote and nobody changed since.
+
+    Raises:
+        PersonError: there is no export to take back.
+    """
+    last = journal.last_export(library.db)
+    if last is None:
+        raise PersonError("There is no export to take back.")
+    entries = [
+        (number, Entry(**fields))  # type: ignore[arg-type]
+        for number, fields in journal.entries(library.db, last[0])
+    ]
+    summary = apply.undo(entries, _Book(library, last[0]), dry_run=dry_run, on_event=on_event)
+    if not dry_run:
+        journal.forget_names(library.db, last[0])
+    return summary
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """The store as the exporters' journal."""
+
+    library: Library
+    export_id: int
+
+    def intend(self, entry: Entry) -> int:
+        return journal.add_entry(self.library.db, self.export_id, asdict(entry))
+
+    def done(self, entry_id: int) -> None:
+        journal.set_state(self.library.db, entry_id, "done")
+
+    def undone(self, entry_id: int) -> None:
+        journal.set_state(self.library.db, entry_id, "undone")
+
+    def written(self, path: Path) -> Collection[str]:
+        return journal.digests_at(self.library.db, os.fspath(path))
+
+
+def _check(request: ExportRequest) -> None:
+    if request.format in ("folders", "symlinks") and request.to is None:
+        raise OptionError(f"--format {request.format} needs --to FOLDER, the folder to write into.")
+    if request.format == "xmp" and request.to is not None:
+        raise OptionError("--format xmp writes beside the photos; leave --to out.")
+    if request.embed and request.format != "xmp":
+        raise OptionError("--embed goes with --format xmp only.")
+    if request.crops and request.format != "symlinks":
+        raise OptionError("--crops goes with --format symlinks only.")
+
+
+def _root(library: Library, request: ExportRequest) -> Path:
+    """The folder that nothing may be written outside of."""
+    if request.format == "xmp" or request.to is None:
+        return library.root
+    target = request.to.expanduser().absolute()
+    return target.parent if request.format in ("json", "csv") else target
+
+
+def _plan(
+    library: Library,
+    request: ExportRequest,
+    people: list[Person],
+    on_event: Callable[[Event], None],
+) -> Iterator[Action]:
+    photos = tagged_photos(library, people)
+    root = _root(library, request)
+    placeholders = request.placeholders
+    match request.format:
+        case "folders":
+            options = FolderOptions(request.link, placeholders is not False)
+            return folders.plan(photos, options, root)
+        case "symlinks":
+            links = SymlinkOptions(request.crops, placeholders is not False)
+            return symlinks.plan(
+                photos, links, root, lambda face: catalogue.thumbnail(library.db, face)
+            )
+        case "xmp":
+            return xmp.plan(
+                photos,
+                XmpOptions(request.sidecar_style, request.embed, placeholders is True),
+                lambda path: journal.names_at(library.db, os.fspath(path)),
+                on_error=lambda path, reason: on_event(Event("skipped", path, reason)),
+            )
+        case "json" | "csv":
+            assert request.to is not None
+            path = root / request.to.name
+            return iter([WriteText(path, table_bytes(library, request))])
+
+
+def _names(
+    library: Library, people: list[Person], request: ExportRequest
+) -> Iterator[tuple[str, str]]:
+    for photo in tagged_photos(library, people):
+        for region in photo.regions:
+            if region.named or request.placeholders:
+                yield os.fspath(photo.path), region.name

@@ -1,0 +1,206 @@
+"""Scan: find what is new, read it in workers, keep what they found."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from faceclust import photos, workers
+from faceclust.config import Config
+from faceclust.errors import PhotoError
+from faceclust.photos import FoundFile
+from faceclust.pipeline import models
+from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
+from faceclust.pipeline.library import Library
+from faceclust.store import Scanned, catalogue
+from faceclust.weights import Notify
+from faceclust.workers import Failure, Limits
+
+# A transaction for each of these many photos or seconds: what a kill can cost.
+BATCH_PHOTOS = 64
+BATCH_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class ScanReport:
+    """What a scan did; grows while it runs.
+
+    Attributes:
+        found: photo files seen.
+        unchanged: known and as they were.
+        linked: new names of known content (moved or copied files).
+        read: photos read anew.
+        faces: faces found in them.
+        errors: files that could not be read.
+        missing: files that are gone since the last scan.
+        seconds: of wall-clock time.
+        folders: (folder, reason) that could not be entered.
+    """
+
+    found: int = 0
+    unchanged: int = 0
+    linked: int = 0
+    read: int = 0
+    faces: int = 0
+    errors: int = 0
+    missing: int = 0
+    seconds: float = 0.0
+    folders: list[tuple[str, str]] = field(default_factory=list)
+
+
+def scan(
+    library: Library,
+    folder: Path,
+    config: Config,
+    *,
+    notify: Notify | None = None,
+    progress: Callable[[ScanReport], None] = lambda report: None,
+) -> ScanReport:
+    """Bring a library up to date with the photos in `folder`.
+
+    Everything found is committed every few seconds; a scan that is stopped goes on where it was.
+
+    Args:
+        folder: the library's root or a folder inside it.
+        notify: told about weights being fetched.
+        progress: called whenever the report has grown.
+
+    Raises:
+        WeightsError: the profile's networks cannot be had.
+        StoreError: the database cannot be written.
+        WorkerError: worker processes cannot be kept alive.
+    """
+    started = time.monotonic()
+    resolved = models.resolve(config.scan.profile, notify)
+    extractor = extractor_id(resolved, config)
+    report = ScanReport()
+    run = _Scan(library, folder, config, extractor, report)
+    results = workers.run(
+        ExtractorFactory(resolved, config.detector, config.scan.device, threads=1),
+        run.tasks(progress),
+        workers=config.scan.workers,
+        limits=Limits(
+            seconds=config.scan.seconds_per_photo,
+            memory=None if config.scan.device == "cuda" else workers.WORKER_MEMORY,
+        ),
+    )
+    batch: list[Scanned] = []
+    committed = time.monotonic()
+    try:
+        with closing(results):
+            for task, result in results:
+                batch.append(_outcome(task, result))
+                run.count(batch[-1])
+                if len(batch) >= BATCH_PHOTOS or time.monotonic() - committed > BATCH_SECONDS:
+                    run.keep(batch, resolved.model_id)
+                    committed = time.monotonic()
+                report.seconds = time.monotonic() - started
+                progress(report)
+    finally:
+        run.keep(batch, resolved.model_id)
+    run.mark_missing()
+    library.db.set_setting("extractor", extractor)
+    library.db.set_setting("model", resolved.model_id)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def extractor_id(resolved: models.Models, config: Config) -> str:
+    """What finds and embeds faces, as one string: photos scanned by another one are stale."""
+    options = json.dumps(asdict(config.detector), sort_keys=True)
+    return f"{resolved.detector_id} {options} {resolved.model_id}"
+
+
+def _outcome(task: PhotoTask, result: Scanned | Failure) -> Scanned:
+    if isinstance(result, Failure):
+        return Scanned(
+            task.path, task.size, task.mtime_ns, error_kind=result.kind, error=result.reason
+        )
+    return result
+
+
+@dataclass(slots=True)
+class _Scan:
+    library: Library
+    folder: Path
+    config: Config
+    extractor: str
+    report: ScanReport
+
+    def tasks(self, progress: Callable[[ScanReport], None]) -> Iterator[PhotoTask]:
+        """Yield the files that must be read; deal with all others on the way."""
+        root = self.library.root
+        prefix = self.folder.relative_to(root).as_posix()
+        for file in photos.walk(self.folder, self.config.walk, self._folder_error):
+            if prefix != ".":
+                file = FoundFile(f"{prefix}/{file.path}", file.size, file.mtime_ns)
+            self.report.found += 1
+            if self._known(file):
+                if self.report.unchanged % 256 == 0:
+                    progress(self.report)
+                continue
+            yield PhotoTask(os.fspath(root), file.path, file.size, file.mtime_ns)
+
+    def _folder_error(self, folder: str, reason: str) -> None:
+        self.report.folders.append((folder, reason))
+
+    def _known(self, file: FoundFile) -> bool:
+        """True for a file that need not be read, which is then accounted for."""
+        state = catalogue.file_state(self.library.db, file.path)
+        if state and (state.size, state.mtime_ns) == (file.size, file.mtime_ns):
+            settled = (
+                not self.config.scan.retry_errors
+                if state.error is not None
+                else state.extractor == self.extractor
+            )
+            if settled and not state.missing:
+                self.report.unchanged += 1
+                return True
+        return self._known_content(file)
+
+    def _known_content(self, file: FoundFile) -> bool:
+        """True for a new name, or a new date, of content that was read before."""
+        if not catalogue.has_size(self.library.db, file.size):
+            return False
+        try:
+            digest = photos.content_hash(self.library.root / file.path)
+        except PhotoError:
+            return False
+        photo = catalogue.photo_by_hash(self.library.db, digest)
+        if photo is None or photo[1] != self.extractor:
+            return False
+        with self.library.db.transaction() as sql:
+            catalogue.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), photo[0])
+        self.report.linked += 1
+        return True
+
+    def count(self, item: Scanned) -> None:
+        if item.error is not None:
+            self.report.errors += 1
+        else:
+            self.report.read += 1
+            self.report.faces += len(item.faces)
+
+    def keep(self, batch: list[Scanned], model: str) -> None:
+        if batch:
+            with self.library.db.transaction() as sql:
+                catalogue.put_scanned(sql, batch, self.extractor, model)
+            batch.clear()
+
+    def mark_missing(self) -> None:
+        """Mark the files of the scanned folder that are gone."""
+        root = self.library.root
+        inside = self.folder.relative_to(root).as_posix()
+        gone = [
+            path
+            for path in catalogue.present_paths(self.library.db)
+            if (inside == "." or path.startswith(f"{inside}/")) and not os.path.lexists(root / path)
+        ]
+        with self.library.db.transaction() as sql:
+            catalogue.mark_missing(sql, gone)
+        self.report.missing = len(gone)

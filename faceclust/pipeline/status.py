@@ -1,0 +1,76 @@
+"""What a library holds, what went wrong and what is out of date."""
+
+from __future__ import annotations
+
+from faceclust.pipeline.library import Library
+from faceclust.pipeline.people import all_people, find
+from faceclust.store import catalogue, ledger
+
+
+def status(library: Library) -> dict[str, object]:
+    """The library in figures.
+
+    Returns:
+        library, database, files, photos, faces, people (seen more than once or named), named,
+        errors, missing, model, clustered_by, stale_photos (scanned with other settings than the
+        last scan), unclustered_faces.
+    """
+    extractor = library.db.setting("extractor")
+    counts = catalogue.counts(library.db, extractor)
+    newest = ledger.newest_clustering(library.db)
+    clustered = newest.membership if newest else {}
+    heads = head_count(library)
+    return {
+        "library": str(library.root),
+        "database": str(library.db.path),
+        "files": counts["files"],
+        "photos": counts["photos"],
+        "faces": counts["faces"],
+        "people": heads["several"],
+        "seen_once": heads["once"],
+        "named": heads["named"],
+        "errors": counts["errors"],
+        "missing": counts["missing"],
+        "model": library.db.setting("model") or "none yet",
+        "clustered_by": newest.method if newest else "nothing yet",
+        "stale_photos": counts["stale"],
+        "unclustered_faces": sum(
+            face not in clustered for face in catalogue.live_face_ids(library.db)
+        ),
+    }
+
+
+def head_count(library: Library) -> dict[str, int]:
+    """Faces, people seen more than once, seen once, and with a name."""
+    people = [person for person in all_people(library) if not person.ignored]
+    return {
+        "faces": sum(len(person.faces) for person in people),
+        "several": sum(len(person.faces) > 1 for person in people),
+        "once": sum(len(person.faces) == 1 for person in people),
+        "named": sum(person.name is not None for person in people),
+    }
+
+
+def unreadable(library: Library) -> list[dict[str, str]]:
+    """Every photo that could not be read: file, kind, reason."""
+    return [
+        {"file": path, "kind": kind, "reason": reason}
+        for path, kind, reason in catalogue.unreadable(library.db)
+    ]
+
+
+def faces_of(library: Library, who: str) -> list[dict[str, object]]:
+    """The faces of one person, oldest photo first: face, file, taken_at, quality.
+
+    Raises:
+        PersonError: there is no person `who`.
+    """
+    facts = catalogue.face_facts(library.db)
+    person = find(all_people(library), who)
+    rows = [(facts[face], face) for face in person.faces]
+    return [
+        {"face": face, "file": path, "taken_at": taken_at, "quality": round(quality, 1)}
+        for (path, taken_at, quality), face in sorted(
+            rows, key=lambda row: (row[0][1] or "9999", row[0][0], row[1])
+        )
+    ]

@@ -1,0 +1,102 @@
+"""What exports wrote: intended before each write, done after it, undone when taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from faceclust.store.database import Database, now, path_from_db, path_to_db
+
+_PATHS = ("path", "backup", "source")
+_FIELDS = (
+    "kind", "path", "digest", "before", "before_mode", "before_digest", "backup", "source",
+)  # fmt: skip
+
+
+def begin_export(db: Database, export_format: str) -> int:
+    """Open a new export and return its id."""
+    with db.transaction() as sql:
+        cursor = sql.execute(
+            "INSERT INTO exports (started_at, format) VALUES (?, ?)", (now(), export_format)
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def add_entry(db: Database, export_id: int, entry: Mapping[str, object]) -> int:
+    """Note an intended write, given as a mapping of the columns of `export_entries`."""
+    values = [
+        path_to_db(value) if key in _PATHS and isinstance(value, str) else value
+        for key, value in ((key, entry[key]) for key in _FIELDS)
+    ]
+    marks = ", ".join("?" * len(_FIELDS))
+    with db.transaction() as sql:
+        cursor = sql.execute(
+            f"INSERT INTO export_entries (export_id, state, {', '.join(_FIELDS)}) "
+            f"VALUES (?, 'intended', {marks})",
+            (export_id, *values),
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def set_state(db: Database, entry_id: int, state: str) -> None:
+    """Move an entry to "done" or "undone"."""
+    with db.transaction() as sql:
+        sql.execute("UPDATE export_entries SET state = ? WHERE id = ?", (state, entry_id))
+
+
+def digests_at(db: Database, path: str) -> set[str]:
+    """Digests of everything that exports wrote, or were about to write, at `path`."""
+    rows = db.rows(
+        "SELECT digest FROM export_entries WHERE path = ? AND state != 'undone'",
+        (path_to_db(path),),
+    )
+    return {str(row[0]) for row in rows}
+
+
+def last_export(db: Database) -> tuple[int, str, str] | None:
+    """Id, format and start of the newest export with anything left to undo, or None."""
+    row = db.row(
+        """SELECT id, format, started_at FROM exports WHERE EXISTS (
+            SELECT 1 FROM export_entries WHERE export_id = exports.id AND state != 'undone')
+        ORDER BY id DESC LIMIT 1"""
+    )
+    return None if row is None else (int(row[0]), str(row[1]), str(row[2]))
+
+
+def entries(db: Database, export_id: int) -> list[tuple[int, dict[str, object]]]:
+    """The entries of an export that are not undone, newest first: id and columns."""
+    rows = db.rows(
+        f"SELECT id, {', '.join(_FIELDS)} FROM export_entries "
+        "WHERE export_id = ? AND state != 'undone' ORDER BY id DESC",
+        (export_id,),
+    )
+    return [(int(row[0]), _columns(row[1:])) for row in rows]
+
+
+def _columns(row: tuple[object, ...]) -> dict[str, object]:
+    columns = dict(zip(_FIELDS, row, strict=True))
+    for key in _PATHS:
+        value = columns[key]
+        if isinstance(value, str | bytes):
+            columns[key] = path_from_db(value)
+    return columns
+
+
+def put_names(db: Database, export_id: int, names: Iterable[tuple[str, str]]) -> None:
+    """Note which names an export wrote: (path of the photo, name)."""
+    with db.transaction() as sql:
+        sql.executemany(
+            "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?)",
+            ((export_id, path_to_db(path), name) for path, name in names),
+        )
+
+
+def names_at(db: Database, path: str) -> frozenset[str]:
+    """Names that exports, not undone since, wrote for the photo at `path`."""
+    rows = db.rows("SELECT name FROM exported_names WHERE path = ?", (path_to_db(path),))
+    return frozenset(str(row[0]) for row in rows)
+
+
+def forget_names(db: Database, export_id: int) -> None:
+    """Forget the names of an export that was undone."""
+    with db.transaction() as sql:
+        sql.execute("DELETE FROM exported_names WHERE export_id = ?", (export_id,))

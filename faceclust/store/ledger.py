@@ -1,0 +1,101 @@
+"""Clusterings, the user's decisions and the ids they share. Decisions are only ever added."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from faceclust.records import Decision
+from faceclust.store.database import Database, now
+
+KEPT_CLUSTERINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClustering:
+    """The newest clustering.
+
+    Attributes:
+        model: the embeddings it was made from.
+        options: the clusterer's options, JSON types only.
+        membership: face id to cluster id.
+    """
+
+    model: str
+    method: str
+    options: Mapping[str, object]
+    membership: Mapping[int, int]
+
+
+def newest_clustering(db: Database) -> StoredClustering | None:
+    """The newest clustering, or None before the first."""
+    row = db.row("SELECT id, model, method, options FROM clusterings ORDER BY id DESC LIMIT 1")
+    if row is None:
+        return None
+    members = db.rows(
+        "SELECT face_id, cluster_id FROM memberships WHERE clustering_id = ?", (row[0],)
+    )
+    return StoredClustering(row[1], row[2], json.loads(row[3]), dict(members))
+
+
+def put_clustering(db: Database, clustering: StoredClustering) -> None:
+    """Keep a clustering as the newest one, and only the last few."""
+    with db.transaction() as sql:
+        cursor = sql.execute(
+            "INSERT INTO clusterings (created_at, model, method, options) VALUES (?, ?, ?, ?)",
+            (now(), clustering.model, clustering.method, json.dumps(dict(clustering.options))),
+        )
+        newest = int(cursor.lastrowid or 0)
+        sql.executemany(
+            "INSERT INTO memberships VALUES (?, ?, ?)",
+            ((newest, face, cluster) for face, cluster in clustering.membership.items()),
+        )
+        sql.execute("DELETE FROM clusterings WHERE id <= ?", (newest - KEPT_CLUSTERINGS,))
+
+
+def new_ids(db: Database, count: int) -> list[int]:
+    """Ids for clusters or people that were never used before, ascending."""
+    with db.transaction() as sql:
+        return [
+            int(sql.execute("INSERT INTO identifiers DEFAULT VALUES").lastrowid or 0)
+            for _ in range(count)
+        ]
+
+
+def put_decisions(db: Database, decisions: Iterable[Decision]) -> None:
+    """Append decisions; their `id`, `made_at`, `made_by` and `known` are set here."""
+    with db.transaction() as sql:
+        known = sql.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0]
+        for decision in decisions:
+            kept = asdict(replace(decision, known=int(known)))
+            payload = {
+                key: value
+                for key, value in kept.items()
+                if key not in ("id", "kind", "made_at", "made_by") and value not in (None, ())
+            }
+            sql.execute(
+                "INSERT INTO decisions (made_at, made_by, kind, payload) VALUES (?, ?, ?, ?)",
+                (now(), _user(), decision.kind, json.dumps(payload)),
+            )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def decisions(db: Database) -> list[Decision]:
+    """Every decision ever made, oldest first."""
+    rows = db.rows("SELECT id, made_at, made_by, kind, payload FROM decisions ORDER BY id")
+    return [_decision(*row) for row in rows]
+
+
+def _decision(number: int, made_at: str, made_by: str, kind: str, payload: str) -> Decision:
+    fields = json.loads(payload)
+    for key in ("faces", "others"):
+        fields[key] = tuple(fields.get(key, ()))
+    return Decision(id=number, kind=kind, made_at=made_at, made_by=made_by, **fields)  # type: ignore[arg-type]

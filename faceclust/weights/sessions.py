@@ -1,0 +1,87 @@
+"""Open onnxruntime sessions: on the device that was asked for, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from faceclust.errors import WeightsError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
+
+Device: TypeAlias = Literal["cpu", "cuda"]
+
+_CUDA = "CUDAExecutionProvider"
+
+
+def open_session(
+    model: str | Path | bytes, *, device: Device = "cpu", threads: int = 1
+) -> InferenceSession:
+    """Open an ONNX model.
+
+    Args:
+        model: the file, or the model itself where a graph was rewritten in memory.
+        device: where it runs; there is no falling back from "cuda" to "cpu".
+        threads: threads of one call to `run`, at least 1; they sleep while there is no work.
+
+    Raises:
+        WeightsError: the model cannot be opened, or the device cannot be used.
+    """
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    if device == "cuda":
+        _prepare_cuda()
+    try:
+        session = onnxruntime.InferenceSession(
+            model if isinstance(model, bytes) else str(model),
+            sess_options=_options(threads),
+            providers=[_CUDA if device == "cuda" else "CPUExecutionProvider"],
+            enable_fallback=0,
+        )
+    except Exception as error:
+        # onnxruntime's errors have no other common base.
+        raise _unopened(model, device, error) from error
+    if device == "cuda" and _CUDA not in session.get_providers():
+        raise WeightsError(
+            "onnxruntime could not start CUDA; install the driver, CUDA and cuDNN that its version "
+            "needs (`faceclust doctor` shows it), or use --device cpu."
+        )
+    return session
+
+
+def _options(threads: int) -> SessionOptions:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _prepare_cuda() -> None:
+    import onnxruntime
+
+    if _CUDA not in onnxruntime.get_available_providers():
+        raise WeightsError(
+            "this onnxruntime has no CUDA support; run `pip uninstall -y onnxruntime "
+            "onnxruntime-gpu`, then `pip install onnxruntime-gpu`, or use --device cpu."
+        )
+    if hasattr(onnxruntime, "preload_dlls"):
+        # It prints what it does not find; whether CUDA works is seen once a session is open.
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls()
+
+
+def _unopened(model: str | Path | bytes, device: Device, error: Exception) -> WeightsError:
+    what = "a model in memory" if isinstance(model, bytes) else str(model)
+    reason = " ".join(str(error).split())[:200]
+    return WeightsError(
+        f"{what} cannot be opened on {device} ({reason}); run `faceclust models verify` and "
+        "`faceclust doctor`."
+    )

@@ -1,0 +1,281 @@
+"""A supervised pool of worker processes, each killed when it hangs, dies or eats too much.
+
+Photos are untrusted: a decoder can crash, loop or allocate without end. The standard pools give
+up as a whole when one worker dies; here the one task it held becomes a `Failure` and the rest
+goes on. Results come in the order in which they are ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Generic, TypeVar
+
+from faceclust.errors import FaceclustError, WorkerError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+# A worker is given its next tasks before it asks, so that it never waits for the parent.
+QUEUED = 3
+# Workers that die before finishing anything: after so many in a row the set-up is to blame.
+MAX_STILLBORN = 3
+START_SECONDS = 120.0
+WORKER_MEMORY = 3 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one task may cost.
+
+    Attributes:
+        seconds: a worker that takes longer is killed.
+        memory: bytes a worker may allocate beyond what it holds when it is ready; None for no
+            limit. Enforced where the system can (Linux).
+    """
+
+    seconds: float = 60.0
+    memory: int | None = WORKER_MEMORY
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task has no result.
+
+    Attributes:
+        kind: "timeout" or "crash".
+    """
+
+    kind: str
+    reason: str
+
+
+@dataclass(slots=True, eq=False)
+class _Worker(Generic[Task]):
+    process: SpawnProcess
+    pipe: Connection
+    tasks: deque[Task] = field(default_factory=deque)
+    since: float = field(default_factory=time.monotonic)
+    ready: bool = False
+
+
+def run(
+    make: Callable[[], Callable[[Task], Result]],
+    tasks: Iterable[Task],
+    *,
+    workers: int,
+    limits: Limits,
+) -> Generator[tuple[Task, Result | Failure], None, None]:
+    """Run `make()(task)` for each task in worker processes.
+
+    Args:
+        make: picklable; called once in each worker to open models and the like.
+        tasks: picklable; drawn only as workers take them, so the iterable may be endless.
+        workers: how many processes.
+        limits: per task.
+
+    Yields:
+        Each task with its result, or with the `Failure` that took its place.
+
+    Raises:
+        FaceclustError: what `make` raised.
+        WorkerError: workers die before they can do anything.
+    """
+    pool: _Pool[Task, Result] = _Pool(make, limits)
+    try:
+        yield from pool.run(iter(tasks), workers)
+    finally:
+        pool.stop()
+
+
+class _Pool(Generic[Task, Result]):
+    def __init__(self, make: Callable[[], Callable[[Task], Result]], limits: Limits) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._make = make
+        self._limits = limits
+        self._workers: list[_Worker[Task]] = []
+        self._stillborn = 0
+
+    def run(self, tasks: Iterator[Task], workers: int) -> Iterator[tuple[Task, Result | Failure]]:
+        waiting: deque[Task] = deque()
+        more = True
+        while True:
+            more = self._hand_out(tasks, waiting, workers, more)
+            if not self._workers:
+                return
+            for worker in self._responsive():
+                yield from self._receive(worker, waiting)
+            for worker in self._overdue():
+                yield (
+                    worker.tasks.popleft(),
+                    Failure("timeout", f"took longer than {self._limits.seconds:.0f} s to read"),
+                )
+                self._bury(worker, waiting)
+
+    def _hand_out(
+        self, tasks: Iterator[Task], waiting: deque[Task], workers: int, more: bool
+    ) -> bool:
+        """Fill every worker's queue, starting workers as needed; False once tasks run out."""
+        depth = 1
+        while depth <= QUEUED:
+            hungry = [w for w in self._workers if len(w.tasks) < depth]
+            if not hungry and (depth > 1 or len(self._workers) == workers):
+                depth += 1
+                continue
+            if waiting:
+                task = waiting.popleft()
+            elif more:
+                try:
+                    task = next(tasks)
+                except StopIteration:
+                    more = False
+                    continue
+            else:
+                break
+            self._give(hungry[0] if hungry else self._start(), task)
+        for worker in [w for w in self._workers if not w.tasks and not more]:
+            self._dismiss(worker)
+        return more
+
+    def _start(self) -> _Worker[Task]:
+        ours, theirs = self._context.Pipe()
+        memory = self._limits.memory
+        process = self._context.Process(
+            target=_work, args=(self._make, theirs, memory), daemon=True, name="faceclust-worker"
+        )
+        process.start()
+        theirs.close()
+        worker: _Worker[Task] = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _give(self, worker: _Worker[Task], task: Task) -> None:
+        if not worker.tasks and worker.ready:
+            worker.since = time.monotonic()
+        worker.tasks.append(task)
+        # A worker that died a moment ago is noticed, and its tasks passed on, by _receive.
+        with contextlib.suppress(OSError):
+            worker.pipe.send(task)
+
+    def _responsive(self) -> list[_Worker[Task]]:
+        by_pipe = {worker.pipe: worker for worker in self._workers}
+        next_deadline = min(self._deadline(worker) for worker in self._workers)
+        timeout = max(0.0, next_deadline - time.monotonic())
+        return [by_pipe[pipe] for pipe in wait(list(by_pipe), timeout)]  # type: ignore[index]
+
+    def _deadline(self, worker: _Worker[Task]) -> float:
+        return worker.since + (self._limits.seconds if worker.ready else START_SECONDS)
+
+    def _overdue(self) -> list[_Worker[Task]]:
+        late = [w for w in self._workers if w.tasks and time.monotonic() > self._deadline(w)]
+        for worker in late:
+            if not worker.ready:
+                raise WorkerError(
+                    f"A worker process was not ready after {START_SECONDS:.0f} s; "
+                    "try again with --workers 1, or run `faceclust doctor`."
+                )
+        return late
+
+    def _receive(
+        self, worker: _Worker[Task], waiting: deque[Task]
+    ) -> Iterator[tuple[Task, Result | Failure]]:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
+            yield from self._died(worker, waiting)
+            return
+        worker.since = time.monotonic()
+        kind, content = message
+        if kind == "failed":
+            raise content
+        if kind == "ready":
+            worker.ready = True
+        else:
+            self._stillborn = 0
+            yield worker.tasks.popleft(), content
+
+    def _died(
+        self, worker: _Worker[Task], waiting: deque[Task]
+    ) -> Iterator[tuple[Task, Result | Failure]]:
+        worker.process.join(timeout=5)
+        code = worker.process.exitcode
+        if not worker.ready:
+            self._stillborn += 1
+            if self._stillborn >= MAX_STILLBORN:
+                raise WorkerError(
+                    f"Worker processes die while starting (exit code {code}); free some memory, "
+                    "try --workers 1, or run `faceclust doctor`."
+                )
+        elif worker.tasks:
+            yield worker.tasks.popleft(), Failure("crash", f"crashed its decoder ({_cause(code)})")
+        self._bury(worker, waiting)
+
+    def _bury(self, worker: _Worker[Task], waiting: deque[Task]) -> None:
+        """Kill a worker and pass its unfinished tasks on."""
+        waiting.extendleft(reversed(worker.tasks))
+        worker.tasks.clear()
+        worker.process.kill()
+        self._dismiss(worker)
+
+    def _dismiss(self, worker: _Worker[Task]) -> None:
+        worker.pipe.close()
+        self._workers.remove(worker)
+        worker.process.join(timeout=10)
+        worker.process.close()
+
+    def stop(self) -> None:
+        """End all workers at once; what they were doing is lost."""
+        for worker in list(self._workers):
+            worker.process.kill()
+            self._dismiss(worker)
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _work(make: Callable[[], Callable[[Any], Any]], pipe: Connection, memory: int | None) -> None:
+    """Body of a worker process: make the callable once, then answer until the pipe closes."""
+    # Ctrl-C is the parent's to handle; it ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        call = make()
+    except FaceclustError as error:
+        pipe.send(("failed", error))
+        return
+    _limit_memory(memory)
+    pipe.send(("ready", None))
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(("result", call(task)))
+
+
+def _limit_memory(extra: int | None) -> None:
+    """Cap the address space at what is in use now plus `extra` bytes, where Linux lets us."""
+    try:
+        import resource
+        from pathlib import Path
+
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError, ValueError):
+        return
+    if extra is not None:
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = in_use + extra
+        resource.setrlimit(
+            resource.RLIMIT_AS,
+            (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard),
+        )

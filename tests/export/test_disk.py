@@ -1,0 +1,174 @@
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faceclust.errors import WriteError
+from faceclust.export import disk
+from faceclust.export.disk import RefusedError
+
+
+def fails(code: int) -> Callable[..., None]:
+    """A stand-in for any system call."""
+
+    def call(*args: object, **kwargs: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    return call
+
+
+def test_fingerprints_tell_everything_apart(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    found = [
+        disk.fingerprint(tmp_path / n) for n in ("file", "link", "dangling", "pipe", ".", "file/x")
+    ]
+    assert len(set(found)) == 6
+    assert found[0] == disk.sha256(b"x")
+    assert found[3:] == ["other", "dir", None]
+
+
+def test_a_hard_link_stands_until_the_file_is_edited(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x")
+    digest = disk.inode_digest(path)
+    assert disk.stands(path, digest)
+    path.write_bytes(b"yy")
+    assert not disk.stands(path, digest)
+    path.unlink()
+    assert not disk.stands(path, digest)
+    assert disk.stands(path, None)
+
+
+def test_an_embedded_photo_stands_by_its_bytes_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    assert disk.stands(tmp_path / "a", disk.sha256(b"x") + "+packet")
+
+
+def test_sweep_removes_scratch_files_and_nothing_else(tmp_path: Path) -> None:
+    kept = [".faceclust-x.tmp", ".faceclust.db", ".faceclust-0123456789abcdef", "a.tmp"]
+    swept = [".faceclust-0123456789abcdef.tmp", ".faceclust-fedcba9876543210.jpg"]
+    for name in kept + swept:
+        (tmp_path / name).touch()
+    (tmp_path / ".faceclust-0000000000000000.tmp").mkdir()
+    disk.sweep(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*kept, ".faceclust-0000000000000000.tmp"}
+    disk.sweep(tmp_path / "nowhere")
+
+
+def test_a_scratch_name_is_swept_and_fits_the_folder(tmp_path: Path) -> None:
+    with disk.scratch(tmp_path, ".jpg") as path:
+        path.touch()
+        disk.sweep(tmp_path)
+        assert not path.exists()
+        path.touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_install_never_goes_over_another_file(tmp_path: Path) -> None:
+    new, path = tmp_path / "new", tmp_path / "path"
+    new.write_bytes(b"ours")
+    path.write_bytes(b"theirs")
+    with pytest.raises(FileExistsError):
+        disk.install(new, path)
+    assert path.read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP])
+def test_install_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(Path, "hardlink_to", fails(code))
+    new, path = tmp_path / "new", tmp_path / "path"
+    new.write_bytes(b"ours")
+    disk.install(new, path)
+    assert path.read_bytes() == b"ours"
+    new.write_bytes(b"again")
+    with pytest.raises(FileExistsError):
+        disk.install(new, path)
+    assert path.read_bytes() == b"ours"
+
+
+def test_a_copy_keeps_times_and_permissions(tmp_path: Path) -> None:
+    source, path = tmp_path / "source", tmp_path / "path"
+    source.write_bytes(b"photo" * 1_000_000)
+    source.chmod(0o640)
+    os.utime(source, ns=(1, 1_234_567_890_123_456_789))
+    assert disk.clone(source, path, "copy") == disk.sha256(path.read_bytes())
+    info = path.stat()
+    assert info.st_mtime_ns == 1_234_567_890_123_456_789
+    assert stat.S_IMODE(info.st_mode) == 0o640
+    with pytest.raises(FileExistsError):
+        disk.clone(source, path, "copy")
+
+
+def test_a_reflink_is_asked_of_the_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, path = tmp_path / "source", tmp_path / "path"
+    source.write_bytes(b"photo")
+
+    def ioctl(target: int, request: int, origin: int) -> None:
+        assert request == 0x40049409
+        os.write(target, os.pread(origin, 100, 0))
+
+    monkeypatch.setattr("fcntl.ioctl", ioctl)
+    assert disk.clone(source, path, "reflink") == disk.sha256(b"photo")
+    assert path.read_bytes() == b"photo"
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY])
+def test_a_reflink_that_is_not_possible_says_what_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    (tmp_path / "source").touch()
+    monkeypatch.setattr("fcntl.ioctl", fails(code))
+    with pytest.raises(RefusedError, match="--link copy"):
+        disk.clone(tmp_path / "source", tmp_path / "path", "reflink")
+
+
+def test_a_hard_link_that_is_not_possible_says_what_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "hardlink_to", fails(errno.EXDEV))
+    with pytest.raises(RefusedError, match="--link copy"):
+        disk.hard_link(tmp_path / "source", tmp_path / "path")
+
+
+def test_keep_copies_where_it_cannot_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, backup = tmp_path / "a", tmp_path / "b"
+    path.write_bytes(b"photo")
+    disk.keep(path, backup)
+    assert backup.samefile(path)
+    backup.unlink()
+    monkeypatch.setattr(Path, "hardlink_to", fails(errno.EPERM))
+    disk.keep(path, backup)
+    assert not backup.samefile(path)
+    assert backup.read_bytes() == b"photo"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (errno.EACCES, "read-only folder"),
+        (errno.EROFS, "read-only folder"),
+        (errno.EEXIST, "a file we did not write is there"),
+        (errno.ENAMETOOLONG, "too long"),
+        (errno.EIO, os.strerror(errno.EIO)),
+    ],
+)
+def test_reasons(code: int, says: str) -> None:
+    assert says in disk.reason(OSError(code, os.strerror(code)), Path("a"))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_ends_the_run(code: int) -> None:
+    with pytest.raises(WriteError, match=r"^/out/a\.json .*full"):
+        disk.reason(OSError(code, os.strerror(code)), Path("/out/a.json"))

@@ -1,0 +1,121 @@
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+import faceclust
+from faceclust.export.table import CSV_COLUMNS, to_csv, to_json
+from faceclust.records import Box, Person, PersonRegion, PhotoInfo, TaggedPhoto
+
+INFO = PhotoInfo(4000, 3000, 6, "JPEG", "2019-07-14T18:03:22", "Canon EOS 5D")
+ANN = PersonRegion(1, 10, "Ann", Box(0.1, 0.2, 0.3, 1 / 3))
+UNNAMED = PersonRegion(12, 11, "Person 12", Box(0.5, 0.5, 0.25, 0.25), named=False)
+PEOPLE = [Person(12, None, (11,)), Person(1, "Ann", (10,))]
+
+
+def photo(relative: str, *regions: PersonRegion, info: PhotoInfo = INFO) -> TaggedPhoto:
+    return TaggedPhoto(Path("/library") / relative, Path(relative), info, regions)
+
+
+def rows(table: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(table.decode(), newline="")))
+
+
+def named(name: str) -> PersonRegion:
+    return PersonRegion(1, 10, name, Box(0, 0, 1, 1))
+
+
+def test_json_holds_people_and_photos() -> None:
+    document = json.loads(to_json(PEOPLE, [photo("b/2.jpg", ANN, UNNAMED), photo("a/1.jpg")]))
+    assert document["faceclust"] == faceclust.__version__
+    assert document["people"] == [
+        {"id": 1, "name": "Ann", "faces": [10]},
+        {"id": 12, "name": None, "faces": [11]},
+    ]
+    assert [one["path"] for one in document["photos"]] == ["a/1.jpg", "b/2.jpg"]
+    assert document["photos"][1] == {
+        "path": "b/2.jpg",
+        "width": 4000,
+        "height": 3000,
+        "taken_at": "2019-07-14T18:03:22",
+        "camera": "Canon EOS 5D",
+        "faces": [
+            {
+                "face": 10,
+                "person": 1,
+                "name": "Ann",
+                "box": {"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.333333},
+            },
+            {
+                "face": 11,
+                "person": 12,
+                "name": None,
+                "box": {"x": 0.5, "y": 0.5, "w": 0.25, "h": 0.25},
+            },
+        ],
+    }
+
+
+def test_the_order_of_the_input_does_not_show() -> None:
+    photos = [photo("b.jpg", ANN), photo("a.jpg", UNNAMED)]
+    assert to_json(PEOPLE, photos) == to_json(PEOPLE[::-1], photos[::-1])
+    assert to_csv(photos) == to_csv(photos[::-1])
+
+
+def test_json_is_readable_utf8_and_survives_bytes_that_are_not() -> None:
+    text = to_json([Person(1, "Zoë 李", (1,))], [photo("caf\udce9.jpg")])
+    assert "Zoë 李".encode() in text
+    assert json.loads(text)["photos"][0]["path"] == "caf\udce9.jpg"
+
+
+def test_json_refuses_what_json_cannot_say() -> None:
+    nowhere = PersonRegion(1, 1, "Ann", Box(float("nan"), 0, 1, 1))
+    with pytest.raises(ValueError, match="JSON"):
+        to_json([], [photo("a.jpg", nowhere)])
+
+
+def test_csv_has_a_row_for_each_face() -> None:
+    table = to_csv([photo("b/2.jpg", ANN, UNNAMED), photo("a/1.jpg")])
+    assert table.decode().splitlines()[0] == ",".join(CSV_COLUMNS)
+    first, second = rows(table)
+    assert first == {
+        "file": "b/2.jpg",
+        "person": "Ann",
+        "person_id": "1",
+        "face": "10",
+        "x": "0.100000",
+        "y": "0.200000",
+        "w": "0.300000",
+        "h": "0.333333",
+        "taken_at": "2019-07-14T18:03:22",
+    }
+    assert (second["person"], second["person_id"]) == ("", "12")
+
+
+def test_csv_quotes_as_rfc_4180_says() -> None:
+    table = to_csv([photo("a, b.jpg", named('Ann "the\r\nBoss"'))])
+    assert table.endswith(b"\r\n")
+    assert b'"a, b.jpg","Ann ""the\r\nBoss"""' in table
+    (row,) = rows(table)
+    assert (row["file"], row["person"]) == ("a, b.jpg", 'Ann "the\r\nBoss"')
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(name: str) -> None:
+    (row,) = rows(to_csv([photo(f"{name.strip()[0]}x.jpg", named(name))]))
+    assert row["person"] == "'" + name
+    assert row["file"].startswith("./")
+    assert Path(row["file"]) == Path(f"{name.strip()[0]}x.jpg")
+
+
+def test_csv_without_a_date_or_valid_file_name() -> None:
+    undated = PhotoInfo(10, 10, 1, "PNG")
+    (row,) = rows(to_csv([photo("caf\udce9.jpg", ANN, info=undated)]))
+    assert (row["file"], row["taken_at"]) == (r"caf\udce9.jpg", "")
+
+
+def test_nothing_at_all() -> None:
+    assert rows(to_csv([])) == []
+    assert json.loads(to_json([], []))["photos"] == []
