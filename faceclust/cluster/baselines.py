@@ -153,14 +153,16 @@ def hdbscan(neighbours: Neighbours, threshold: float = 0.0) -> IntArray:
     from sklearn.cluster import HDBSCAN
 
     distances = _distances(similarity_matrix(neighbours, threshold))
+    part = _connected(distances)
     model = HDBSCAN(
         min_cluster_size=HDBSCAN_MIN_SIZE,
         min_samples=HDBSCAN_MIN_SIZE - 1,  # the face itself is not in its row of the matrix
         metric="precomputed",
         copy=True,
     )
-    connected = distances + _bridges(distances, _chord(threshold))
-    return renumber(model.fit_predict(connected).astype(np.int64))
+    labels = model.fit_predict(distances + _bridges(part, _chord(threshold))).astype(np.int64)
+    # A face that hangs on a bridge alone is counted to the cluster at the other end.
+    return renumber(np.where(labels < 0, -1, labels * len(part) + part))
 
 
 def kmeans(x: FloatArray, num_people: int | None, seed: int = 0) -> IntArray:
@@ -275,12 +277,9 @@ def _distances(similarity: Any) -> Any:
     return distances
 
 
-def _bridges(graph: Any, length: float) -> Any:
-    """Edges of this length from the first component of the graph to every other one."""
-    from scipy.sparse.csgraph import connected_components
-
-    _, part = connected_components(graph, directed=False)
+def _bridges(part: IntArray, length: float) -> Any:
+    """Edges of this length from the first component to every other one, as HDBSCAN demands."""
     first = np.unique(part, return_index=True)[1]
     row, col = np.full(len(first) - 1, first[0]), first[1:]
-    bridges = _csr(row, col, np.full(len(row), length), graph.shape[0])
+    bridges = _csr(row, col, np.full(len(row), length), len(part))
     return bridges + bridges.T

@@ -67,6 +67,7 @@ def apply(
 def _attempt(run: Run, action: Action) -> Event:
     try:
         folder = Path(os.path.realpath(action.path.parent))
+        run.visit(folder)
         status = _carry_out(run, replace(action, path=folder / action.path.name))
     except RefusedError as refusal:
         return Event("skipped", action.path, str(refusal))

@@ -167,7 +167,7 @@ def keep(path: Path, backup: Path) -> None:
         with scratch(path.parent) as copy:
             clone(path, copy, "copy")
             install(copy, backup)
-    if os.name != "nt":  # folders cannot be opened there
+    with suppress(OSError):  # not every system can flush a folder
         flush(path.parent)
 
 

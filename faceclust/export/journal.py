@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-EntryKind: TypeAlias = Literal["write", "place", "symlink", "embed", "mkdir"]
+EntryKind: TypeAlias = Literal["write", "place", "symlink", "embed", "mkdir", "scratch"]
 Status: TypeAlias = Literal[
     "created", "updated", "unchanged", "skipped", "removed", "restored", "left"
 ]
@@ -18,6 +18,8 @@ class Entry:
     """One write, with all that is needed to recognise and undo it.
 
     Attributes:
+        kind: "mkdir" is a folder that we made, "scratch" one in which a crash may leave a
+            scratch file, and the others are what became of an `Action`.
         path: absolute, no symbolic link in its folder. Like every path from the file system it
             may hold surrogate escapes, so it is stored as `os.fsencode(path)`.
         digest: of what is written, see `disk.stands`.

@@ -21,13 +21,15 @@ class Run:
 
     Attributes:
         root: the folder that nothing is written outside of, without symbolic links.
-        swept: folders that were cleared of a crashed run's scratch files.
+        visited: folders that hold no scratch files of an earlier run.
+        entered: folders that are there and in the journal.
     """
 
     journal: Journal
     root: Path
     dry_run: bool
-    swept: set[Path] = field(default_factory=set)
+    visited: set[Path] = field(default_factory=set)
+    entered: set[Path] = field(default_factory=set)
 
     def verdict(self, path: Path, wanted: str) -> Status:
         """What writing the thing with the digest `wanted` at `path` comes to."""
@@ -43,17 +45,24 @@ class Run:
         """Whether what stands at `path` is what we wrote there."""
         return any(stands(path, digest) for digest in self.journal.written(path))
 
+    def visit(self, folder: Path) -> None:
+        """Refuse a folder outside the root; clear any other of a crashed run's scratch files."""
+        if not folder.is_relative_to(self.root):
+            raise RefusedError(f"a symbolic link leads out of {self.root}")
+        if not self.dry_run and folder not in self.visited:
+            disk.sweep(folder)
+            self.visited.add(folder)
+
     def proceed(self, folder: Path, status: Status) -> bool:
         """Whether there is something to write in `folder`, which is then ready for it."""
         if status == "unchanged":
             return False
-        _check_folder(folder, self.root)
+        _check_folder(folder)
         if self.dry_run:
             return False
-        self._make(folder)
-        if folder not in self.swept:
-            disk.sweep(folder)
-            self.swept.add(folder)
+        if folder not in self.entered:
+            self._enter(folder)
+            self.entered.add(folder)
         return True
 
     @contextmanager
@@ -89,11 +98,14 @@ class Run:
             else:
                 new.replace(path)
 
-    def _make(self, folder: Path) -> None:
+    def _enter(self, folder: Path) -> None:
+        """Make `folder`, or note that scratch files may be found in it after a crash."""
         missing = list(takewhile(lambda parent: not parent.exists(), [folder, *folder.parents]))
         for parent in reversed(missing):
             with suppress(FileExistsError), self.journalled(Entry("mkdir", str(parent), "dir")):
                 parent.mkdir()
+        if not missing:
+            self.journal.done(self.journal.intend(Entry("scratch", str(folder), "dir")))
 
 
 def entry_for(kind: EntryKind, path: Path, digest: str, source: Path | None = None) -> Entry:
@@ -118,9 +130,7 @@ def with_bytes(entry: Entry) -> Entry:
     return replace(entry, before=before)
 
 
-def _check_folder(folder: Path, root: Path) -> None:
-    if not folder.is_relative_to(root):
-        raise RefusedError(f"a symbolic link leads out of {root}")
+def _check_folder(folder: Path) -> None:
     nearest = next(parent for parent in [folder, *folder.parents] if parent.exists())
     if not nearest.is_dir():
         raise RefusedError(f"{nearest} is a file, not a folder")

@@ -41,8 +41,9 @@ def undo(
         event = _attempt(world, entry)
         if event.status != "left" and not dry_run:
             journal.undone(number)
-        statuses[event.status] += 1
-        on_event(event)
+        if entry.kind != "scratch":
+            statuses[event.status] += 1
+            on_event(event)
     return Summary(**statuses)
 
 
@@ -52,7 +53,6 @@ class _World:
 
     dry_run: bool
     pretended: dict[Path, str | None] = field(default_factory=dict)
-    swept: set[Path] = field(default_factory=set)
 
     def holds(self, path: Path, digest: str | None) -> bool:
         if path in self.pretended:
@@ -79,9 +79,8 @@ class _World:
         return "restored"
 
     def sweep(self, folder: Path) -> None:
-        if not self.dry_run and folder not in self.swept:
+        if not self.dry_run:
             disk.sweep(folder)
-            self.swept.add(folder)
 
     def is_empty(self, folder: Path) -> bool:
         return all(self.pretended.get(path, "") is None for path in folder.iterdir())
@@ -94,7 +93,6 @@ def _attempt(world: _World, entry: Entry) -> Event:
             raise RefusedError("its folder is now reached through a symbolic link")
         if not path.parent.is_dir():
             raise RefusedError("its folder is gone")
-        world.sweep(path.parent)
         return Event(_take_back(world, entry), path)
     except RefusedError as refusal:
         return Event("left", path, str(refusal))
@@ -106,6 +104,9 @@ def _take_back(world: _World, entry: Entry) -> Status:
     match entry.kind:
         case "mkdir":
             return _folder(world, entry)
+        case "scratch":
+            world.sweep(Path(entry.path))
+            return "unchanged"
         case "embed":
             return _photo(world, entry)
         case "write" | "place" | "symlink":

@@ -39,6 +39,7 @@ DECODER_ERRORS: tuple[type[Exception], ...] = (
     LookupError,  # missing tags, short lists
     ArithmeticError,  # division by a zero in the header, sizes that overflow
     RuntimeError,  # libheif; endless recursion between directories
+    SystemError,  # C code of Pillow that was given what it never expected
     MemoryError,  # the worker's memory limit
     struct.error,
     zlib.error,

@@ -51,8 +51,10 @@ def load_pixels(
         # Only a closing marker makes the decoder give out the rows that it holds back.
         file.seek(0)
         image = _load(open_image(BytesIO(file.read() + _END_OF_JPEG)), reduce_to)
-    else:
+    elif image.format == "PNG":
         image.tile = []  # nothing more to decode, Pillow is told: keep what is there
+    else:
+        raise PhotoError("cut off: the end of the file is missing", "truncated")
     _check_missing(_blank_share(image))
     return image
 

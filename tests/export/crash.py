@@ -85,6 +85,8 @@ def die_at(step: int, root: Path, then: str) -> bool:
     untouched = tree(root)
     journal = root.with_suffix(".journal")
     run(first(root), FileJournal(journal), root)
+    if then == "undo-undo":
+        run(second(root), FileJournal(journal), root)
     child = os.fork()
     if child == 0:
         countdown = Countdown(step)

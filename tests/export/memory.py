@@ -31,6 +31,10 @@ class MemoryJournal:
     def written(self, path: Path) -> set[str]:
         return {entry.digest for _, entry in self.newest_first() if entry.path == str(path)}
 
+    def states_of(self, kind: str) -> list[str]:
+        pairs = zip(self.entries, self.states, strict=True)
+        return [state for entry, state in pairs if entry.kind == kind]
+
     def newest_first(self, since: int = 0) -> list[tuple[int, Entry]]:
         numbered = list(enumerate(self.entries))[since:]
         return [(n, entry) for n, entry in reversed(numbered) if self.states[n] != "undone"]

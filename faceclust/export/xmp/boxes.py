@@ -56,7 +56,8 @@ def overlap(a: Box, b: Box) -> float:
 
 def _millionths(box: Box) -> tuple[int, int, int, int]:
     left, top = _clamp(box.x), _clamp(box.y)
-    return left, top, _clamp(box.x + box.w) - left, _clamp(box.y + box.h) - top
+    right, bottom = max(left, _clamp(box.x + box.w)), max(top, _clamp(box.y + box.h))
+    return left, top, right - left, bottom - top
 
 
 def _clamp(value: float) -> int:

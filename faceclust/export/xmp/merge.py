@@ -49,7 +49,6 @@ from faceclust.records import PhotoInfo, TaggedPhoto
 SidecarStyle: TypeAlias = Literal["full", "adobe"]
 
 _RENAMED_IOU = 0.5
-# Some writers leave out the last slash of this namespace.
 _MICROSOFT_TAG = q("MicrosoftPhoto:LastKeywordXMP")
 _MICROSOFT_ALIAS = "{http://ns.microsoft.com/photo/1.0}LastKeywordXMP"
 # Property, its container, and what stands between root and name ("": the bare name).
@@ -174,7 +173,7 @@ def _merged(
     options: XmpOptions,
 ) -> etree._Element:
     wanted = wanted_regions(photo, options)
-    ours = {clean(name) for name in previous}
+    ours = {clean(name) for name in previous} - {""}
     for form in FORMS:
         _merge_regions(rdf, block, form, photo.info, wanted, ours)
     if wanted:
@@ -183,8 +182,9 @@ def _merged(
         names = [_keyword(region.name, keyword[2], options.root) for region in wanted]
         stale = {_keyword(name, keyword[2], options.root) for name in ours} - set(names)
         _merge_keywords(rdf, block, keyword, list(dict.fromkeys(names)), stale)
-    if not len(block):
-        remove(block)
+    for emptied in rdf.findall(q("rdf:Description")):
+        if not len(emptied) and not set(emptied.attrib) - {q("rdf:about"), "about"}:
+            remove(emptied)
     return rdf
 
 
@@ -252,28 +252,35 @@ def _merge_keywords(
     wanted: list[str],
     stale: set[str],
 ) -> None:
-    if not wanted and not stale:
-        return
     tag, kind, _ = keyword
+    found = _keyword_properties(rdf, tag)
+    gone = [li for value in found for li in items(value) if clean(text(li)) in stale]
+    for li in gone:
+        remove(li)
+    if wanted:
+        _add_keywords(rdf, block, tag, kind, wanted)
+    elif gone:
+        for value in found:
+            if not items(value):
+                remove(value)
+
+
+def _add_keywords(
+    rdf: etree._Element, block: etree._Element, tag: str, kind: str, wanted: list[str]
+) -> None:
     lift_attribute(rdf, tag)
-    found = properties(rdf, tag)
-    if tag == _MICROSOFT_TAG:
-        found += properties(rdf, _MICROSOFT_ALIAS)
-    if wanted and not found:
-        found = [add(block, tag)]
+    found = _keyword_properties(rdf, tag) or [add(block, tag)]
     bags = [array(value, kind) for value in found]
-    present = set()
-    for li in [li for value in found for li in items(value)]:
-        if clean(text(li)) in stale:
-            remove(li)
-        else:
-            present.add(fold(text(li)))
+    present = {fold(text(li)) for value in found for li in items(value)}
     for name in wanted:
         if fold(name) not in present:
             add(bags[0], q("rdf:li")).text = name
-    for value in found:
-        if not items(value):
-            remove(value)
+
+
+def _keyword_properties(rdf: etree._Element, tag: str) -> list[etree._Element]:
+    found = properties(rdf, tag)
+    # exiftool writes this namespace without its last slash.
+    return found + properties(rdf, _MICROSOFT_ALIAS) if tag == _MICROSOFT_TAG else found
 
 
 def _seed_facts(rdf: etree._Element, block: etree._Element, info: PhotoInfo) -> None:

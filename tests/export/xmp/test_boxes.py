@@ -67,6 +67,7 @@ def test_every_box_ends_inside_the_photo_with_six_decimals(box: Box, orientation
     stored = stored_box(box, orientation)
     for low, size in ((stored.x, stored.w), (stored.y, stored.h)):
         assert 0 <= low <= 1
+        assert size >= 0
         assert low + size <= 1 + 1e-12
         assert round(low, 6) == low
         assert round(size, 6) == size

@@ -1,0 +1,139 @@
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from faceclust.cluster.methods import (
+    DEFAULT_THRESHOLD,
+    ClusterOptions,
+    Method,
+    cluster,
+    margin_graph,
+    needs_neighbours,
+)
+from faceclust.errors import OptionError
+from faceclust.records import FloatArray, Neighbours
+
+METHODS = get_args(Method)
+
+
+def people(count: int = 20, faces: int = 5) -> FloatArray:
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.standard_normal((count, 32)), faces, axis=0)
+    x += 0.2 * rng.standard_normal(x.shape)
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def lists(x: FloatArray, k: int = 8) -> Neighbours:
+    similarity = x @ x.T
+    np.fill_diagonal(similarity, -2)
+    index = np.argsort(-similarity, axis=1)[:, :k]
+    return Neighbours(index, np.take_along_axis(similarity, index, 1))
+
+
+def options(method: Method, **values: Any) -> ClusterOptions:
+    if method == "kmeans":
+        values.setdefault("num_people", 20)
+    return ClusterOptions(method, **values)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_groups_by_its_default(method: Method) -> None:
+    x = people()
+    result = cluster(x, options(method), lists(x))
+    truth = np.repeat(np.arange(20), 5)
+    agree = (result.labels[:, None] == result.labels) == (truth[:, None] == truth)
+    assert agree.mean() > 0.98
+    assert result.labels.dtype == np.int64
+    assert list(dict.fromkeys(result.labels.tolist())) == list(range(result.labels.max() + 1))
+    assert result.threshold == DEFAULT_THRESHOLD[method]
+    assert result.seconds > 0
+
+
+@pytest.mark.parametrize("N", [0, 1])
+@pytest.mark.parametrize("method", METHODS)
+def test_no_face_or_one(method: Method, N: int) -> None:
+    x = people()[:N]
+    near = Neighbours(np.full((N, 8), -1), np.full((N, 8), -1, np.float32))
+    assert cluster(x, options(method), near).labels.tolist() == [0] * N
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_options_repeat_themselves(method: Method) -> None:
+    x = people()
+    first, second = (cluster(x, options(method, seed=3), lists(x)).labels for _ in range(2))
+    assert (first == second).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_neighbours_are_asked_for_where_they_are_needed(method: Method) -> None:
+    x = people()
+    if needs_neighbours(method):
+        with pytest.raises(ValueError, match="needs the neighbours of all 100 faces"):
+            cluster(x, options(method))
+        with pytest.raises(ValueError, match="100 faces"):
+            cluster(x, options(method), lists(x[:50]))
+    else:
+        assert len(cluster(x, options(method)).labels) == 100
+
+
+def test_the_given_threshold_is_used_and_told() -> None:
+    x = people()
+    result = cluster(x, ClusterOptions("components", threshold=0.9999), lists(x))
+    assert result.threshold == 0.9999
+    assert result.labels.tolist() == list(range(100))
+
+
+def test_k_limits_the_lists() -> None:
+    x = people(1, 40)
+    few = cluster(x, ClusterOptions("components", k=1, threshold=0.1), lists(x)).labels
+    many = cluster(x, ClusterOptions("components", k=8, threshold=0.1), lists(x)).labels
+    assert few.max() > many.max()
+
+
+def test_an_unknown_method_lists_the_valid_ones() -> None:
+    with pytest.raises(OptionError) as error:
+        ClusterOptions("louvain")  # type: ignore[arg-type]
+    assert all(method in str(error.value) for method in ("louvain", *METHODS))
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"k": 0}, "--k"),
+        ({"seed": -1}, "--seed"),
+        ({"seed": 2**32}, "--seed"),
+        ({"threshold": 0}, "--threshold"),
+        ({"threshold": 1.01}, "--threshold"),
+        ({"threshold": float("nan")}, "--threshold"),
+        ({"threshold": "0.5"}, "--threshold"),
+        ({"method": "aro", "threshold": -0.1}, "--threshold"),
+        ({"method": "kmeans", "threshold": 0.5}, "--threshold"),
+        ({"method": "kmeans", "num_people": "5"}, "--num-people"),
+    ],
+)
+def test_impossible_values_name_their_option(values: dict[str, Any], named: str) -> None:
+    with pytest.raises(OptionError, match=named):
+        ClusterOptions(**values)
+
+
+def test_kmeans_without_a_number_of_people_says_so() -> None:
+    with pytest.raises(OptionError, match="--num-people"):
+        cluster(people(), ClusterOptions("kmeans"))
+
+
+def test_the_largest_seed_suits_every_method() -> None:
+    x = people()
+    for method in ("infomap", "chinese-whispers", "kmeans"):
+        assert len(cluster(x, options(method, seed=2**32 - 2), lists(x)).labels) == 100
+
+
+def test_infomap_weighs_pairs_by_their_margin() -> None:
+    near = Neighbours(
+        np.array([[1, 2], [0, -1], [0, -1]]),
+        np.array([[0.9, 0.5], [0.9, -1], [0.4, -1]], np.float32),
+    )
+    graph = margin_graph(near, 0.5)
+    assert graph.edge_index.tolist() == [[0, 0], [1, 2]]
+    np.testing.assert_allclose(graph.edge_weight, [0.401, 0.001], atol=1e-6)
+    assert cluster(people(1, 3), ClusterOptions(threshold=0.5), near).labels.tolist() == [0, 0, 0]

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceclust.errors import OptionError
+from faceclust.graph import knn as module
+from faceclust.graph.knn import knn, knn_graph
+from faceclust.records import FloatArray, Neighbours
+
+
+def unit(N: int, D: int = 16, seed: int = 0) -> FloatArray:
+    x = np.random.default_rng(seed).standard_normal((N, D)).astype(np.float32)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def people(count: int, faces: int, D: int = 64) -> FloatArray:
+    """Unit vectors in tight groups, as embeddings of faces are."""
+    x = np.repeat(unit(count, D), faces, axis=0) + 0.6 * unit(count * faces, D, seed=1)
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_finds_what_a_full_sort_finds() -> None:
+    x = unit(300)
+    similarity = x @ x.T
+    np.fill_diagonal(similarity, -2)
+    expected = np.argsort(-similarity, axis=1, kind="stable")[:, :10]
+    found = knn(x, 10)
+    np.testing.assert_array_equal(found.index, expected)
+    np.testing.assert_allclose(
+        found.similarity, np.take_along_axis(similarity, expected, 1), atol=1e-6
+    )
+    assert found.index.dtype == np.int64
+    assert found.similarity.dtype == np.float32
+
+
+@pytest.mark.parametrize("N", [0, 1])
+def test_too_few_faces_have_no_neighbours(N: int) -> None:
+    found = knn(unit(N), 3)
+    assert found.index.shape == (N, 3)
+    assert (found.index == -1).all()
+    assert (found.similarity == -1).all()
+
+
+def test_fewer_faces_than_k_are_padded() -> None:
+    found = knn(unit(4), 6)
+    assert [set(row) for row in found.index[:, :3].tolist()] == [
+        {0, 1, 2, 3} - {face} for face in range(4)
+    ]
+    assert (found.index[:, 3:] == -1).all()
+    assert (found.similarity[:, 3:] == -1).all()
+
+
+def test_duplicates_list_each_other_and_never_themselves() -> None:
+    x = np.repeat(unit(3), 8, axis=0)
+    found = knn(x, 5)
+    assert (found.index != np.arange(24)[:, None]).all()
+    assert (found.index // 8 == (np.arange(24) // 8)[:, None]).all()
+    assert all(len(set(row)) == 5 for row in found.index.tolist())
+    assert (found.similarity <= 1).all()
+
+
+def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = unit(200)
+    whole = knn(x, 7)
+    monkeypatch.setattr(module, "BLOCK", 64)
+    np.testing.assert_array_equal(knn(x, 7).index, whole.index)
+
+
+def test_inverted_file_finds_nearly_all_and_repeats_itself() -> None:
+    x = people(400, 12)
+    exact, approximate = knn(x, 10), knn(x, 10, exact_below=0)
+    shared = [
+        len(set(a) & set(b))
+        for a, b in zip(exact.index.tolist(), approximate.index.tolist(), strict=True)
+    ]
+    assert np.mean(shared) / 10 > 0.95
+    assert (approximate.index != np.arange(len(x))[:, None]).all()
+    np.testing.assert_array_equal(approximate.index, knn(x, 10, exact_below=0).index)
+
+
+def test_inverted_file_of_a_handful_of_faces() -> None:
+    assert set(knn(unit(3), 2, exact_below=0).index[0].tolist()) == {1, 2}
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_below_one_is_refused(k: int) -> None:
+    with pytest.raises(OptionError, match="at least 1"):
+        knn(unit(3), k)
+
+
+def test_x_must_be_a_matrix() -> None:
+    with pytest.raises(ValueError, match=r"\(N, D\)"):
+        knn(np.zeros(3, np.float32), 1)
+
+
+def test_graph_keeps_each_pair_once_with_the_larger_similarity() -> None:
+    neighbours = Neighbours(
+        np.array([[1, 2], [0, -1], [0, 3], [2, -1]]),
+        np.array([[0.8, 0.3], [0.9, -1], [0.3, 0.1], [0.1, -1]], np.float32),
+    )
+    graph = knn_graph(neighbours, 0.3)
+    assert graph.edge_index.tolist() == [[0, 0], [1, 2]]
+    np.testing.assert_allclose(graph.edge_weight, [0.9, 0.3])
+    assert graph.num_nodes == 4
+
+
+def test_graph_drops_self_loops_and_padding() -> None:
+    neighbours = Neighbours(np.array([[0, -1]]), np.array([[1.0, -1.0]], np.float32))
+    assert knn_graph(neighbours, -1.0).edge_index.shape == (2, 0)
+
+
+@pytest.mark.parametrize("N", [0, 1])
+def test_graph_without_edges(N: int) -> None:
+    graph = knn_graph(knn(unit(N), 3))
+    assert graph.edge_index.shape == (2, 0)
+    assert graph.num_nodes == N
+
+
+@given(N=st.integers(2, 40), k=st.integers(1, 12), floor=st.floats(-1, 1), seed=st.integers(0, 99))
+def test_graph_equals_the_plain_definition(N: int, k: int, floor: float, seed: int) -> None:
+    neighbours = knn(unit(N, 4, seed), k)
+    expected: dict[tuple[int, int], float] = {}
+    for face, (ids, near) in enumerate(
+        zip(neighbours.index.tolist(), neighbours.similarity, strict=True)
+    ):
+        for other, similarity in zip(ids, near, strict=True):
+            if other >= 0 and similarity >= floor:
+                pair = min(face, other), max(face, other)
+                expected[pair] = max(similarity, expected.get(pair, -1))
+    graph = knn_graph(neighbours, floor)
+    pairs = list(zip(*graph.edge_index.tolist(), strict=True))
+    assert dict(zip(pairs, graph.edge_weight, strict=True)) == expected
+    assert pairs == sorted(expected)
