@@ -100,7 +100,7 @@ def content_hash(path: Path) -> str:
     """BLAKE2b of the file's bytes, 128 bits in hexadecimal: equal files, equal hash.
 
     Raises:
-        PhotoError: kind "permission" or "unreadable".
+        PhotoError: kind "permission" or "unreadable"; "unsupported" for what is no file.
     """
     digest = hashlib.blake2b(digest_size=16)
     with photo_errors(), open_regular(path) as file:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def evaluate(
         if aligned or profile:
             raise OptionError("--aligned and --profile go with --data only.")
         with libraries.find(library, db) as found:
-            return _score_library(found, read_labels(labels), labels, options)
+            return _score_library(found, labels, options)
     wanted = settings.override(ClusterOptions(), "eval", **options)
     config = settings.load()
     config = Config(scan=settings.override(config.scan, profile=profile), detector=config.detector)
@@ -88,9 +89,8 @@ def evaluate(
     return _report(persons, group(x, wanted), wanted.method, embedded)
 
 
-def _score_library(
-    library: Library, people: Mapping[str, str], source: Path, options: Mapping[str, Any]
-) -> dict[str, Any]:
+def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    people = {normpath(file): person for file, person in read_labels(source).items()}
     truth = {
         face: people[path] for path, face in prominent_faces(library).items() if people.get(path)
     }

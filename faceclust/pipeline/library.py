@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,8 +35,10 @@ class Library:
 
 
 def libraries_folder() -> Path:
-    """Where databases are kept unless --db says otherwise."""
-    return platformdirs.user_data_path("faceclust") / "libraries"
+    """Where databases are kept unless --db says otherwise; `FACECLUST_DATA` moves the folder."""
+    moved = os.environ.get("FACECLUST_DATA")
+    folder = Path(moved).expanduser() if moved else platformdirs.user_data_path("faceclust")
+    return folder / "libraries"
 
 
 def database_path(root: Path) -> Path:

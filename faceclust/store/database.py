@@ -157,7 +157,10 @@ def open_database(path: Path, *, create: bool = False) -> Database:
     if not create and not path.exists():
         raise LibraryError(f"There is no library at {path}; run `faceclust scan FOLDER` first.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in reversed(path.absolute().parents):
+            # Not parents=True: that would give only the last folder this mode.
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:

@@ -53,9 +53,9 @@ def digests_at(db: Database, path: str) -> set[str]:
 
 
 def last_export(db: Database) -> tuple[int, str, str] | None:
-    """Id, format and start of the newest export with anything left to undo, or None."""
+    """Id, format and start of the newest export that wrote something and was not undone."""
     row = db.row(
-        """SELECT id, format, started_at FROM exports WHERE EXISTS (
+        """SELECT id, format, started_at FROM exports WHERE undone_at IS NULL AND EXISTS (
             SELECT 1 FROM export_entries WHERE export_id = exports.id AND state != 'undone')
         ORDER BY id DESC LIMIT 1"""
     )
@@ -96,7 +96,11 @@ def names_at(db: Database, path: str) -> frozenset[str]:
     return frozenset(str(row[0]) for row in rows)
 
 
-def forget_names(db: Database, export_id: int) -> None:
-    """Forget the names of an export that was undone."""
+def close_undone(db: Database, export_id: int) -> None:
+    """Note that an export was undone: the next undo goes to the one before it.
+
+    What the undo had to leave in place stays known as ours.
+    """
     with db.transaction() as sql:
+        sql.execute("UPDATE exports SET undone_at = ? WHERE id = ?", (now(), export_id))
         sql.execute("DELETE FROM exported_names WHERE export_id = ?", (export_id,))

@@ -95,7 +95,8 @@ _INITIAL = (
     """CREATE TABLE exports (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         started_at TEXT NOT NULL,
-        format TEXT NOT NULL
+        format TEXT NOT NULL,
+        undone_at TEXT
     )""",
     """CREATE TABLE export_entries (
         id INTEGER PRIMARY KEY AUTOINCREMENT,

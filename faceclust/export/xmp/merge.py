@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from lxml import etree
 
 from faceclust.errors import InputError
-from faceclust.export.xmp.boxes import stored_box
+from faceclust.export.xmp.boxes import same_place, stored_box
 from faceclust.export.xmp.packet import (
     add,
     array,
@@ -36,11 +36,10 @@ from faceclust.export.xmp.regions import (
     FORMS,
     Form,
     Region,
-    add_region,
+    add_regions,
     read_region,
     region_items,
     remove_empty,
-    same_face,
     set_dimensions,
     update_region,
 )
@@ -49,6 +48,7 @@ from faceclust.records import PhotoInfo, TaggedPhoto
 SidecarStyle: TypeAlias = Literal["full", "adobe"]
 
 _RENAMED_IOU = 0.5
+_EMBEDDED_REMEDY = "write a sidecar instead"
 _MICROSOFT_TAG = q("MicrosoftPhoto:LastKeywordXMP")
 _MICROSOFT_ALIAS = "{http://ns.microsoft.com/photo/1.0}LastKeywordXMP"
 # Property, its container, and what stands between root and name ("": the bare name).
@@ -94,7 +94,7 @@ def merge(
         previous_names: names that our own earlier export wrote into this packet. Those that are
             not wanted any more lose their regions and keywords.
         options: how to write.
-        source: where `packet` was read, for messages; the photo by default.
+        source: the sidecar that `packet` was read from, for messages; None for the photo itself.
 
     Returns:
         The new packet, or `packet` itself where nothing changes in meaning.
@@ -108,8 +108,8 @@ def merge(
     try:
         rdf = parse(packet)
     except InputError as error:
-        message = f"{source or photo.path}: {error}; repair it or move it away, then export again"
-        raise InputError(message) from error
+        remedy = "repair it or move it away, then export again" if source else _EMBEDDED_REMEDY
+        raise InputError(f"{source or photo.path}: {error}; {remedy}") from error
     declaration = packet.lstrip().startswith(b"<?xml ")
     before = serialise(rdf, declaration=declaration)
     _merged(rdf, own_block(rdf), photo, previous_names, options)
@@ -159,7 +159,8 @@ def people_in(packet: bytes) -> frozenset[str]:
         InputError: the packet is no XMP.
     """
     rdf = parse(packet)
-    anywhere = PhotoInfo(width=1, height=1, orientation=1, format="")
+    # Large enough for boxes in pixels: only the names matter.
+    anywhere = PhotoInfo(width=1_000_000, height=1_000_000, orientation=1, format="")
     regions = [read_region(li, form, anywhere) for form in FORMS for li in region_items(rdf, form)]
     listed = [clean(text(li)) for value in properties(rdf, _KEYWORDS[0][0]) for li in items(value)]
     return frozenset([region.name for region in regions if region] + listed) - {""}
@@ -199,12 +200,12 @@ def _merge_regions(
     read = [(li, read_region(li, form, info)) for li in region_items(rdf, form)]
     existing = [(li, region) for li, region in read if region]
     pairs = _pair(wanted, [region for _, region in existing], ours)
-    for i, region in enumerate(wanted):
-        if i in pairs:
-            li, old = existing[pairs[i]]
-            update_region(li, form, old, region)
-        else:
-            add_region(block, form, region)
+    for i, j in pairs.items():
+        li, old = existing[j]
+        update_region(li, form, old, wanted[i])
+    new = [region for i, region in enumerate(wanted) if i not in pairs]
+    if new:
+        add_regions(rdf, block, form, new)
     retired = ours - {region.name for region in wanted}
     kept = set(pairs.values())
     stale = [li for j, (li, old) in enumerate(existing) if j not in kept and old.name in retired]
@@ -221,12 +222,14 @@ def _pair(wanted: list[Region], existing: list[Region], ours: set[str]) -> dict[
     that we wrote and that is gone now, at the same place (a renamed person).
     """
     retired = ours - {region.name for region in wanted}
+    keys = [fold(old.name) for old in existing]
     ranked: list[tuple[int, float, int, int]] = []
     for i, new in enumerate(wanted):
+        key = fold(new.name)
         for j, old in enumerate(existing):
-            if same_face(new, old):
+            if keys[j] == key and same_place(new.box, old.box):
                 ranked.append((0, -new.box.iou(old.box), i, j))
-            elif old.name in ours and fold(old.name) == fold(new.name):
+            elif keys[j] == key and old.name in ours:
                 ranked.append((1, -new.box.iou(old.box), i, j))
             elif old.name in retired and new.box.iou(old.box) > _RENAMED_IOU:
                 ranked.append((2, -new.box.iou(old.box), i, j))

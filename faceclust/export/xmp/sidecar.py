@@ -122,9 +122,10 @@ def _actions(
     if existing is not None:
         content = merge(existing, photo, previous, options, sidecar)
         if content != existing:
-            yield WriteText(sidecar, content, merged_from=existing)
+            yield WriteText(sidecar, content, merged_from=existing, photo=photo.path)
     elif wanted and not options.embed:
-        yield WriteText(sidecar, new_sidecar(embedded_packet(photo.path), photo, previous, options))
+        content = new_sidecar(embedded_packet(photo.path), photo, previous, options)
+        yield WriteText(sidecar, content, photo=photo.path)
 
 
 def _embed(

@@ -195,6 +195,12 @@ def test_a_renamed_person_leaves_no_trace_of_the_old_name(sample: bytes | None) 
         assert "Ann" not in leaves
 
 
+def test_a_renamed_region_keeps_what_others_added_to_it() -> None:
+    written = merge(LIGHTROOM, tagged(("Bobby", BOB)), frozenset({"Bob"}), OPTIONS)
+    assert names(written) == everywhere("Bobby")
+    assert b"AngleInfoYaw" in written
+
+
 def test_without_an_earlier_export_of_ours_nothing_goes_away() -> None:
     written = merge(DIGIKAM, tagged(("Bobby", BOB)), NOBODY, OPTIONS)
     assert names(written)["mwg"] == ["Bob", "Bobby"]
