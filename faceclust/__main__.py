@@ -33,12 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()  # type: ignore[attr-defined]
         return EXIT_USER
     except (typer.Abort, KeyboardInterrupt):
+        result = EXIT_INTERRUPTED
+    if result == EXIT_INTERRUPTED:
         err.print("Stopped. Everything found so far is kept; run the same command to go on.")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has gone; nothing that follows can be said.
-        sys.stderr.close()
-        return 0
     return result if isinstance(result, int) else 0
 
 

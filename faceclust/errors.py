@@ -70,7 +70,7 @@ class PhotoError(FaceclustError):
     """One photo cannot be read.
 
     Attributes:
-        kind: a stable word for grouping: "unreadable", "unsupported", "too-large", "timeout",
+        kind: a stable word for grouping: "unreadable", "unsupported", "truncated", "too-large", "timeout",
             "memory", "crash", "permission".
     """
 

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_a_task_that_hangs_is_killed() -> None:
     assert results["task 3"] == "done task 3"
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits memory on Linux only")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits memory on Linux only")
 def test_memory_is_bounded() -> None:
     results = run([f"eat {1 << 20}", f"eat {1 << 32}"], memory=1 << 30)
     assert results == {f"eat {1 << 20}": f"done eat {1 << 20}", f"eat {1 << 32}": "refused"}

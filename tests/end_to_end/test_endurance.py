@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -110,7 +111,7 @@ def test_broken_files_are_recorded_and_skipped_within_bounds(
         [sys.executable, "-m", "faceclust", "scan", str(library), "--json"], stdout=subprocess.PIPE
     )
     stdout, _ = done.communicate(timeout=300)
-    _, _, usage = (0, 0, __import__("resource").getrusage(__import__("resource").RUSAGE_CHILDREN))
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     report = json.loads(stdout)["scan"]
     assert done.returncode == 0
     assert report["found"] == 125

@@ -13,9 +13,7 @@ def moved(points: np.ndarray, angle: float, scale: float, shift: tuple[float, fl
     return (points @ turn.T * scale + np.array(shift)).astype(np.float32)
 
 
-@given(
-    st.floats(-3, 3), st.floats(0.3, 20), st.tuples(st.floats(-500, 500), st.floats(-500, 500))
-)
+@given(st.floats(-3, 3), st.floats(0.3, 20), st.tuples(st.floats(-500, 500), st.floats(-500, 500)))
 def test_the_fit_undoes_any_turn_zoom_and_shift(
     angle: float, scale: float, shift: tuple[float, float]
 ) -> None:

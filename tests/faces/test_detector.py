@@ -65,7 +65,7 @@ def test_views_lie_inside_the_image_and_one_of_them_sees_it_all(
     seen = list(views(height, width, DetectorOptions(tiles=tiles)))
     assert (seen[0].width, seen[0].height) == (width, height)
     for view in seen:
-        assert 0 <= view.x
+        assert view.x >= 0
         assert view.x + view.width <= width
         assert view.y + view.height <= height
         assert view.scale <= 1
@@ -137,5 +137,5 @@ def test_an_image_without_faces(detector: Detector) -> None:
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"no model at all")
-    with pytest.raises(WeightsError, match="broken.onnx"):
+    with pytest.raises(WeightsError, match=r"broken\.onnx"):
         dynamic_scrfd(path)

@@ -121,6 +121,15 @@ def serialise(rdf: etree._Element, *, declaration: bool = False) -> bytes:
     return etree.tostring(tree, encoding="UTF-8", xml_declaration=declaration) + b"\n"
 
 
+def same(one: bytes, other: bytes) -> bool:
+    """Whether two packets say the same; what wraps them (exiftool changes it in PNG) is no matter.
+
+    Raises:
+        InputError: one of them cannot be read, as `parse` says.
+    """
+    return etree.tostring(parse(one), method="c14n") == etree.tostring(parse(other), method="c14n")
+
+
 def properties(rdf: etree._Element, tag: str) -> list[etree._Element]:
     """All elements of the top-level property `tag`, whichever block they stand in."""
     return [found for block in rdf.iterchildren(_DESCRIPTION) for found in block.iterchildren(tag)]

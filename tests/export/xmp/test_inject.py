@@ -73,6 +73,16 @@ def test_every_format_with_exiftool(
     check(tagged(*PEOPLE, info=info_of(path), path=path), exiftool)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_exiftool_writes_what_other_programs_made(
+    photos: Path, tmp_path: Path, exiftool: Exiftool, suffix: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    with Image.open(photos / "orientation" / "Portrait_1.jpg") as image:
+        image.resize((180, 120)).save(path)
+    check(tagged(*PEOPLE, info=info_of(path), path=path), exiftool)
+
+
 @pytest.mark.usefixtures("without_exiftool")
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
 def test_exiv2_writes_where_exiftool_is_missing(
