@@ -25,6 +25,7 @@ from faceclust.pipeline.people import (
     summaries,
     undo,
 )
+from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, scan
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
 
@@ -50,6 +51,7 @@ __all__ = [
     "name",
     "not_a_face",
     "reject",
+    "sample",
     "scan",
     "settings",
     "status",
