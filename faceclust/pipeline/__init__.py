@@ -12,7 +12,7 @@ from faceclust.export.journal import Event, Summary
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
-from faceclust.pipeline.library import Library, for_scan, settings
+from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
 from faceclust.pipeline.people import (
     PersonSummary,
@@ -51,6 +51,7 @@ __all__ = [
     "name",
     "not_a_face",
     "reject",
+    "remember",
     "sample",
     "scan",
     "settings",

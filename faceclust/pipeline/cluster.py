@@ -95,7 +95,7 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
         StoredClustering(
             model=model,
             method=options.method,
-            options=asdict(options),
+            options=asdict(options) | {"threshold_used": result.threshold},
             membership=dict(zip(faces.tolist(), ids.tolist(), strict=True)),
         ),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import sys
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,7 +22,7 @@ from faceclust import photos, workers
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import Config
 from faceclust.embed.arcface import ArcFace
-from faceclust.errors import InputError, OptionError, PhotoError
+from faceclust.errors import InputError, LibraryError, OptionError, PhotoError
 from faceclust.evaluate import read_labels, scores
 from faceclust.faces.align import CROP
 from faceclust.photos import WalkOptions
@@ -37,6 +39,8 @@ from faceclust.workers import Failure, Limits
 
 MAX_TAR_BYTES = 64 << 30
 CHUNK = 64
+# All that tarfile and the decompressors raise for what is damaged; ValueError for impossible names.
+_UNPACKING = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 
 
 def evaluate(
@@ -67,7 +71,8 @@ def evaluate(
 
     Raises:
         OptionError: not exactly one of `labels` and `data`, or options that do not go together.
-        InputError: the labels or the data cannot be read.
+        InputError: the labels or the data cannot be read, or show no known face.
+        LibraryError: the library has not been clustered.
     """
     if (labels is None) == (data is None):
         raise OptionError(
@@ -79,12 +84,14 @@ def evaluate(
             raise OptionError("--aligned and --profile go with --data only.")
         with libraries.find(library, db) as found:
             return _score_library(found, labels, options)
-    wanted = settings.override(ClusterOptions(), "eval", **options)
+    wanted = settings.override(ClusterOptions(), **options)
     config = settings.load()
     config = Config(scan=settings.override(config.scan, profile=profile), detector=config.detector)
     with _as_folder(data) as folder:
         started = time.perf_counter()
         persons, x = embed_identities(folder, config, aligned)
+        if not persons:
+            raise InputError(f"{data} holds no photo with a face; it needs one folder a person.")
         embedded = time.perf_counter() - started
     return _report(persons, group(x, wanted), wanted.method, embedded)
 
@@ -100,7 +107,7 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
             f"'file' must hold paths relative to that folder."
         )
     if any(value is not None for value in options.values()):
-        wanted = settings.override(ClusterOptions(), "eval", **options)
+        wanted = settings.override(ClusterOptions(), **options)
         faces, x = catalogue.live_faces(library.db, library.db.setting("model") or "")
         grouping = group(x, wanted)
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
@@ -112,6 +119,8 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
         threshold = newest.options.get("threshold_used") if newest else None
         grouping = Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0)  # type: ignore[arg-type]
     scored = sorted(face for face in truth if face in label_of)
+    if not scored:
+        raise LibraryError(f"{library.root} has not been clustered yet; run `faceclust cluster`.")
     labels = np.array([label_of[face] for face in scored], np.int64)
     result = Grouping(labels, grouping.threshold, grouping.knn_seconds, grouping.cluster_seconds)
     return _report([truth[face] for face in scored], result, method, 0.0)
@@ -185,8 +194,11 @@ def _as_folder(data: Path) -> Iterator[Path]:
         try:
             with tarfile.open(data) as tar:
                 _unpack(tar, data, Path(scratch))
-        except (tarfile.TarError, EOFError) as error:
-            raise InputError(f"{data} is not a tar that can be read ({error}).") from error
+        except _UNPACKING as error:
+            reason = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
+            raise InputError(
+                f"{data} cannot be unpacked as a tar ({reason}); mend it, or give a folder."
+            ) from error
         yield Path(scratch)
 
 
@@ -208,9 +220,6 @@ def embed_identities(folder: Path, config: Config, aligned: bool) -> tuple[list[
     Returns:
         N persons (the photo's folder), and embeddings (N, D) float32. Photos that cannot be read
         or show no face are left out.
-
-    Raises:
-        InputError: no photo shows a face.
     """
     resolved = models.resolve(config.scan.profile)
     files = list(photos.walk(folder, WalkOptions()))
@@ -224,10 +233,9 @@ def embed_identities(folder: Path, config: Config, aligned: bool) -> tuple[list[
     for _, result in workers.run(make, tasks, workers=config.scan.workers, limits=limits):
         if not isinstance(result, Failure):
             found.update(result)
-    if not found:
-        raise InputError(f"{folder} holds no photo with a face; it needs one folder a person.")
     paths = sorted(found)
-    return [str(Path(path).parent) for path in paths], np.stack([found[path] for path in paths])
+    x = np.stack([found[path] for path in paths]) if paths else np.zeros((0, 0), np.float32)
+    return [str(Path(path).parent) for path in paths], x
 
 
 Embedded = dict[str, FloatArray]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from faceclust.errors import OptionError, PersonError
+from faceclust.errors import InputError, OptionError, PersonError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Summary
@@ -116,10 +116,23 @@ def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], 
         (number, Entry(**fields))  # type: ignore[arg-type]
         for number, fields in journal.entries(library.db, last[0])
     ]
-    summary = apply.undo(entries, _Book(library, last[0]), dry_run=dry_run, on_event=on_event)
+    left: set[Path] = set()
+
+    def watch(event: Event) -> None:
+        if event.status == "left":
+            left.add(event.path)
+        on_event(event)
+
+    summary = apply.undo(entries, _Book(library, last[0]), dry_run=dry_run, on_event=watch)
     if not dry_run:
-        journal.close_undone(library.db, last[0])
+        journal.close_undone(library.db, last[0], lambda photo: not left.isdisjoint(_homes(photo)))
     return summary
+
+
+def _homes(photo: str) -> set[Path]:
+    """Where the names of a photo may have been written."""
+    path = Path(photo)
+    return {path, path.with_name(f"{path.name}.xmp"), path.with_suffix(".xmp")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +205,14 @@ def _plan(
             return iter([WriteText(path, table_bytes(library, request))])
 
 
+def _people_before(packet: bytes | None) -> frozenset[str]:
+    try:
+        return frozenset() if packet is None else xmp.people_in(packet)
+    except InputError:
+        # Broken XMP inside a photo is not repeated in its new sidecar.
+        return frozenset()
+
+
 @dataclass(slots=True)
 class _OurNames:
     """Remembers which names an export brought into each photo, and which were there before it.
@@ -219,7 +240,7 @@ class _OurNames:
 
     def _note(self, photo: Path, content: bytes, before: bytes | None) -> None:
         self.photo = photo
-        self.brought = xmp.people_in(content) - (xmp.people_in(before) if before else set())
+        self.brought = xmp.people_in(content) - _people_before(before)
 
     def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
         """Keep the names once their action has been carried out."""

@@ -151,14 +151,16 @@ def _put_file(sql: sqlite3.Connection, item: Scanned, photo_id: int | None) -> N
 def _rename_content(sql: sqlite3.Connection, path: str, content_hash: str) -> bool:
     """Where a file's content was edited, let its photo go on under the new hash.
 
-    Only a photo that no other file holds, and only to content that is not known yet.
+    Only a photo that no other file holds now (it may have been moved before it was edited), and
+    only to content that is not known yet.
     """
     cursor = sql.execute(
         """UPDATE photos SET content_hash = :hash
         WHERE id = (SELECT photo_id FROM files WHERE path = :path)
             AND content_hash != :hash
             AND NOT EXISTS (SELECT 1 FROM photos WHERE content_hash = :hash)
-            AND NOT EXISTS (SELECT 1 FROM files WHERE photo_id = photos.id AND path != :path)""",
+            AND NOT EXISTS (SELECT 1 FROM files
+                WHERE photo_id = photos.id AND path != :path AND missing_since IS NULL)""",
         {"hash": content_hash, "path": path_to_db(path)},
     )
     return cursor.rowcount > 0
@@ -306,20 +308,19 @@ def face_facts(db: Database) -> dict[int, tuple[str, str | None, float]]:
 def counts(db: Database, extractor: str | None) -> dict[str, int]:
     """How many files, photos, faces, errors, missing and stale photos there are.
 
-    "stale" photos were scanned by another extractor than `extractor`.
+    "stale" photos are there and were scanned by another extractor than `extractor`, that of the
+    last scan that was finished; None where there was none.
     """
 
     def count(query: str, *arguments: object) -> int:
         return sum(int(row[0]) for row in db.rows(f"SELECT count(*) FROM {query}", arguments))
 
+    present = "EXISTS (SELECT 1 FROM files WHERE photo_id = photos.id AND missing_since IS NULL)"
     return {
         "files": count("files WHERE missing_since IS NULL"),
-        "photos": count(
-            "photos WHERE EXISTS (SELECT 1 FROM files WHERE photo_id = photos.id "
-            "AND missing_since IS NULL)"
-        ),
+        "photos": count(f"photos WHERE {present}"),
         "faces": count(f"faces WHERE {LIVE_FACES}"),
         "errors": count("files WHERE error IS NOT NULL AND missing_since IS NULL"),
         "missing": count("files WHERE missing_since IS NOT NULL"),
-        "stale": count("photos WHERE extractor IS NOT ?", extractor),
+        "stale": count(f"photos WHERE extractor != ? AND {present}", extractor),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from faceclust.store.database import Database, now, path_from_db, path_to_db
 
@@ -96,11 +96,17 @@ def names_at(db: Database, path: str) -> frozenset[str]:
     return frozenset(str(row[0]) for row in rows)
 
 
-def close_undone(db: Database, export_id: int) -> None:
+def close_undone(db: Database, export_id: int, is_left: Callable[[str], bool]) -> None:
     """Note that an export was undone: the next undo goes to the one before it.
 
-    What the undo had to leave in place stays known as ours.
+    What the undo had to leave in place stays known as ours: names too, of the photos of which
+    `is_left` says so.
     """
     with db.transaction() as sql:
         sql.execute("UPDATE exports SET undone_at = ? WHERE id = ?", (now(), export_id))
-        sql.execute("DELETE FROM exported_names WHERE export_id = ?", (export_id,))
+        of_export = "FROM exported_names WHERE export_id = ?"
+        photos = sql.execute(f"SELECT DISTINCT path {of_export}", (export_id,)).fetchall()
+        sql.executemany(
+            f"DELETE {of_export} AND path = ?",
+            [(export_id, path) for (path,) in photos if not is_left(path_from_db(path))],
+        )

@@ -73,7 +73,8 @@ def test_workers_do_not_outlive_a_killed_scan(photos: Path) -> None:
     pids = children.read_text().split()
     assert len(pids) >= 2
     process.kill()
-    process.communicate()
+    # They hold the other end of stderr, so this waits for them too.
+    assert "Traceback" not in process.communicate()[1]
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in pids):
         time.sleep(0.2)
