@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -8,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.export.xmp.judge import Exiftool, Tags
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -63,3 +67,18 @@ def faceclust(own_data: Path) -> Run:
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def exiftool() -> Exiftool:
+    """Reads the XMP of files the way that the outside world does."""
+    program = shutil.which("exiftool")
+    if program is None:
+        pytest.skip("needs exiftool, the judge of what was written")
+
+    def read(paths: list[Path]) -> list[Tags]:
+        command = [program, "-config", "", "-struct", "-j", "-n", "-XMP:all", *map(str, paths)]
+        output = subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
+        return [*json.loads(output)]
+
+    return read

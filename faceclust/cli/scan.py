@@ -61,7 +61,7 @@ def scan(
     library, inside = pipeline.for_scan(folder, db)
     with library, library.db.exclusive(wait):
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
-        with _progress(lambda: pipeline.count_photos(inside, config)) as progress:
+        with _progress(lambda: pipeline.count_photos(library, inside, config)) as progress:
             report = pipeline.scan(library, inside, config, notify=console.say, progress=progress)
         grouped = pipeline.cluster(library, config.cluster)
         pipeline.remember(library, flags)

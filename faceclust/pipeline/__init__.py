@@ -6,7 +6,6 @@ give and take passes through this package, which alone reads and writes the stor
 
 from pathlib import Path
 
-from faceclust import photos
 from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
 from faceclust.pipeline.cluster import ClusterReport, cluster
@@ -26,7 +25,7 @@ from faceclust.pipeline.people import (
     undo,
 )
 from faceclust.pipeline.sample import sample
-from faceclust.pipeline.scan import ScanReport, scan
+from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
 
 __all__ = [
@@ -64,6 +63,6 @@ __all__ = [
 ]
 
 
-def count_photos(folder: Path, config: Config) -> int:
+def count_photos(library: Library, folder: Path, config: Config) -> int:
     """How many photo files a scan of `folder` will see."""
-    return sum(1 for _ in photos.walk(folder, config.walk))
+    return sum(1 for _ in find_photos(library, folder, config))

@@ -84,7 +84,7 @@ def evaluate(
             raise OptionError("--aligned and --profile go with --data only.")
         with libraries.find(library, db) as found:
             return _score_library(found, labels, options)
-    wanted = settings.override(ClusterOptions(), **options)
+    _cluster_options(options, people=1)  # mistakes are told before the long work begins
     config = settings.load()
     config = Config(scan=settings.override(config.scan, profile=profile), detector=config.detector)
     with _as_folder(data) as folder:
@@ -93,6 +93,7 @@ def evaluate(
         if not persons:
             raise InputError(f"{data} holds no photo with a face; it needs one folder a person.")
         embedded = time.perf_counter() - started
+    wanted = _cluster_options(options, len(set(persons)))
     return _report(persons, group(x, wanted), wanted.method, embedded)
 
 
@@ -107,23 +108,34 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
             f"'file' must hold paths relative to that folder."
         )
     if any(value is not None for value in options.values()):
-        wanted = settings.override(ClusterOptions(), **options)
+        wanted = _cluster_options(options, len(set(truth.values())))
         faces, x = catalogue.live_faces(library.db, library.db.setting("model") or "")
-        grouping = group(x, wanted)
+        grouping, method = group(x, wanted), str(wanted.method)
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
-        method = str(wanted.method)
     else:
-        newest = ledger.newest_clustering(library.db)
+        grouping, method = _as_it_stands(library)
         label_of = {f: person.id for person in all_people(library) for f in person.faces}
-        method = newest.method if newest else "none"
-        threshold = newest.options.get("threshold_used") if newest else None
-        grouping = Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0)  # type: ignore[arg-type]
     scored = sorted(face for face in truth if face in label_of)
     if not scored:
         raise LibraryError(f"{library.root} has not been clustered yet; run `faceclust cluster`.")
     labels = np.array([label_of[face] for face in scored], np.int64)
     result = Grouping(labels, grouping.threshold, grouping.knn_seconds, grouping.cluster_seconds)
     return _report([truth[face] for face in scored], result, method, 0.0)
+
+
+def _as_it_stands(library: Library) -> tuple[Grouping, str]:
+    """How the library was last clustered, without labels, and the method."""
+    newest = ledger.newest_clustering(library.db)
+    threshold = newest.options.get("threshold_used") if newest else None
+    threshold = float(threshold) if isinstance(threshold, int | float) else None
+    return Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0), newest.method if newest else "none"
+
+
+def _cluster_options(options: Mapping[str, Any], people: int) -> ClusterOptions:
+    """The options given; kmeans is told the true number of people, as the literature does."""
+    if options.get("method") == "kmeans" and options.get("num_people") is None:
+        options = {**options, "num_people": people}
+    return settings.override(ClusterOptions(), **options)
 
 
 def prominent_faces(library: Library) -> dict[str, int]:

@@ -14,7 +14,7 @@ from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Summary
 from faceclust.export.plan import Action, EmbedXmp, LinkKind, WriteText
 from faceclust.export.symlinks import SymlinkOptions
-from faceclust.export.xmp import XmpOptions
+from faceclust.export.xmp import NOTHING, Previous, XmpOptions
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people
 from faceclust.records import Person, PersonRegion, TaggedPhoto
@@ -196,7 +196,7 @@ def _plan(
             return xmp.plan(
                 photos,
                 XmpOptions(request.sidecar_style, request.embed, placeholders is True),
-                lambda path: journal.names_at(library.db, os.fspath(path)),
+                lambda path: Previous(*journal.names_at(library.db, os.fspath(path))),
                 on_error=lambda path, reason: on_event(Event("skipped", path, reason)),
             )
         case "json" | "csv":
@@ -205,12 +205,12 @@ def _plan(
             return iter([WriteText(path, table_bytes(library, request))])
 
 
-def _people_before(packet: bytes | None) -> frozenset[str]:
+def _before(packet: bytes | None) -> Previous:
     try:
-        return frozenset() if packet is None else xmp.people_in(packet)
+        return NOTHING if packet is None else xmp.written_in(packet)
     except InputError:
         # Broken XMP inside a photo is not repeated in its new sidecar.
-        return frozenset()
+        return NOTHING
 
 
 @dataclass(slots=True)
@@ -223,7 +223,7 @@ class _OurNames:
     library: Library
     export_id: int
     photo: Path | None = None
-    brought: frozenset[str] = frozenset()
+    brought: Previous = NOTHING
 
     def watch(self, actions: Iterator[Action]) -> Iterator[Action]:
         """Pass actions on, noting what each is about to bring."""
@@ -240,16 +240,20 @@ class _OurNames:
 
     def _note(self, photo: Path, content: bytes, before: bytes | None) -> None:
         self.photo = photo
-        self.brought = xmp.people_in(content) - _people_before(before)
+        self.brought = xmp.written_in(content).less(_before(before))
 
     def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
         """Keep the names once their action has been carried out."""
 
         def keep(event: Event) -> None:
             if event.status in ("created", "updated") and self.photo is not None:
-                path = os.fspath(self.photo)
-                names = [(path, name) for name in self.brought]
-                journal.put_names(self.library.db, self.export_id, names)
+                journal.put_names(
+                    self.library.db,
+                    self.export_id,
+                    os.fspath(self.photo),
+                    self.brought.names,
+                    self.brought.keywords,
+                )
             on_event(event)
 
         return keep

@@ -110,6 +110,18 @@ def scan(
     return report
 
 
+def find_photos(
+    library: Library,
+    folder: Path,
+    config: Config,
+    on_error: Callable[[str, str], None] | None = None,
+) -> Iterator[FoundFile]:
+    """The photo files that a scan of `folder`, in the library, looks at; see `photos.walk`."""
+    inside = folder.relative_to(library.root).as_posix()
+    below = "" if inside == "." else inside
+    return photos.walk(library.root, config.walk, on_error, below=below)
+
+
 def extractor_id(resolved: models.Models, config: Config) -> str:
     """What finds and embeds faces, as one string: photos scanned by another one are stale."""
     options = json.dumps(asdict(config.detector), sort_keys=True)
@@ -135,10 +147,7 @@ class _Scan:
     def tasks(self, progress: Callable[[ScanReport], None]) -> Iterator[PhotoTask]:
         """Yield the files that must be read; deal with all others on the way."""
         root = self.library.root
-        prefix = self.folder.relative_to(root).as_posix()
-        for file in photos.walk(self.folder, self.config.walk, self._folder_error):
-            if prefix != ".":
-                file = FoundFile(f"{prefix}/{file.path}", file.size, file.mtime_ns)
+        for file in find_photos(self.library, self.folder, self.config, self._folder_error):
             self.report.found += 1
             if self._known(file):
                 if self.report.unchanged % 256 == 0:

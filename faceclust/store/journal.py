@@ -81,19 +81,26 @@ def _columns(row: tuple[object, ...]) -> dict[str, object]:
     return columns
 
 
-def put_names(db: Database, export_id: int, names: Iterable[tuple[str, str]]) -> None:
-    """Note which names an export wrote: (path of the photo, name)."""
+def put_names(
+    db: Database, export_id: int, path: str, names: Iterable[str], keywords: Iterable[str]
+) -> None:
+    """Note which names and keywords an export brought into the photo at `path`."""
+    brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
     with db.transaction() as sql:
         sql.executemany(
-            "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?)",
-            ((export_id, path_to_db(path), name) for path, name in names),
+            "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?, ?)",
+            ((export_id, path_to_db(path), kind, name) for kind, name in brought),
         )
 
 
-def names_at(db: Database, path: str) -> frozenset[str]:
-    """Names that exports, not undone since, wrote for the photo at `path`."""
-    rows = db.rows("SELECT name FROM exported_names WHERE path = ?", (path_to_db(path),))
-    return frozenset(str(row[0]) for row in rows)
+def names_at(db: Database, path: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names and keywords that exports, not undone since, brought into the photo at `path`."""
+    query = "SELECT kind, name FROM exported_names WHERE path = ?"
+    rows = list(db.rows(query, (path_to_db(path),)))
+    return (
+        frozenset(str(name) for kind, name in rows if kind == "person"),
+        frozenset(str(name) for kind, name in rows if kind == "keyword"),
+    )
 
 
 def close_undone(db: Database, export_id: int, is_left: Callable[[str], bool]) -> None:

@@ -115,8 +115,9 @@ _INITIAL = (
     """CREATE TABLE exported_names (
         export_id INTEGER NOT NULL REFERENCES exports (id),
         path NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('person', 'keyword')),
         name TEXT NOT NULL,
-        PRIMARY KEY (path, name, export_id)
+        PRIMARY KEY (path, kind, name, export_id)
     ) WITHOUT ROWID""",
     "CREATE INDEX export_entries_by_path ON export_entries (path)",
 )

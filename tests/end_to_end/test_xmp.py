@@ -12,7 +12,6 @@ from PIL import Image
 from faceclust.export.xmp import displayed_box
 from faceclust.records import Box
 from tests.conftest import Run
-from tests.export.xmp.conftest import exiftool  # noqa: F401 - a fixture
 from tests.export.xmp.judge import Exiftool, seen
 
 pytestmark = pytest.mark.slow
@@ -115,7 +114,7 @@ def test_a_renamed_person_is_renamed_and_foreign_tags_stay(
     faceclust: Run,
     photos: Path,
     tmp_path: Path,
-    exiftool: Exiftool,  # noqa: F811
+    exiftool: Exiftool,
 ) -> None:
     library = Path(shutil.copytree(photos / "cast" / "amy", tmp_path / "amy"))
     sidecar = library / "amy1.png.xmp"

@@ -515,7 +515,12 @@ def test_a_real_photo_tagged_twice_and_back(photos: Path, tmp_path: Path, inside
     for name in ("Ann", "Zoë"):
         tagged = TaggedPhoto(path, Path("1.jpg"), *_info_and_regions(name))
         options = xmp.XmpOptions(embed=inside)
-        plan_again = partial(xmp.plan, [tagged], options, lambda _, old=frozenset(names): old)
+        plan_again = partial(
+            xmp.plan,
+            [tagged],
+            options,
+            lambda _, old=xmp.Previous(frozenset(names), frozenset(names)): old,
+        )
         summary, events = run(list(plan_again()), journal, tmp_path)
         assert (summary.updated + summary.created, summary.skipped) == (1, 0), events
         now = tree(tmp_path, times=True)

@@ -17,24 +17,26 @@ from PIL import Image
 from faceclust.errors import PhotoError
 from faceclust.photos import decode
 
-pytest.importorskip("resource", reason="needs a system with memory limits")
+if not Path("/proc/self/status").exists():
+    pytest.skip("needs Linux's /proc to see the peak of memory", allow_module_level=True)
 
 WORKER = """
-import json, resource, sys, time
+import json, resource, sys
 from pathlib import Path
 from faceclust.errors import PhotoError
 from faceclust.photos import decode
 
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 for path in sorted(Path(sys.argv[1]).iterdir()):
-    start = time.perf_counter()
     try:
         decode(path)
         kind, reason = "photo", ""
     except PhotoError as error:
         kind, reason = error.kind, str(error)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps([path.name, kind, reason, time.perf_counter() - start, peak]))
+    # Not ru_maxrss: that of the process which started this one counts into it.
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0])
+    print(json.dumps([path.name, kind, reason, peak]))
 """
 
 SURVIVORS = {
@@ -49,13 +51,17 @@ DOUBTFUL = {"crash-0da013a13571cc8eb457a39fee8db18f8a3c7127.tif"}
 """A photo to some versions of libtiff and none to others."""
 
 
-def run(folder: Path) -> dict[str, tuple[str, str, float, int]]:
+def run(folder: Path) -> dict[str, tuple[str, str, int]]:
     done = subprocess.run(
-        [sys.executable, "-c", WORKER, str(folder)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", WORKER, str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
     )
     assert done.stderr == ""
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    return {name: (kind, reason, seconds, peak) for name, kind, reason, seconds, peak in rows}
+    return {name: (kind, reason, peak) for name, kind, reason, peak in rows}
 
 
 def test_every_broken_file_decodes_or_says_why(photos: Path) -> None:
@@ -63,11 +69,10 @@ def test_every_broken_file_decodes_or_says_why(photos: Path) -> None:
     assert len(results) == 124
     shown = {name for name, row in results.items() if row[0] == "photo"}
     assert shown - DOUBTFUL == SURVIVORS
-    for kind, reason, seconds, _ in results.values():
+    for kind, reason, _ in results.values():
         assert kind in ("photo", "unsupported", "unreadable", "truncated")
         assert kind == "photo" or (0 < len(reason) < 140 and reason.isprintable())
-        assert seconds < 30
-    assert max(row[3] for row in results.values()) < 1_000_000  # kilobytes
+    assert max(row[2] for row in results.values()) < 1_000_000  # kilobytes
 
 
 def jpeg_with_exif(block: bytes) -> bytes:
@@ -100,8 +105,7 @@ def test_bombs_stay_below_a_gigabyte(tmp_path: Path) -> None:
         "huge.png": "too-large",
         "progressive.jpg": "photo",
     }
-    assert all(row[2] < 30 for row in results.values())
-    assert max(row[3] for row in results.values()) < 1_000_000  # kilobytes
+    assert max(row[2] for row in results.values()) < 1_000_000  # kilobytes
 
 
 def test_exif_that_claims_ten_gigabytes_ends_at_the_memory_limit(tmp_path: Path) -> None:

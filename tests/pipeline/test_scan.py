@@ -238,7 +238,6 @@ def test_names_that_are_not_utf_8(library: Library, readers: Readers) -> None:
     assert run(library).missing == 1
 
 
-@pytest.mark.xfail(reason="patterns from the root are matched from the scanned folder", strict=True)
 def test_patterns_begin_at_the_library_s_root_also_when_a_part_is_scanned(
     library: Library, readers: Readers
 ) -> None:

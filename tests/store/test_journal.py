@@ -77,18 +77,19 @@ def test_the_last_export_is_the_newest_that_wrote_and_was_not_undone(db: Databas
 
 def test_names_are_known_by_photo_and_forgotten_with_their_export(db: Database) -> None:
     first, second = journal.begin_export(db, "xmp"), journal.begin_export(db, "xmp")
-    journal.put_names(db, first, [(LATIN, "Ann"), (LATIN, "Ann"), ("/b.jpg", "Bob")])
-    journal.put_names(db, second, [(LATIN, "Cem"), (LATIN, "Ann")])
-    assert journal.names_at(db, LATIN) == {"Ann", "Cem"}
-    assert journal.names_at(db, "/b.jpg") == {"Bob"}
-    assert journal.names_at(db, "/c.jpg") == frozenset()
+    journal.put_names(db, first, LATIN, ["Ann", "Ann"], ["Ann"])
+    journal.put_names(db, first, "/b.jpg", ["Bob"], [])
+    journal.put_names(db, second, LATIN, ["Cem", "Ann"], [])
+    assert journal.names_at(db, LATIN) == ({"Ann", "Cem"}, {"Ann"})
+    assert journal.names_at(db, "/b.jpg") == ({"Bob"}, frozenset())
+    assert journal.names_at(db, "/c.jpg") == (frozenset(), frozenset())
     journal.close_undone(db, second, lambda photo: False)
-    assert journal.names_at(db, LATIN) == {"Ann"}
+    assert journal.names_at(db, LATIN) == ({"Ann"}, {"Ann"})
     journal.close_undone(db, first, lambda photo: photo == LATIN)
-    assert journal.names_at(db, LATIN) == {"Ann"}
-    assert journal.names_at(db, "/b.jpg") == frozenset()
+    assert journal.names_at(db, LATIN) == ({"Ann"}, {"Ann"})
+    assert journal.names_at(db, "/b.jpg") == (frozenset(), frozenset())
 
 
 def test_an_export_of_names_needs_an_export(db: Database) -> None:
     with pytest.raises(Exception, match="FOREIGN KEY"):
-        journal.put_names(db, 99, [("/a.jpg", "Ann")])
+        journal.put_names(db, 99, "/a.jpg", ["Ann"], [])

@@ -8,6 +8,7 @@ import pillow_heif
 import rawpy
 from PIL import Image
 
+from faceclust.export.xmp import Previous
 from faceclust.records import Box, PersonRegion, PhotoInfo, TaggedPhoto
 
 RDF = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
@@ -156,6 +157,11 @@ def tagged(
         for i, (name, box) in enumerate(people)
     )
     return TaggedPhoto(path, Path(path.name), info, regions)
+
+
+def wrote(*names: str) -> Previous:
+    """What an export of ours brought that wrote these people, and they alone."""
+    return Previous(frozenset(names), frozenset(names))
 
 
 def info_of(path: Path) -> PhotoInfo:

@@ -10,10 +10,10 @@ from PIL import Image
 
 from faceclust.errors import PhotoError, WriteError
 from faceclust.export.plan import EmbedXmp
-from faceclust.export.xmp import XmpOptions, embed, embedded_packet, inject, merge, plan
+from faceclust.export.xmp import NOTHING, XmpOptions, embed, embedded_packet, inject, merge, plan
 from faceclust.records import Box, TaggedPhoto
 from tests.export.xmp.judge import Exiftool, assert_seen
-from tests.export.xmp.samples import ANN, info_of, tagged
+from tests.export.xmp.samples import ANN, info_of, tagged, wrote
 
 PEOPLE = (("Ann", Box(0.1, 0.2, 0.25, 0.3)), ("Zoë -O'Hara", Box(0.55, 0.123457, 0.2, 0.4)))
 FORMATS = (
@@ -24,7 +24,7 @@ FORMATS = (
     "denali.webp",
     "canon_eos_6d.dng",
 )
-PACKET = merge(None, tagged(("Ann", ANN)), frozenset(), XmpOptions())
+PACKET = merge(None, tagged(("Ann", ANN)), NOTHING, XmpOptions())
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def portrait(photos: Path, tmp_path: Path) -> Path:
 
 
 def embedded_as_planned(photo: TaggedPhoto) -> Path:
-    (action,) = plan([photo], XmpOptions(embed=True), lambda _: frozenset())
+    (action,) = plan([photo], XmpOptions(embed=True), lambda _: NOTHING)
     assert isinstance(action, EmbedXmp)
     before = photo.path.read_bytes()
     out = photo.path.with_name(f"out{photo.path.suffix}")
     embed(photo.path, action.packet, out)
     assert photo.path.read_bytes() == before
     again = TaggedPhoto(out, Path(out.name), photo.info, photo.regions)
-    assert not list(plan([again], XmpOptions(embed=True), lambda _: frozenset({"Ann"})))
+    assert not list(plan([again], XmpOptions(embed=True), lambda _: wrote("Ann")))
     return out
 
 

@@ -8,25 +8,31 @@ import pytest
 
 from faceclust.errors import InputError
 from faceclust.export.plan import Action, EmbedXmp, WriteText
-from faceclust.export.xmp import Region, XmpOptions, people_in, plan, read_regions
+from faceclust.export.xmp import (
+    NOTHING,
+    Previous,
+    Region,
+    XmpOptions,
+    plan,
+    read_regions,
+    written_in,
+)
 from faceclust.export.xmp.packet import MAX_PACKET_BYTES
 from faceclust.export.xmp.regions import FORMS
 from faceclust.export.xmp.sidecar import sidecar_names
 from faceclust.records import Box, TaggedPhoto
 from tests.export.xmp.judge import Exiftool, assert_seen, seen
-from tests.export.xmp.samples import ANN, BOB, DARKTABLE, DIGIKAM, INFO, info_of, tagged
+from tests.export.xmp.samples import ANN, BOB, DARKTABLE, DIGIKAM, INFO, info_of, tagged, wrote
 
 PEOPLE = (("Ann", Box(0.1, 0.2, 0.25, 0.3)), ("Zoë O'Hara <3>", Box(0.55, 0.123457, 0.2, 0.4)))
 FORMATS = ("IMG_5195.HEIC", "iphone_13_pro_max.HEIC", "8bit-sRGB.avif", "denali.webp")
 
 
-def nobody(_: Path) -> frozenset[str]:
-    return frozenset()
+def nobody(_: Path) -> Previous:
+    return NOTHING
 
 
-def actions(
-    photo: TaggedPhoto, previous: frozenset[str] = frozenset(), **options: Any
-) -> list[Action]:
+def actions(photo: TaggedPhoto, previous: Previous = NOTHING, **options: Any) -> list[Action]:
     return list(plan([photo], XmpOptions(**options), lambda _: previous))
 
 
@@ -67,7 +73,7 @@ def test_a_second_run_has_nothing_to_do(tmp_path: Path) -> None:
         (action,) = map(written, actions(photo))
         action.path.write_bytes(action.content)
         assert actions(photo) == []
-        assert actions(photo, frozenset({"Ann"})) == []
+        assert actions(photo, wrote("Ann")) == []
 
 
 def test_no_people_and_no_earlier_export_is_no_action(tmp_path: Path) -> None:
@@ -77,11 +83,11 @@ def test_no_people_and_no_earlier_export_is_no_action(tmp_path: Path) -> None:
 
 
 def test_people_who_are_gone_are_taken_out_but_no_sidecar_is_made_for_it(tmp_path: Path) -> None:
-    assert actions(on_disk(tmp_path), frozenset({"Ann"})) == []
+    assert actions(on_disk(tmp_path), wrote("Ann")) == []
     (first,) = map(written, actions(on_disk(tmp_path, ("Ann", ANN))))
     first.path.write_bytes(first.content)
-    (second,) = map(written, actions(on_disk(tmp_path), frozenset({"Ann"})))
-    assert people_in(second.content) == frozenset()
+    (second,) = map(written, actions(on_disk(tmp_path), wrote("Ann")))
+    assert written_in(second.content).names == frozenset()
 
 
 def test_errors_skip_the_photo_and_name_the_file(tmp_path: Path) -> None:

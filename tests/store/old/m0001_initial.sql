@@ -56,10 +56,11 @@ INSERT INTO "export_entries" VALUES(1,1,'done','write','/photos/a.jpg.xmp','d1',
 CREATE TABLE exported_names (
         export_id INTEGER NOT NULL REFERENCES exports (id),
         path NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('person', 'keyword')),
         name TEXT NOT NULL,
-        PRIMARY KEY (path, name, export_id)
+        PRIMARY KEY (path, kind, name, export_id)
     ) WITHOUT ROWID;
-INSERT INTO "exported_names" VALUES(1,'/photos/a.jpg','Ann Ćorić');
+INSERT INTO "exported_names" VALUES(1,'/photos/a.jpg','person','Ann Ćorić');
 CREATE TABLE exports (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         started_at TEXT NOT NULL,
