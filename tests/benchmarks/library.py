@@ -18,11 +18,12 @@ from tests.benchmarks import corpus
 RUN = """\
 import resource, sys
 from faceclust.__main__ import main
-code = main(sys.argv[1:])
-peak = [resource.getrusage(who).ru_maxrss // 1024
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(*peak, file=sys.stderr)
-sys.exit(code)
+if __name__ == "__main__":  # workers import this file too
+    code = main(sys.argv[1:])
+    peak = [resource.getrusage(who).ru_maxrss // 1024
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(*peak, file=sys.stderr)
+    sys.exit(code)
 """
 
 
