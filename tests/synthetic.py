@@ -9,7 +9,15 @@ import numpy as np
 
 from faceclust.pipeline import Library
 from faceclust.records import Box, Face, FloatArray, PhotoInfo
-from faceclust.store import Database, Scanned, StoredClustering, catalogue, ledger, open_database
+from faceclust.store import (
+    Database,
+    Scanned,
+    StoredClustering,
+    catalogue,
+    intake,
+    ledger,
+    open_database,
+)
 
 MODEL, EXTRACTOR = "model-a", "extractor-1"
 INFO = PhotoInfo(4000, 3000, 1, "JPEG", "2019-07-14T18:03:22", "Acme One")
@@ -45,7 +53,7 @@ def photo(path: str, *people: int, content: str | None = None, boxes: tuple[Box,
 
 def put(db: Database, *batch: Scanned, extractor: str = EXTRACTOR) -> None:
     with db.transaction() as sql:
-        catalogue.put_scanned(sql, batch, extractor, MODEL)
+        intake.put_scanned(sql, batch, extractor, MODEL)
 
 
 def face_ids(db: Database) -> dict[str, list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import sys
 import tarfile
 import tempfile
 import time
@@ -31,6 +30,7 @@ from faceclust.pipeline import models
 from faceclust.pipeline.cluster import Grouping, group
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.library import Library
+from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.models import Models
 from faceclust.pipeline.people import all_people
 from faceclust.records import Box, FloatArray
@@ -179,19 +179,6 @@ def _report(
         },
         "peak_rss_mb": peak_rss_mb(),
     }
-
-
-def peak_rss_mb() -> int | None:
-    """Most memory that this process and any one of its workers held, in MB; None on Windows."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = sum(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return int(peak // (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ python -m tests.benchmarks.library [--sizes 1000 10000]
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -27,8 +28,8 @@ if __name__ == "__main__":  # workers import this file too
 """
 
 
-def run(data: Path, *arguments: object) -> tuple[float, int, int]:
-    """Run the command; return seconds and the peak memory, in MB, of itself and of a worker."""
+def run(data: Path, *arguments: object) -> tuple[float, int, int, str]:
+    """Run the command; return seconds, the peak memory of itself and of a worker in MB, output."""
     script = data.parent / "run.py"
     script.write_text(RUN)
     started = time.perf_counter()
@@ -40,19 +41,23 @@ def run(data: Path, *arguments: object) -> tuple[float, int, int]:
         text=True,
     )
     own, worker = done.stderr.split()[-2:]
-    return time.perf_counter() - started, int(own), int(worker)
+    return time.perf_counter() - started, int(own), int(worker), done.stdout
 
 
 def measure(count: int, scratch: Path) -> None:
     """Print the figures for a library of `count` photos."""
     photos, data = corpus.many(scratch, count), scratch / "data"
-    seconds, own, worker = run(data, "-q", "scan", photos)
-    print(f"{count:>6} photos: scan {seconds:.0f} s, peak {own} MB and {worker} MB a worker")
-    seconds, own, _ = run(data, "-q", "scan", photos)
+    seconds, own, worker, report = run(data, "-q", "scan", photos, "--json")
+    scanned = json.loads(report)["scan"]["peak_rss_mb"] - worker
+    print(
+        f"{count:>6} photos: {seconds:.0f} s; peak of the scan {scanned} MB and {worker} MB a "
+        f"worker, of the clustering after it {own} MB"
+    )
+    seconds, own, *_ = run(data, "-q", "scan", photos)
     print(f"{count:>6} photos: nothing changed {seconds:.2f} s, peak {own} MB")
-    seconds, own, _ = run(data, "-q", "export", "--format", "xmp", "--placeholders")
+    seconds, own, *_ = run(data, "-q", "export", "--format", "xmp", "--placeholders")
     print(f"{count:>6} photos: XMP export {seconds:.1f} s, peak {own} MB")
-    seconds, own, _ = run(data, "-q", "export", "--format", "xmp", "--placeholders")
+    seconds, own, *_ = run(data, "-q", "export", "--format", "xmp", "--placeholders")
     print(f"{count:>6} photos: XMP export again {seconds:.1f} s", flush=True)
 
 

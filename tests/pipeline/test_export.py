@@ -25,7 +25,7 @@ from faceclust.pipeline import (
 from faceclust.pipeline.export import tagged_photos
 from faceclust.pipeline.people import all_people
 from faceclust.records import PhotoInfo
-from faceclust.store import catalogue, journal
+from faceclust.store import intake, journal
 from tests.export.xmp.samples import MWG, packet
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
 
@@ -222,7 +222,7 @@ def test_each_photo_comes_with_the_people_in_it(album: Library) -> None:
     ignore(album, "2")
     assert [len(p.regions) for p in tagged_photos(album, all_people(album))] == [1, 1]
     with album.db.transaction() as sql:
-        catalogue.mark_missing(sql, ["a.jpg"])
+        intake.mark_missing(sql, ["a.jpg"])
     assert [p.relative.name for p in tagged_photos(album, all_people(album))] == ["b.jpg"]
 
 

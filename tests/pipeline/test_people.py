@@ -20,7 +20,7 @@ from faceclust.pipeline import (
 )
 from faceclust.pipeline.people import MAX_NAME, clean_name, find
 from faceclust.records import Person, PhotoInfo
-from faceclust.store import catalogue
+from faceclust.store import intake
 from tests.synthetic import group, photo, put
 
 # Persian and Hindi names need the zero-width non-joiner, emoji the joiner.
@@ -208,7 +208,7 @@ def test_summaries_show_most_faces_first_with_dates_and_the_best_face(album: Lib
 def test_people_whose_photos_are_gone_are_gone(album: Library) -> None:
     name(album, "3", "Cem")
     with album.db.transaction() as sql:
-        catalogue.mark_missing(sql, ["f.jpg"])
+        intake.mark_missing(sql, ["f.jpg"])
     assert [s.person.id for s in summaries(album)] == [1, 2]
     with pytest.raises(PersonError):
         find(all_people(album), "Cem")

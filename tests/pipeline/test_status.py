@@ -14,7 +14,7 @@ from faceclust.pipeline import (
     unreadable,
 )
 from faceclust.records import PhotoInfo
-from faceclust.store import Scanned, catalogue
+from faceclust.store import Scanned, intake
 from tests.synthetic import MODEL, photo, put
 
 
@@ -24,7 +24,7 @@ def test_the_figures(album: Library) -> None:
     put(album.db, photo("new.jpg", 4), extractor="extractor-0")
     put(album.db, photo("gone.jpg", 4), extractor="extractor-0")
     with album.db.transaction() as sql:
-        catalogue.mark_missing(sql, ["gone.jpg"])
+        intake.mark_missing(sql, ["gone.jpg"])
     assert status(album) == {
         "library": str(album.root), "database": str(album.db.path), "files": 8, "photos": 7,
         "faces": 7, "people": 2, "seen_once": 1, "named": 1, "errors": 1, "missing": 1,

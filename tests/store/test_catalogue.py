@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faceclust.records import Box
-from faceclust.store import Database, Scanned, catalogue, open_database
+from faceclust.store import Database, Scanned, catalogue, intake, open_database
 from tests.synthetic import (
     EXTRACTOR,
     INFO,
@@ -37,7 +37,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 def gone(db: Database, *paths: str) -> None:
     with db.transaction() as sql:
-        catalogue.mark_missing(sql, paths)
+        intake.mark_missing(sql, paths)
 
 
 def all_faces(db: Database) -> int:
@@ -83,7 +83,7 @@ def test_an_empty_library(db: Database) -> None:
 def test_embeddings_of_two_models_stand_side_by_side(db: Database) -> None:
     put(db, photo("a.jpg", 1))
     with db.transaction() as sql:
-        catalogue.put_scanned(sql, [photo("a.jpg", 2)], EXTRACTOR, "model-b")
+        intake.put_scanned(sql, [photo("a.jpg", 2)], EXTRACTOR, "model-b")
     assert catalogue.live_faces(db, MODEL)[1][0] == pytest.approx(looks(1), rel=2e-3)
     assert catalogue.live_faces(db, "model-b")[1][0] == pytest.approx(looks(2), rel=2e-3)
     assert catalogue.live_faces(db, "model-c")[0].tolist() == []
@@ -189,7 +189,7 @@ def test_a_photo_overwritten_with_known_content_joins_it(db: Database) -> None:
 def test_edited_without_an_embedding_to_compare_is_another_face(db: Database) -> None:
     put(db, photo("a.jpg", 1))
     with db.transaction() as sql:
-        catalogue.put_scanned(sql, [photo("a.jpg", 1, content="edited")], EXTRACTOR, "model-b")
+        intake.put_scanned(sql, [photo("a.jpg", 1, content="edited")], EXTRACTOR, "model-b")
     assert face_ids(db) == {"a.jpg": [2]}
 
 
@@ -206,7 +206,7 @@ def test_missing_files_take_their_faces_along_and_bring_them_back(db: Database) 
     assert state is not None
     assert state.missing
     with db.transaction() as sql:
-        catalogue.link_file(sql, photo("z/a.jpg"), 1)
+        intake.link_file(sql, photo("z/a.jpg"), 1)
     assert face_ids(db) == {"b.jpg": [2], "z/a.jpg": [1]}
 
 
