@@ -98,6 +98,13 @@ def live_faces(db: Database, model: str) -> tuple[IntArray, FloatArray]:
     return ids, x
 
 
+def embedded_faces(db: Database, model: str) -> frozenset[int]:
+    """Ids of all faces that count and have an embedding of a model."""
+    query = f"""SELECT face_id FROM embeddings JOIN faces ON faces.id = embeddings.face_id
+        WHERE model = ? AND {LIVE_FACES}"""
+    return frozenset(int(row[0]) for row in db.rows(query, (model,)))
+
+
 def live_face_ids(db: Database) -> frozenset[int]:
     """Ids of all faces that count."""
     rows = db.rows(f"SELECT id FROM faces WHERE {LIVE_FACES}")

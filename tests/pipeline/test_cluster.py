@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,19 @@ def test_nothing_to_cluster(album: Library, tmp_path: Path) -> None:
         pytest.raises(LibraryError, match="faceclust scan"),
     ):
         cluster(unscanned, COMPONENTS)
+
+
+def test_nothing_is_clustered_twice(album: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = cluster(album, COMPONENTS)
+    before = ledger.newest_clustering(album.db)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["faceclust.pipeline.cluster"], "group", None)
+        again = cluster(album, COMPONENTS)
+    assert (again.faces, again.clusters, again.threshold) == (first.faces, first.clusters, 0.9)
+    assert ledger.newest_clustering(album.db) == before
+    assert cluster(album, ClusterOptions("components", threshold=0.1)).threshold == 0.1
+    put(album.db, photo("new.jpg", 9))
+    assert cluster(album, COMPONENTS).faces == 7
 
 
 def test_a_clustering_that_fails_leaves_the_last_one(album: Library) -> None:
