@@ -11,7 +11,7 @@ import typer
 
 from faceclust.cli.app import app
 from faceclust.cli.console import console, err
-from faceclust.errors import FaceclustError
+from faceclust.errors import FaceclustError, WriteError
 
 VERBOSITY = frozenset({"-q", "--quiet", "-v", "--verbose"})
 EXIT_USER, EXIT_INTERRUPTED = 1, 130
@@ -34,12 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # A terminal or pipe of another encoding must not make a name into a crash.
             stream.reconfigure(errors="backslashreplace")
     try:
-        result = app(args=arguments, prog_name="faceclust", standalone_mode=False)
+        result = app(args=_verbosity_first(arguments), prog_name="faceclust", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not flush it once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNHEARD
+    except OSError as error:
+        # Every file that a command touches has its own sentence; this is what it prints to.
+        _say(WriteError(f"The output cannot be written ({error.strerror}); give it another place."))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WriteError.exit_code
     except FaceclustError as error:
         _say(error)
         return error.exit_code

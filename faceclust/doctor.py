@@ -102,8 +102,7 @@ def _imports() -> Iterator[Finding]:
     for module in (*REQUIRED, "exiv2"):
         names = providers.get(module)
         if not names and module == "exiv2":
-            remedy = "to write names into photos, run `pip install 'faceclust[embed]'`"
-            yield Finding("ok", "exiv2 is not installed: only sidecars can be written", remedy)
+            yield _without_exiv2()
             continue
         label = f"{names[0]} {metadata.version(names[0])}" if names else module
         reason = _run([sys.executable, "-c", f"import {module}"])[1]
@@ -112,6 +111,13 @@ def _imports() -> Iterator[Finding]:
             yield Finding("error", f"{label} cannot be imported: {reason}", install)
         else:
             yield Finding("ok", label)
+
+
+def _without_exiv2() -> Finding:
+    if shutil.which("exiftool"):
+        return Finding("ok", "exiv2 is not installed; exiftool writes into photos in its place")
+    remedy = "to write names into photos, install exiftool or `pip install 'faceclust[embed]'`"
+    return Finding("warn", "Neither exiftool nor exiv2: only sidecars can be written", remedy)
 
 
 def _gpu() -> Iterator[Finding]:

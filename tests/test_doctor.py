@@ -142,11 +142,20 @@ def test_package_that_is_not_installed(libraries: Path, monkeypatch: pytest.Monk
     assert "No module named 'absent_module'" in finding.what
 
 
-def test_optional_package_that_is_missing(libraries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("exiftool", [True, False])
+def test_optional_package_that_is_missing(
+    libraries: Path, monkeypatch: pytest.MonkeyPatch, exiftool: bool
+) -> None:
     monkeypatch.setattr(metadata, "packages_distributions", lambda: {"lxml": ["lxml"]})
+    found = shutil.which
+    monkeypatch.setattr(
+        shutil,
+        "which",
+        lambda name: ("x" if exiftool else None) if name == "exiftool" else found(name),
+    )
     finding = only(diagnose(libraries), "exiv2")
-    assert finding.level == "ok"
-    assert "faceclust[embed]" in finding.remedy
+    assert finding.level == ("ok" if exiftool else "warn")
+    assert ("faceclust[embed]" in finding.remedy) == (not exiftool)
 
 
 def test_modules_in_the_current_folder_are_not_imported(

@@ -55,6 +55,11 @@ def _is_shown(character: str) -> bool:
 console = _Console()
 
 
+def faces(count: int) -> str:
+    """A number of faces in words."""
+    return "1 face" if count == 1 else f"{count} faces"
+
+
 def print_json(value: Any) -> None:
     """Print `value` as JSON on stdout."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from faceclust.cli.console import console
+from faceclust.cli.console import console, faces
 from faceclust.cli.options import Db, LibraryFolder, Who
 
 Face = Annotated[int, typer.Argument(help="A face's number, as `faceclust people WHO` shows it.")]
@@ -24,7 +24,7 @@ def name(
     with pipeline.find_library(library, db) as found:
         person, joined = pipeline.name(found, who, new_name)
     label = console.escape(person.name or "")
-    console.tell(f"{label} (number {person.id}) has {len(person.faces)} faces.")
+    console.tell(f"{label} (number {person.id}) has {faces(len(person.faces))}.")
     if joined is not None:
         console.say(
             f"Joined with number {joined.id}, who was {label} already; `faceclust undo` parts them."
@@ -42,7 +42,8 @@ def merge(
     with pipeline.find_library(library, db) as found:
         person = pipeline.merge(found, who)
     label = console.escape(person.name or f"Number {person.id}")
-    console.tell(f"{label} now has {len(person.faces)} faces.")
+    given = ", ".join(console.escape(each) for each in who)
+    console.tell(f"{given} are one person now: {label}, {faces(len(person.faces))}.")
 
 
 def reject(face: Face, who: Who, library: LibraryFolder = None, db: Db = None) -> None:
@@ -64,10 +65,17 @@ def not_a_face(face: Face, library: LibraryFolder = None, db: Db = None) -> None
     console.tell(f"Face {face} is left out from now on.")
 
 
-def ignore(who: Who, library: LibraryFolder = None, db: Db = None) -> None:
-    """Hide a person from lists and exports."""
+def ignore(
+    who: Who,
+    show: Annotated[bool, typer.Option("--show", help="Show a hidden person again.")] = False,
+    library: LibraryFolder = None,
+    db: Db = None,
+) -> None:
+    """Hide a person from lists and exports; `faceclust people --hidden` lists the hidden."""
     from faceclust import pipeline
 
     with pipeline.find_library(library, db) as found:
-        person = pipeline.ignore(found, who)
-    console.tell(f"Number {person.id} with {len(person.faces)} faces is hidden from now on.")
+        person = pipeline.ignore(found, who, show=show)
+    label = console.escape(person.name or f"Number {person.id}")
+    state = "shown again" if show else "hidden from now on"
+    console.tell(f"{label}, {faces(len(person.faces))}, is {state}.")

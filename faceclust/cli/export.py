@@ -69,7 +69,10 @@ def export(
     db: Db = None,
     wait: Wait = 0.0,
 ) -> None:
-    """Write people as XMP, folders, links, JSON or CSV. `faceclust undo export` takes it back."""
+    """Write people as XMP, folders, links, JSON or CSV. `faceclust undo export` takes it back.
+
+    Unnamed people are written as "Person 12" by folders and symlinks, and left out by xmp.
+    """
     from faceclust import pipeline
 
     request = pipeline.ExportRequest(
@@ -89,6 +92,8 @@ def export(
         with found.db.exclusive(wait):
             summary = pipeline.export(found, request, show_event(dry_run))
     print_summary(summary, dry_run)
+    if summary.skipped:
+        raise typer.Exit(1)
 
 
 def show_event(dry_run: bool) -> Callable[[Event], None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from faceclust.cli.console import console, out, print_json
+from faceclust.cli.console import faces as count
 from faceclust.cli.options import Db, Json, LibraryFolder
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ def people(
     everyone: Annotated[
         bool, typer.Option("--all", help="Also those seen only once and without a name.")
     ] = False,
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="Only those that `faceclust ignore` hid.")
+    ] = False,
     library: LibraryFolder = None,
     db: Db = None,
     json: Json = False,
@@ -31,16 +35,20 @@ def people(
 
     with pipeline.find_library(library, db) as found:
         if who is not None:
-            _faces(pipeline.faces_of(found, who), json)
+            _faces(who, pipeline.faces_of(found, who), json)
             return
-        summaries = pipeline.summaries(found)
+        summaries = pipeline.summaries(found, ignored=hidden)
+        waiting = pipeline.status(found)["unclustered_faces"]
+    everyone = everyone or hidden
     shown = [s for s in summaries if everyone or s.person.name or len(s.person.faces) > 1]
     if json:
         print_json([_record(summary) for summary in shown])
         return
     _table(shown)
-    if hidden := len(summaries) - len(shown):
-        console.say(f"and {hidden} seen once (--all shows them)")
+    if once := len(summaries) - len(shown):
+        console.say(f"and {once} seen once (--all shows them)")
+    if waiting:
+        console.say(f"{waiting} faces are not grouped yet; `faceclust scan` again to finish.")
 
 
 def _record(summary: PersonSummary) -> dict[str, object]:
@@ -59,7 +67,7 @@ def _record(summary: PersonSummary) -> dict[str, object]:
 def _table(summaries: list[PersonSummary]) -> None:
     from rich.table import Table
 
-    table = Table("number", "name", "faces", "photos", "from", "to", "best face", box=None)
+    table = Table("number", "name", "faces", "photos", "from", "to", "face", "best photo", box=None)
     for summary in summaries:
         table.add_row(
             str(summary.person.id),
@@ -68,7 +76,8 @@ def _table(summaries: list[PersonSummary]) -> None:
             str(summary.photos),
             (summary.first or "")[:10],
             (summary.last or "")[:10],
-            f"{console.escape(summary.best_photo)} #{summary.best_face}",
+            str(summary.best_face),
+            console.escape(summary.best_photo),
         )
     if not out.is_terminal:
         # A pipe has no width: there, one person is one line.
@@ -76,10 +85,11 @@ def _table(summaries: list[PersonSummary]) -> None:
     out.print(table)
 
 
-def _faces(faces: list[dict[str, object]], json: bool) -> None:
+def _faces(who: str, faces: list[dict[str, object]], json: bool) -> None:
     if json:
         print_json(faces)
         return
+    console.say(f"{console.escape(who)}: {count(len(faces))}; number, date and photo of each:")
     for face in faces:
         date = str(face["taken_at"] or "")[:10]
         out.print(f"{face['face']:>8}  {date:10}  {console.escape(str(face['file']))}")

@@ -83,9 +83,11 @@ def _summary(report: ScanReport, heads: dict[str, int]) -> None:
     )
     for folder, reason in report.folders:
         console.say(f"Folder {console.escape(folder)} was left out: {console.escape(reason)}")
-    if report.errors:
-        console.say("Reasons: faceclust status --errors")
-    if not heads["faces"]:
+    if heads["errors"]:
+        console.say(f"{heads['errors']} photos cannot be read; why: faceclust status --errors")
+    if not report.found:
+        console.say("No photos were found; `faceclust scan --help` says which folder is meant.")
+    elif not heads["faces"]:
         console.say("No faces were found; smaller ones are looked for with --min-face and --tiles.")
     elif not heads["named"]:
         console.say('Next: faceclust people, then faceclust name NUMBER "NAME"')

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceclust.cli.console import console
+from faceclust.cli.console import console, faces
 from faceclust.cli.export import print_summary, show_event
 from faceclust.cli.options import Db, LibraryFolder, Wait
 
@@ -24,7 +24,7 @@ def undo(
         What.decision
     ),
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what an undone export would change.")
+        bool, typer.Option("--dry-run", help="Show what would be taken back.")
     ] = False,
     library: LibraryFolder = None,
     db: Db = None,
@@ -35,10 +35,14 @@ def undo(
 
     with pipeline.find_library(library, db) as found:
         if what is What.decision:
-            decision = pipeline.undo(found)
+            decision = pipeline.undo(found, dry_run=dry_run)
             subject = f" {console.escape(decision.name)}" if decision.name else ""
-            console.tell(f"Taken back: {decision.kind}{subject} ({len(decision.faces)} faces).")
+            verb = "Would be taken back" if dry_run else "Taken back"
+            about = f" of number {decision.person}" if decision.person else ""
+            console.tell(f"{verb}: {decision.kind}{subject}{about}, {faces(len(decision.faces))}.")
             return
         with found.db.exclusive(wait):
             summary = pipeline.undo_export(found, dry_run=dry_run, on_event=show_event(dry_run))
     print_summary(summary, dry_run)
+    if summary.left:
+        raise typer.Exit(1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from faceclust.errors import InputError, OptionError, PersonError
+from faceclust.errors import InputError, OptionError, PersonError, WriteError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Summary
@@ -85,7 +85,7 @@ def export(library: Library, request: ExportRequest, on_event: Callable[[Event],
         PersonError: there is nothing to write.
         WriteError: the disk is full.
     """
-    _check(request)
+    _check(library, request)
     people = all_people(library)
     if request.format == "xmp" and not request.placeholders and not any(p.name for p in people):
         raise PersonError(
@@ -94,13 +94,40 @@ def export(library: Library, request: ExportRequest, on_event: Callable[[Event],
         )
     number = 0 if request.dry_run else journal.begin_export(library.db, request.format)
     book = _Book(library, number)
-    actions = _plan(library, request, people, on_event)
+    refused: list[Path] = []
+
+    def refuse(path: Path, reason: str) -> None:
+        refused.append(path)
+        on_event(Event("skipped", path, reason))
+
+    actions = _plan(library, request, people, refuse)
+    planned: set[Path] = set()
+    if request.format in ("folders", "symlinks"):
+        actions = _noting(actions, planned)
     names = _OurNames(library, number)
     if request.format == "xmp" and not request.dry_run:
         actions, on_event = names.watch(actions), names.after(on_event)
-    return apply.apply(
-        actions, book, root=_root(library, request), dry_run=request.dry_run, on_event=on_event
-    )
+    root = _root(library, request)
+    summary = apply.apply(actions, book, root=root, dry_run=request.dry_run, on_event=on_event)
+    if request.format in ("folders", "symlinks"):
+        stale = _stale(library, Path(os.path.realpath(root)), planned)
+        pruned = apply.undo(stale, book, dry_run=request.dry_run, on_event=on_event)
+        summary = replace(summary, removed=pruned.removed, left=pruned.left)
+    return replace(summary, skipped=summary.skipped + len(refused))
+
+
+def _noting(actions: Iterator[Action], planned: set[Path]) -> Iterator[Action]:
+    for action in actions:
+        planned.add(Path(os.path.realpath(action.path.parent), action.path.name))
+        yield action
+
+
+def _stale(library: Library, root: Path, planned: set[Path]) -> Iterator[tuple[int, Entry]]:
+    """What earlier exports put below `root` and this one does not want: under an old name, say."""
+    wanted = planned | {folder for path in planned for folder in path.parents}
+    for number, fields in journal.entries_below(library.db, os.fspath(root)):
+        if fields["kind"] != "scratch" and Path(str(fields["path"])) not in wanted:
+            yield number, Entry(**fields)  # type: ignore[arg-type]
 
 
 def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], None]) -> Summary:
@@ -155,7 +182,7 @@ class _Book:
         return journal.digests_at(self.library.db, os.fspath(path))
 
 
-def _check(request: ExportRequest) -> None:
+def _check(library: Library, request: ExportRequest) -> None:
     if request.format in ("folders", "symlinks") and request.to is None:
         raise OptionError(f"--format {request.format} needs --to FOLDER, the folder to write into.")
     if request.format == "xmp" and request.to is not None:
@@ -164,6 +191,29 @@ def _check(request: ExportRequest) -> None:
         raise OptionError("--embed goes with --format xmp only.")
     if request.crops and request.format != "symlinks":
         raise OptionError("--crops goes with --format symlinks only.")
+    if request.to is not None and request.format != "xmp":
+        _check_target(library, request.format, request.to.expanduser().absolute())
+
+
+def _check_target(library: Library, export_format: ExportFormat, target: Path) -> None:
+    """One sentence about --to in place of one for each photo."""
+    table_file = export_format in ("json", "csv")
+    if table_file and target.is_dir():
+        raise OptionError(
+            f"--to {target} is a folder; give a file, such as {target / 'people.'}{export_format}."
+        )
+    folder = target.parent if table_file else target
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise OptionError(f"--to {target} cannot be made: {folder} is a file, not a folder.")
+    if not os.access(folder, os.W_OK):
+        raise WriteError(f"--to {target} cannot be made: {folder} is read-only; choose another.")
+    if export_format == "folders" and target.resolve().is_relative_to(library.root):
+        raise OptionError(
+            f"--to {target} lies in the library, where the copies would be scanned as new photos; "
+            "choose a folder outside of it."
+        )
 
 
 def _root(library: Library, request: ExportRequest) -> Path:
@@ -178,7 +228,7 @@ def _plan(
     library: Library,
     request: ExportRequest,
     people: list[Person],
-    on_event: Callable[[Event], None],
+    refuse: Callable[[Path, str], None],
 ) -> Iterator[Action]:
     photos = tagged_photos(library, people)
     root = _root(library, request)
@@ -197,7 +247,7 @@ def _plan(
                 photos,
                 XmpOptions(request.sidecar_style, request.embed, placeholders is True),
                 lambda path: Previous(*journal.names_at(library.db, os.fspath(path))),
-                on_error=lambda path, reason: on_event(Event("skipped", path, reason)),
+                on_error=refuse,
             )
         case "json" | "csv":
             assert request.to is not None

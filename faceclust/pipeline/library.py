@@ -110,6 +110,8 @@ def find(folder: Path | None = None, db: Path | None = None) -> Library:
         opened = open_database(db)
         return Library(Path(opened.setting("root") or db.parent), opened)
     wanted = (folder or Path.cwd()).expanduser().resolve()
+    if not wanted.is_dir() and not database_path(wanted).exists():
+        raise InputError(f"{folder} is not a folder; give --library the folder of a library.")
     databases = sorted(libraries_folder().glob(f"*/{DATABASE}"), key=lambda p: p.stat().st_mtime)
     if holder := _holder(wanted):
         path = holder[1]

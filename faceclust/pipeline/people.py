@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
-from faceclust.people import resolve, standing
+from faceclust.people import not_faces, resolve, standing
 from faceclust.pipeline.library import Library
-from faceclust.records import Decision, Person
+from faceclust.records import Decision, DecisionKind, Person
 from faceclust.store import catalogue, ledger
 
 MAX_NAME = 300
@@ -46,10 +46,11 @@ def people_of(library: Library, live: Collection[int]) -> list[Person]:
     return resolve(newest.membership if newest else {}, ledger.decisions(library.db), live)
 
 
-def summaries(library: Library) -> list[PersonSummary]:
-    """People with what is worth showing of them: most faces first, ignored ones left out."""
+def summaries(library: Library, *, ignored: bool = False) -> list[PersonSummary]:
+    """People with what is worth showing of them, most faces first; the ignored ones if asked."""
     facts = catalogue.face_facts(library.db)
-    shown = [_summary(person, facts) for person in people_of(library, facts) if not person.ignored]
+    people = people_of(library, facts)
+    shown = [_summary(person, facts) for person in people if person.ignored == ignored]
     return sorted(shown, key=lambda s: (-len(s.person.faces), s.person.id))
 
 
@@ -116,7 +117,8 @@ def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | No
     people = all_people(library)
     person = find(people, who)
     same = [other for other in people if other.name == text and other.id != person.id]
-    _decide(library, Decision(0, "name", person.faces, person.id, name=text))
+    if person.name != text or person.ignored:
+        _decide(library, Decision(0, "name", person.faces, person.id, name=text))
     return find(all_people(library), text), same[0] if same else None
 
 
@@ -163,22 +165,31 @@ def not_a_face(library: Library, face: int) -> None:
     """
     if face not in catalogue.live_face_ids(library.db):
         raise PersonError(f"There is no face {face}; `faceclust people WHO` lists faces.")
-    _decide(library, Decision(0, "not-a-face", (face,)))
+    if face not in not_faces(ledger.decisions(library.db)):
+        _decide(library, Decision(0, "not-a-face", (face,)))
 
 
-def ignore(library: Library, who: str) -> Person:
-    """Hide a person from lists and exports.
+def ignore(library: Library, who: str, *, show: bool = False) -> Person:
+    """Hide a person from lists and exports, or show one again.
+
+    Args:
+        show: take back the hiding.
 
     Raises:
         PersonError: there is no such person.
     """
     person = find(all_people(library), who)
-    _decide(library, Decision(0, "ignore", person.faces, person.id, name=person.name))
+    if person.ignored == show:
+        kind: DecisionKind = "merge" if show else "ignore"
+        _decide(library, Decision(0, kind, person.faces, person.id, name=person.name))
     return person
 
 
-def undo(library: Library) -> Decision:
+def undo(library: Library, *, dry_run: bool = False) -> Decision:
     """Take back the newest decision that still holds; itself only an addition.
+
+    Args:
+        dry_run: only tell which one that is.
 
     Raises:
         PersonError: there is nothing to take back.
@@ -186,7 +197,8 @@ def undo(library: Library) -> Decision:
     holding = standing(ledger.decisions(library.db))
     if not holding:
         raise PersonError("There is no decision to take back.")
-    ledger.put_decisions(library.db, [Decision(0, "undo", undoes=holding[-1].id)])
+    if not dry_run:
+        ledger.put_decisions(library.db, [Decision(0, "undo", undoes=holding[-1].id)])
     return holding[-1]
 
 

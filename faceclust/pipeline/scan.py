@@ -7,10 +7,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from faceclust import photos, workers
+from faceclust import photos, weights, workers
 from faceclust.config import Config
 from faceclust.errors import PhotoError
 from faceclust.photos import FoundFile
@@ -80,9 +80,13 @@ def scan(
         WorkerError: worker processes cannot be kept alive.
     """
     started = time.monotonic()
+    report = ScanReport()
+    if next(find_photos(library, folder, config), None) is None:
+        _mark_missing(library, folder, report)
+        return report
+    weights.require_device(config.scan.device)
     resolved = models.resolve(config.scan.profile, notify)
     extractor = extractor_id(resolved, config)
-    report = ScanReport()
     run = _Scan(library, folder, config, extractor, report)
     results = workers.run(
         ExtractorFactory(resolved, config.detector, config.scan.device, threads=1),
@@ -107,7 +111,7 @@ def scan(
                 progress(report)
     finally:
         run.keep(batch, resolved.model_id)
-    run.mark_missing()
+    _mark_missing(library, folder, report)
     library.db.set_setting("extractor", extractor)
     library.db.set_setting("model", resolved.model_id)
     report.seconds = time.monotonic() - started
@@ -124,7 +128,9 @@ def find_photos(
     """The photo files that a scan of `folder`, in the library, looks at; see `photos.walk`."""
     inside = folder.relative_to(library.root).as_posix()
     below = "" if inside == "." else inside
-    return photos.walk(library.root, config.walk, on_error, below=below)
+    # The limit is for photos that must be read: those already known cost nothing.
+    options = replace(config.walk, limit=None)
+    return photos.walk(library.root, options, on_error, below=below)
 
 
 def extractor_id(resolved: models.Models, config: Config) -> str:
@@ -151,7 +157,7 @@ class _Scan:
 
     def tasks(self, progress: Callable[[ScanReport], None]) -> Iterator[PhotoTask]:
         """Yield the files that must be read; deal with all others on the way."""
-        root = self.library.root
+        root, given = self.library.root, 0
         for file in find_photos(self.library, self.folder, self.config, self._folder_error):
             self.report.found += 1
             if self._known(file):
@@ -159,6 +165,9 @@ class _Scan:
                     progress(self.report)
                 continue
             yield PhotoTask(os.fspath(root), file.path, file.size, file.mtime_ns)
+            given += 1
+            if given == self.config.walk.limit:
+                return
 
     def _folder_error(self, folder: str, reason: str) -> None:
         self.report.folders.append((folder, reason))
@@ -206,15 +215,17 @@ class _Scan:
                 intake.put_scanned(sql, batch, self.extractor, model)
             batch.clear()
 
-    def mark_missing(self) -> None:
-        """Mark the files of the scanned folder that are gone."""
-        root = self.library.root
-        inside = self.folder.relative_to(root).as_posix()
-        gone = [
-            path
-            for path in catalogue.present_paths(self.library.db)
-            if (inside == "." or path.startswith(f"{inside}/")) and not os.path.lexists(root / path)
-        ]
-        with self.library.db.transaction() as sql:
-            intake.mark_missing(sql, gone)
-        self.report.missing = len(gone)
+
+def _mark_missing(library: Library, folder: Path, report: ScanReport) -> None:
+    """Mark the files of the scanned folder that are gone, and forget old names of moved ones."""
+    root = library.root
+    inside = folder.relative_to(root).as_posix()
+    gone = [
+        path
+        for path in catalogue.present_paths(library.db)
+        if (inside == "." or path.startswith(f"{inside}/")) and not os.path.lexists(root / path)
+    ]
+    with library.db.transaction() as sql:
+        intake.mark_missing(sql, gone)
+        moved = intake.forget_moved(sql)
+    report.missing = len(gone) - moved

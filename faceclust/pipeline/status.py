@@ -13,8 +13,8 @@ def status(library: Library) -> dict[str, object]:
 
     Returns:
         library, database, files, photos, faces, people (seen more than once), seen_once, named,
-        errors, missing, model, clustered_by, stale_photos (scanned with other settings than the
-        last scan), unclustered_faces.
+        hidden, errors, missing, model, clustered_by, stale_photos (scanned with other settings than
+        the last scan), unclustered_faces.
     """
     extractor = library.db.setting("extractor")
     counts = catalogue.counts(library.db, extractor)
@@ -30,6 +30,7 @@ def status(library: Library) -> dict[str, object]:
         "people": heads["several"],
         "seen_once": heads["once"],
         "named": heads["named"],
+        "hidden": sum(person.ignored for person in all_people(library)),
         "errors": counts["errors"],
         "missing": counts["missing"],
         "model": library.db.setting("model") or "none yet",
@@ -40,13 +41,14 @@ def status(library: Library) -> dict[str, object]:
 
 
 def head_count(library: Library) -> dict[str, int]:
-    """Faces, people seen more than once, seen once, and with a name."""
+    """Faces; people seen more than once, seen once, and with a name; unreadable photos."""
     people = [person for person in all_people(library) if not person.ignored]
     return {
         "faces": sum(len(person.faces) for person in people),
         "several": sum(len(person.faces) > 1 for person in people),
         "once": sum(len(person.faces) == 1 for person in people),
         "named": sum(person.name is not None for person in people),
+        "errors": len(catalogue.unreadable(library.db)),
     }
 
 

@@ -178,6 +178,15 @@ def _put_face(sql: sqlite3.Connection, photo_id: int, face: Face, face_id: int |
     return int(row[0])
 
 
+def forget_moved(sql: sqlite3.Connection) -> int:
+    """Forget missing files whose content is there under another name; returns how many."""
+    return sql.execute(
+        """DELETE FROM files WHERE missing_since IS NOT NULL AND EXISTS (
+            SELECT 1 FROM files AS other WHERE other.photo_id = files.photo_id
+                AND other.missing_since IS NULL)"""
+    ).rowcount
+
+
 def mark_missing(sql: sqlite3.Connection, paths: Iterable[str]) -> None:
     """Mark files as gone; their photos, faces and names are kept."""
     sql.executemany(

@@ -72,6 +72,21 @@ def entries(db: Database, export_id: int) -> list[tuple[int, dict[str, object]]]
     return [(int(row[0]), _columns(row[1:])) for row in rows]
 
 
+def entries_below(db: Database, folder: str) -> list[tuple[int, dict[str, object]]]:
+    """The entries of all exports at or below a folder that are not undone, newest first."""
+    rows = db.rows(
+        f"SELECT id, {', '.join(_FIELDS)} FROM export_entries "
+        "WHERE state != 'undone' AND export_id IN (SELECT id FROM exports "
+        "WHERE format IN ('folders', 'symlinks')) ORDER BY id DESC"
+    )
+    found = [(int(row[0]), _columns(row[1:])) for row in rows]
+    return [
+        (number, fields)
+        for number, fields in found
+        if f"{fields['path']}/".startswith(f"{folder}/")
+    ]
+
+
 def _columns(row: tuple[object, ...]) -> dict[str, object]:
     columns = dict(zip(_FIELDS, row, strict=True))
     for key in _PATHS:

@@ -53,6 +53,16 @@ def open_session(
     return session
 
 
+def require_device(device: Device) -> None:
+    """Check, before long work begins, that networks can run on a device.
+
+    Raises:
+        WeightsError: they cannot; says what to install.
+    """
+    if device == "cuda":
+        _prepare_cuda()
+
+
 def load_graph(path: Path) -> Any:
     """Read an ONNX graph in order to rewrite it.
 

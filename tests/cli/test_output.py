@@ -54,9 +54,9 @@ def lines(text: str) -> list[str]:
 def test_people(capsys: Capture, album: Library) -> None:
     out, err = run(capsys, album, "people")
     assert [line.split() for line in lines(out)] == [
-        ["number", "name", "faces", "photos", "from", "to", "best", "face"],
-        ["1", "Ann", "[bold]", "Ćorić", "2", "2", "2019-07-14", "2019-07-14", "a.jpg", "#1"],
-        ["2", "2", "2", *LONG.split(), "#3"],
+        ["number", "name", "faces", "photos", "from", "to", "face", "best", "photo"],
+        ["1", "Ann", "[bold]", "Ćorić", "2", "2", "2019-07-14", "2019-07-14", "1", "a.jpg"],
+        ["2", "2", "2", "3", *LONG.split()],
     ]
     assert err == "and 1 seen once (--all shows them)\n"
     out, err = run(capsys, album, "people", "--all")
@@ -82,6 +82,7 @@ def test_status(capsys: Capture, album: Library) -> None:
         "              people  2",
         "           seen once  1",
         "               named  1",
+        "              hidden  0",
         "              errors  1",
         "             missing  0",
         "               model  model-a",
@@ -99,8 +100,10 @@ def test_answers_are_confirmed(capsys: Capture, album: Library) -> None:
     out, err = run(capsys, album, "name", "Bob", "Ann [bold] Ćorić")
     assert out == "Ann [bold] Ćorić (number 1) has 4 faces.\n"
     assert err.startswith("Joined with number 1, who was Ann [bold] Ćorić already")
-    assert run(capsys, album, "undo")[0] == "Taken back: name Ann [bold] Ćorić (2 faces).\n"
-    assert run(capsys, album, "merge", 2, 3)[0] == "Bob now has 3 faces.\n"
+    assert (
+        run(capsys, album, "undo")[0] == "Taken back: name Ann [bold] Ćorić of number 2, 2 faces.\n"
+    )
+    assert run(capsys, album, "merge", 2, 3)[0] == "2, 3 are one person now: Bob, 3 faces.\n"
     assert run(capsys, album, "reject", 3, "Bob")[0].startswith("Face 3 now belongs to number ")
     assert run(capsys, album, "not-a-face", 5)[0] == "Face 5 is left out from now on.\n"
     assert run(capsys, album, "ignore", "Bob")[0].endswith("is hidden from now on.\n")
@@ -280,7 +283,7 @@ def test_what_is_not_given_is_not_changed(
     ]
     assert lines(err) == [
         "Folder locked was left out: Permission denied",
-        "Reasons: faceclust status --errors",
+        "1 photos cannot be read; why: faceclust status --errors",
     ]
     assert run(capsys, album, "-q", "scan", album.root) == ("", "")
     assert seen[1].walk.exclude == seen[0].walk.exclude == ("*.gif", "trash/")

@@ -6,6 +6,8 @@ import csv
 import json
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -206,3 +208,67 @@ def test_mistakes_get_one_sentence(faceclust: Run, cast: Path, tmp_path: Path) -
     assert "--method" in sentence("cluster", "--method", "magic")
     assert "not_there.csv" in sentence("eval", "--labels", tmp_path / "not_there.csv")
     assert "No such option" in sentence("scan", cast, "--nonsense")
+
+
+def test_what_a_new_user_stumbled_over(faceclust: Run, cast: Path, tmp_path: Path) -> None:
+    faceclust("scan", cast)
+    first = people(faceclust)[0]["id"]
+    faceclust("name", first, "Stu")
+    # A dry run takes nothing back.
+    assert "Would be taken back: name Stu" in faceclust("undo", "--dry-run").stdout
+    assert faces(faceclust, "Stu")
+    # An answer that changes nothing is none: one undo is enough.
+    faceclust("name", "Stu", "Stu")
+    faceclust("undo")
+    faceclust("people", "Stu", code=1)
+    # A mistyped library is not another one.
+    assert "is not a folder" in faceclust("people", "-l", cast / "typo", code=1).stderr
+    # -q may stand anywhere.
+    assert faceclust("scan", "-q", cast).stderr == ""
+    # A full disk at the other end of stdout is a sentence too.
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("w") as full:
+            command = [sys.executable, "-m", "faceclust", "people", "--json"]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 2
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_limit_counts_photos_that_are_read(faceclust: Run, cast: Path) -> None:
+    for _ in range(3):
+        report = json.loads(faceclust("scan", cast, "--limit", "5", "--json").stdout)["scan"]
+        assert report["read"] == 5
+    assert report["unchanged"] == 10
+
+
+def test_folders_follow_a_new_name(faceclust: Run, cast: Path, tmp_path: Path) -> None:
+    faceclust("scan", cast)
+    first = people(faceclust)[0]
+    faceclust("name", first["id"], "Stu")
+    faceclust("export", "-f", "folders", "--to", tmp_path / "out")
+    (tmp_path / "out" / "Stu" / "mine.txt").write_text("not faceclust's")
+    faceclust("name", "Stu", "Stewart")
+    faceclust("export", "-f", "folders", "--to", tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out" / "Stu").iterdir()] == ["mine.txt"]
+    assert len(list((tmp_path / "out" / "Stewart").iterdir())) == first["photos"]
+
+
+def test_a_target_that_cannot_be_written_is_one_sentence(
+    faceclust: Run, cast: Path, tmp_path: Path
+) -> None:
+    faceclust("scan", cast, "--limit", "10")
+    (tmp_path / "file").write_text("")
+    for target in (tmp_path / "file", cast / "inside"):
+        done = faceclust("export", "-f", "folders", "--to", target, code=1)
+        assert len(done.stderr.splitlines()) == 1
+        assert "--to" in done.stderr
+    assert "give a file" in faceclust("export", "-f", "json", "--to", tmp_path, code=1).stderr
+
+
+def test_nothing_is_written_for_photos_that_are_gone(faceclust: Run, cast: Path) -> None:
+    faceclust("scan", cast)
+    faceclust("name", people(faceclust)[0]["id"], "Ann")
+    shutil.rmtree(cast)
+    done = faceclust("export", "-f", "xmp", code=1)
+    assert "the photo is gone" in done.stderr
+    assert not cast.exists()

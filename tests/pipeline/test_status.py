@@ -27,7 +27,7 @@ def test_the_figures(album: Library) -> None:
         intake.mark_missing(sql, ["gone.jpg"])
     assert status(album) == {
         "library": str(album.root), "database": str(album.db.path), "files": 8, "photos": 7,
-        "faces": 7, "people": 2, "seen_once": 1, "named": 1, "errors": 1, "missing": 1,
+        "faces": 7, "people": 2, "seen_once": 1, "named": 1, "hidden": 0, "errors": 1, "missing": 1,
         "model": MODEL, "clustered_by": "infomap", "stale_photos": 1, "unclustered_faces": 1,
     }  # fmt: skip
     assert unreadable(album) == [{"file": "x.jpg", "kind": "truncated", "reason": "ends too early"}]
@@ -42,7 +42,7 @@ def test_what_is_not_a_face_does_not_wait_for_a_clustering(album: Library) -> No
 
 def test_ignored_people_are_not_counted(album: Library) -> None:
     ignore(album, "1")
-    assert head_count(album) == {"faces": 3, "several": 1, "once": 1, "named": 0}
+    assert head_count(album) == {"faces": 3, "several": 1, "once": 1, "named": 0, "errors": 0}
 
 
 def test_faces_come_oldest_first_and_undated_last(album: Library) -> None:

@@ -65,6 +65,8 @@ def plan(
     sidecar_of = sidecar_names([photo.path for photo in photos], options.sidecar_style)
     for photo in photos:
         try:
+            if not photo.path.exists():
+                raise InputError("the photo is gone; run `faceclust scan` again")
             actions = list(_actions(photo, sidecar_of(photo.path), options, previous(photo.path)))
         except InputError as error:
             if on_error is None:
