@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from faceclust import weights
+from faceclust.embed.prelu import split_prelu
 from faceclust.embed.rewrite import to_onnx
 from faceclust.records import FloatArray, ImageArray
 from faceclust.weights import Device
@@ -72,6 +73,8 @@ class ArcFace:
         self, path: Path, device: Device = "cpu", threads: int = 1, scale: float = 127.5
     ) -> None:
         graph = to_onnx(path) if path.suffix == ".tflite" else free_batch(path)
+        if device == "cpu":
+            graph = split_prelu(graph)
         self._session = weights.open_session(graph, device=device, threads=threads)
         self._input = self._session.get_inputs()[0].name
         self._scale = np.float32(scale)
