@@ -145,7 +145,8 @@ def _gpu() -> Iterator[Finding]:
 
 
 def _try_cuda(card: str) -> Finding:
-    here = [w.path for w in weights.catalogue() if weights.verify(w.name) == "verified"]
+    verified = (w.path for w in weights.catalogue() if weights.verify(w.name) == "verified")
+    here = [path for path in verified if path.suffix == ".onnx"]
     try:
         for path in here:
             weights.open_session(path, device="cuda")

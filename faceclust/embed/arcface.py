@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from faceclust import weights
+from faceclust.embed.prelu import split_prelu
+from faceclust.embed.rewrite import to_onnx
 from faceclust.records import FloatArray, ImageArray
 from faceclust.weights import Device
 
@@ -14,11 +18,49 @@ from faceclust.weights import Device
 BATCH = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A file of weights and how it is to be fed.
+
+    Attributes:
+        path: an ONNX or TFLite (.tflite) network over aligned crops.
+        scale: what it was trained with: pixels become (x - 127.5) / `scale`.
+    """
+
+    path: Path
+    scale: float
+
+
+class Embedder:
+    """Several networks side by side: the embedding of a face is all of theirs, one after another.
+
+    Networks that were trained apart err apart; `normalise` gives each the same say.
+
+    Args:
+        networks: in the order of their embeddings.
+        device, threads: as of `ArcFace`.
+
+    Raises:
+        WeightsError: as `ArcFace` does.
+    """
+
+    def __init__(
+        self, networks: Sequence[Network], device: Device = "cpu", threads: int = 1
+    ) -> None:
+        self._networks = [ArcFace(n.path, device, threads, n.scale) for n in networks]
+        self.parts = tuple(network.dim for network in self._networks)
+
+    def __call__(self, crops: ImageArray) -> FloatArray:
+        """Embed aligned crops (B, 112, 112, 3): (B, sum of `parts`) float32, not normalised."""
+        return np.concatenate([network(crops) for network in self._networks], axis=1)
+
+
 class ArcFace:
     """f of METHOD: aligned faces to points of the identity space.
 
     Args:
-        path: an ONNX network that takes (B, 3, 112, 112) RGB as (x - 127.5) / `scale`.
+        path: a network that takes (B, 3, 112, 112) RGB as (x - 127.5) / `scale`: ONNX, or TFLite
+            with the axes in its own order.
         device: "cpu" or "cuda".
         threads: threads of one inference.
         scale: what the network was trained with: 128 or 127.5.
@@ -30,7 +72,10 @@ class ArcFace:
     def __init__(
         self, path: Path, device: Device = "cpu", threads: int = 1, scale: float = 127.5
     ) -> None:
-        self._session = weights.open_session(free_batch(path), device=device, threads=threads)
+        graph = to_onnx(path) if path.suffix == ".tflite" else free_batch(path)
+        if device == "cpu":
+            graph = split_prelu(graph)
+        self._session = weights.open_session(graph, device=device, threads=threads)
         self._input = self._session.get_inputs()[0].name
         self._scale = np.float32(scale)
         self.dim = int(self._session.get_outputs()[0].shape[1])
@@ -54,8 +99,17 @@ class ArcFace:
         return np.asarray(self._session.run(None, {self._input: batch})[0], np.float32)
 
 
-def normalise(x: FloatArray) -> FloatArray:
-    """Scale each row of (N, D) to length 1; a zero row stays zero."""
+def normalise(x: FloatArray, parts: Sequence[int] = ()) -> FloatArray:
+    """Scale each row of (N, D) to length 1; a zero row stays zero.
+
+    Args:
+        x: embeddings of any length.
+        parts: sizes of the embeddings of several networks that a row is made of. Each is first
+            scaled to length 1, so that the cosine of two rows is the mean of the networks'.
+    """
+    if len(parts) > 1:
+        pieces = np.split(x, np.cumsum(parts)[:-1], axis=1)
+        x = np.concatenate([normalise(piece) for piece in pieces], axis=1)
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), np.float32)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from faceclust.embed.arcface import normalise
 from faceclust.errors import LibraryError
 from faceclust.graph.knn import knn
 from faceclust.pipeline.library import Library
+from faceclust.pipeline.models import Space, space
 from faceclust.records import FloatArray, IntArray
 from faceclust.store import StoredClustering, catalogue, ledger
 
@@ -47,13 +48,17 @@ class ClusterReport:
     seconds: float
 
 
-def group(embeddings: FloatArray, options: ClusterOptions) -> Grouping:
+def group(embeddings: FloatArray, options: ClusterOptions, within: Space) -> Grouping:
     """Cluster faces by their embeddings: neighbours, then the method.
 
     Args:
         embeddings: (N, D) float32, of any length.
+        options: with None as the threshold, that of the space or else the method's own counts.
+        within: the space of the model that made the embeddings.
     """
-    x = normalise(embeddings)
+    if options.threshold is None:
+        options = replace(options, threshold=within.thresholds.get(options.method))
+    x = normalise(embeddings, within.parts)
     started = time.perf_counter()
     neighbours = knn(x, options.k) if needs_neighbours(options.method) else None
     searched = time.perf_counter()
@@ -94,7 +99,7 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
     faces, x = catalogue.live_faces(library.db, model)
     keep = ~np.isin(faces, list(excluded))
     faces, x = faces[keep], x[keep]
-    result = group(x, options)
+    result = group(x, options, space(model))
     ids = stable_ids(
         faces,
         result.labels,

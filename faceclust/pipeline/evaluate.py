@@ -20,7 +20,7 @@ from faceclust import config as settings
 from faceclust import photos, workers
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import Config
-from faceclust.embed.arcface import ArcFace
+from faceclust.embed.arcface import Embedder
 from faceclust.errors import InputError, LibraryError, OptionError, PhotoError
 from faceclust.evaluate import read_labels, scores
 from faceclust.faces.align import CROP
@@ -89,12 +89,14 @@ def evaluate(
     config = Config(scan=settings.override(config.scan, profile=profile), detector=config.detector)
     with _as_folder(data) as folder:
         started = time.perf_counter()
-        persons, x = embed_identities(folder, config, aligned)
+        resolved = models.resolve(config.scan.profile)
+        persons, x = embed_identities(folder, resolved, config, aligned)
         if not persons:
             raise InputError(f"{data} holds no photo with a face; it needs one folder a person.")
         embedded = time.perf_counter() - started
     wanted = _cluster_options(options, len(set(persons)))
-    return _report(persons, group(x, wanted), wanted.method, embedded)
+    grouping = group(x, wanted, models.space(resolved.model_id))
+    return _report(persons, grouping, wanted.method, embedded)
 
 
 def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,8 +111,9 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
         )
     if any(value is not None for value in options.values()):
         wanted = _cluster_options(options, len(set(truth.values())))
-        faces, x = catalogue.live_faces(library.db, library.db.setting("model") or "")
-        grouping, method = group(x, wanted), str(wanted.method)
+        model = library.db.setting("model") or ""
+        faces, x = catalogue.live_faces(library.db, model)
+        grouping, method = group(x, wanted, models.space(model)), str(wanted.method)
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
     else:
         grouping, method = _as_it_stands(library)
@@ -213,14 +216,15 @@ def _unpack(tar: tarfile.TarFile, data: Path, folder: Path) -> None:
             tar.extract(member, folder, filter="data")
 
 
-def embed_identities(folder: Path, config: Config, aligned: bool) -> tuple[list[str], FloatArray]:
+def embed_identities(
+    folder: Path, resolved: Models, config: Config, aligned: bool
+) -> tuple[list[str], FloatArray]:
     """Embed one face of each photo of a folder of identities.
 
     Returns:
         N persons (the photo's folder), and embeddings (N, D) float32. Photos that cannot be read
         or show no face are left out.
     """
-    resolved = models.resolve(config.scan.profile)
     files = list(photos.walk(folder, WalkOptions()))
     tasks = [
         tuple(PhotoTask(str(folder), f.path, f.size, f.mtime_ns) for f in files[i : i + CHUNK])
@@ -247,7 +251,7 @@ class _CropEmbedder:
     models: Models
 
     def __call__(self) -> Callable[[tuple[PhotoTask, ...]], Embedded]:
-        embedder = ArcFace(self.models.embedder, scale=self.models.scale)
+        embedder = Embedder(self.models.embedders)
 
         def embed(tasks: tuple[PhotoTask, ...]) -> Embedded:
             found: Embedded = {}

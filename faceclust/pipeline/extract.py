@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from faceclust import photos
-from faceclust.embed.arcface import ArcFace
+from faceclust.embed.arcface import Embedder
 from faceclust.errors import PhotoError
 from faceclust.faces.align import CROP, align, sharpness, yaw
 from faceclust.faces.detector import Detections, Detector, DetectorOptions
@@ -51,14 +51,14 @@ class ExtractorFactory:
         """Open the models."""
         return Extractor(
             Detector(self.models.detector, self.options, self.device, self.threads),
-            ArcFace(self.models.embedder, self.device, self.threads, self.models.scale),
+            Embedder(self.models.embedders, self.device, self.threads),
         )
 
 
 class Extractor:
     """Photo in, faces and embeddings out, or the reason why it cannot be read."""
 
-    def __init__(self, detector: Detector, embedder: ArcFace) -> None:
+    def __init__(self, detector: Detector, embedder: Embedder) -> None:
         self.detector = detector
         self.embedder = embedder
 

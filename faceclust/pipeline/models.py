@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust import weights
+from faceclust.cluster.methods import Method
+from faceclust.embed.arcface import Network
 from faceclust.weights import Notify
+
+MOBILE = "mobilefacenet-512+192"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +20,35 @@ class Models:
 
     Attributes:
         detector: an SCRFD ONNX file.
-        embedder: an ArcFace ONNX file.
-        scale: what the embedder divides pixels by, 128 or 127.5.
+        embedders: the networks whose embeddings, one after another, are a face's.
         detector_id, model_id: stable names; embeddings are keyed by (face, model id).
     """
 
     detector: Path
-    embedder: Path
-    scale: float
+    embedders: tuple[Network, ...]
     detector_id: str
     model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What has to be known to compare the embeddings of a model.
+
+    Attributes:
+        parts: sizes of the networks' embeddings, where there are several; see `normalise`.
+        thresholds: of the clustering methods whose own default is another network's.
+    """
+
+    parts: tuple[int, ...] = ()
+    thresholds: Mapping[Method, float] = field(default_factory=dict)
+
+
+def space(model_id: str) -> Space:
+    """The space that the embeddings of a model lie in."""
+    if model_id == MOBILE:
+        # The second network finds faces more alike than the first does, of one person and of two.
+        return Space(parts=(512, 192), thresholds={"infomap": 0.55, "hac": 0.47})
+    return Space()
 
 
 def resolve(profile: str, notify: Notify | None = None) -> Models:
@@ -38,19 +62,18 @@ def resolve(profile: str, notify: Notify | None = None) -> Models:
         WeightsError: they cannot be fetched, verified or found.
     """
     if profile == "mobile":
+        names = ("arcface-mobilefacenet-512", "mobilefacenet-192")
         return Models(
             detector=weights.path_of("scrfd-2.5g", notify=notify),
-            embedder=weights.path_of("arcface-mobilefacenet-512", notify=notify),
-            scale=128.0,
+            embedders=tuple(Network(weights.path_of(n, notify=notify), 128.0) for n in names),
             detector_id="scrfd-2.5g",
-            model_id="arcface-mobilefacenet-512",
+            model_id=MOBILE,
         )
     folder = weights.pack(profile, notify)
     detector, embedder = weights.pack_files(folder)
     return Models(
         detector=detector,
-        embedder=embedder,
-        scale=127.5,
+        embedders=(Network(embedder, 127.5),),
         detector_id=f"{folder.name}/{detector.stem}",
         model_id=f"{folder.name}/{embedder.stem}",
     )

@@ -15,7 +15,7 @@ from faceclust.store.database import now, path_to_db
 SAME_FACE_IOU = 0.4
 # When the content changed under a name, they must also look alike: another photo may have come
 # to stand where the old one was.
-SAME_FACE_COSINE = 0.5
+SAME_FACE_COSINE = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

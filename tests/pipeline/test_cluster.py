@@ -10,6 +10,7 @@ from faceclust.cluster.methods import ClusterOptions
 from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import Library, all_people, cluster, name, not_a_face, undo
 from faceclust.pipeline.cluster import group
+from faceclust.pipeline.models import Space
 from faceclust.store import ledger, open_database
 from tests.synthetic import looks, photo, put
 
@@ -86,5 +87,19 @@ def test_a_clustering_that_fails_leaves_the_last_one(album: Library) -> None:
 
 def test_the_length_of_embeddings_does_not_matter() -> None:
     x = np.stack([looks(p) * scale for p, scale in ((1, 1), (1, 9), (2, 0.1), (2, 3))])
-    labels = group(x.astype(np.float32), COMPONENTS).labels
+    labels = group(x.astype(np.float32), COMPONENTS, Space()).labels
     assert labels[0] == labels[1] != labels[2] == labels[3]
+
+
+def test_the_space_has_its_own_threshold_unless_one_is_asked_for() -> None:
+    x, space = np.stack([looks(1), looks(2)]), Space(thresholds={"infomap": 0.7})
+    assert group(x, ClusterOptions(), space).threshold == 0.7
+    assert group(x, ClusterOptions(threshold=0.6), space).threshold == 0.6
+    assert group(x, ClusterOptions("components"), space).threshold == 0.58
+
+
+def test_each_network_of_the_space_is_normalised() -> None:
+    """The second network tells faces 0 and 1 apart, however much longer the first's vectors are."""
+    x = np.array([[99, 0, 1, 0], [99, 0, 0, 1], [50, 0, 3, 0]], np.float32)
+    assert group(x, COMPONENTS, Space()).labels.tolist() == [0, 0, 0]
+    assert group(x, COMPONENTS, Space(parts=(2, 2))).labels.tolist() == [0, 1, 0]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from faceclust import photos
-from faceclust.embed.arcface import ArcFace
+from faceclust.embed.arcface import Embedder
 from faceclust.faces.detector import Detections, Detector, DetectorOptions
 from faceclust.pipeline.extract import Extractor, PhotoTask
 from faceclust.records import FloatArray, ImageArray
@@ -51,7 +51,7 @@ def extract(
 ) -> tuple[Scanned, list[ImageArray]]:
     embedder = FakeEmbedder()
     detector = cast("Detector", FakeDetector(*boxes, **options))
-    extractor = Extractor(detector, cast("ArcFace", embedder))
+    extractor = Extractor(detector, cast("Embedder", embedder))
     facts = path.stat()
     found = extractor(PhotoTask(str(path.parent), path.name, facts.st_size, facts.st_mtime_ns))
     return found, embedder.crops

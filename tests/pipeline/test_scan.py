@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from faceclust.config import Config
+from faceclust.embed.arcface import Network
 from faceclust.faces.detector import DetectorOptions
 from faceclust.photos import WalkOptions, content_hash
 from faceclust.pipeline import Library, ScanReport, for_scan, models, scan, unreadable
@@ -22,7 +23,7 @@ from faceclust.store import Scanned
 from faceclust.workers import Failure
 from tests.synthetic import face_ids, photo
 
-MODELS = models.Models(Path("d.onnx"), Path("e.onnx"), 128.0, "detector", "model")
+MODELS = models.Models(Path("d.onnx"), (Network(Path("e.onnx"), 128.0),), "detector", "model")
 
 
 @dataclass
