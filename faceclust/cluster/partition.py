@@ -72,7 +72,10 @@ def partition(graph: Graph, *, floor: float = FLOOR, reach: int = REACH) -> IntA
 
 def _score(links: _Links, size: FloatArray, floor: float, reach: int) -> FloatArray:
     """Mean log-odds of the pairs of faces that could have been listed."""
-    small, large = np.minimum(size[links.a], size[links.b]), np.maximum(size[links.a], size[links.b])
+    small, large = (
+        np.minimum(size[links.a], size[links.b]),
+        np.maximum(size[links.a], size[links.b]),
+    )
     possible = np.minimum(small * large, np.maximum(links.count, reach * small))
     return (links.total + floor * (possible - links.count)) / possible
 

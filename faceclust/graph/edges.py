@@ -37,7 +37,7 @@ class EdgeModel:
     biases: tuple[FloatArray, ...]
 
     def log_odds(self, features: FloatArray) -> FloatArray:
-        """log P(one person) / P(two people), natural logarithm, within +-`LARGEST`.
+        """Natural logarithm of P(one person) / P(two people), within +-`LARGEST`.
 
         Args:
             features: (E, F) float32 from `structure.features`.
@@ -45,13 +45,16 @@ class EdgeModel:
         Returns:
             (E,) float32.
         """
-        h = ((features - self.mean) / self.deviation).clip(-LIMIT, LIMIT)
+        return self.activations(features)[-1][:, 0].clip(-LARGEST, LARGEST)
+
+    def activations(self, features: FloatArray) -> list[FloatArray]:
+        """h_0 .. h_L, (E, F_l) each; training needs them all."""
+        h = [((features - self.mean) / self.deviation).clip(-LIMIT, LIMIT)]
         last = len(self.weights) - 1
         for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            h = h @ W + b
-            if layer < last:
-                np.maximum(h, 0, out=h)
-        return h[:, 0].clip(-LARGEST, LARGEST)
+            z = h[-1] @ W + b
+            h.append(np.maximum(z, 0) if layer < last else z)
+        return h
 
     def save(self, path: Path) -> None:
         """Write the arrays and the names of the features to an .npz file."""
@@ -86,6 +89,13 @@ def load(path: Path) -> EdgeModel:
     return model
 
 
+def candidates(x: FloatArray, neighbours: Neighbours) -> tuple[structure.Pairs, structure.Scale]:
+    """The listed pairs that are not hopeless, and the scale that says so."""
+    pairs, scale = structure.candidate_pairs(neighbours), structure.strangers(x)
+    near = pairs.similarity > scale.mean + HOPELESS * scale.deviation
+    return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
+
+
 def score(
     model: EdgeModel, x: FloatArray, neighbours: Neighbours, quality: FloatArray | None = None
 ) -> Graph:
@@ -100,11 +110,8 @@ def score(
         Each pair once, i < j, weighted by its log-odds > `FLOOR`; a pair that is left out is
         less likely than that.
     """
-    pairs = structure.candidate_pairs(neighbours)
-    scale = structure.strangers(x)
-    near = pairs.similarity > scale.mean + HOPELESS * scale.deviation
-    pairs = structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near])
-    chunks = structure.features(x, neighbours, pairs, quality)
+    pairs, scale = candidates(x, neighbours)
+    chunks = structure.features(x, neighbours, pairs, scale, quality)
     weights = [model.log_odds(chunk) for chunk in chunks]
     weight = np.concatenate(weights) if weights else np.zeros(0, np.float32)
     keep = weight > FLOOR

@@ -52,7 +52,7 @@ class Pairs:
     rank: FloatArray
 
 
-def strangers(x: FloatArray, *, pairs: int = 400_000) -> Scale:
+def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
     """Fit a normal distribution to the lower tail of the cosines of random pairs.
 
     The lower tail, because in a library of few people many a random pair is one person.
@@ -68,9 +68,9 @@ def strangers(x: FloatArray, *, pairs: int = 400_000) -> Scale:
     cosine = np.concatenate(
         [np.einsum("ed,ed->e", x[i[c]], x[j[c]]) for c in _chunks(len(i))] or [np.zeros(1)]
     )
-    low, high = np.quantile(cosine, [0.05, 0.30])
-    deviation = max((high - low) / (1.6449 - 0.5244), 0.02)
-    return Scale(float(high + 0.5244 * deviation), float(deviation))
+    low, high = np.quantile(cosine, [0.02, 0.15])
+    deviation = max((high - low) / (2.0537 - 1.0364), 0.02)  # standard normal quantiles
+    return Scale(float(high + 1.0364 * deviation), float(deviation))
 
 
 def candidate_pairs(neighbours: Neighbours) -> Pairs:
@@ -110,7 +110,11 @@ def quality(norms: FloatArray) -> FloatArray:
 
 
 def features(
-    x: FloatArray, neighbours: Neighbours, pairs: Pairs, quality: FloatArray | None = None
+    x: FloatArray,
+    neighbours: Neighbours,
+    pairs: Pairs,
+    scale: Scale,
+    quality: FloatArray | None = None,
 ) -> Iterator[FloatArray]:
     """The features of the pairs, in chunks of at most `CHUNK`.
 
@@ -118,12 +122,13 @@ def features(
         x: (N, D) float32, L2-normalised.
         neighbours: of the same N faces.
         pairs: which pairs; any subset of `candidate_pairs`.
+        scale: from `strangers`.
         quality: (N,) from `quality`; None where the lengths are not known.
 
     Yields:
         (chunk, len(NAMES)) float32.
     """
-    table = _Table.of(x, neighbours, quality)
+    table = _Table.of(x, neighbours, scale, quality)
     for chunk in _chunks(pairs.index.shape[1]):
         yield table.features(pairs.index[:, chunk], pairs.similarity[chunk], pairs.rank[:, chunk])
 
@@ -142,8 +147,10 @@ class _Table:
     last: int
 
     @classmethod
-    def of(cls, x: FloatArray, neighbours: Neighbours, quality: FloatArray | None) -> _Table:
-        index, scale = neighbours.index, strangers(x)
+    def of(
+        cls, x: FloatArray, neighbours: Neighbours, scale: Scale, quality: FloatArray | None
+    ) -> _Table:
+        index = neighbours.index
         z = (neighbours.similarity - np.float32(scale.mean)) / np.float32(scale.deviation)
         z = np.where(index < 0, 0, z).astype(np.float32)
         N, k = index.shape
@@ -151,7 +158,9 @@ class _Table:
         listed = index[:, :HUB][index[:, :HUB] >= 0]
         hub = np.log1p(np.bincount(listed, minlength=N)).astype(np.float32)
         lists = [_lists(index[:, :s], None) for s in SHARED]
-        mutual = np.asarray(lists[SHARED.index(20)].multiply(lists[2].T).sum(1), np.float32).ravel() - 1
+        mutual = (
+            np.asarray(lists[SHARED.index(20)].multiply(lists[2].T).sum(1), np.float32).ravel() - 1
+        )
         known = np.zeros(N, np.float32) if quality is None else quality
         ends = np.stack([z[:, 0], z.mean(1), hub, mutual, known], 1)
         weights = _lists(index[:, :EXPANSION], z[:, :EXPANSION].clip(0))
