@@ -1,3 +1,5 @@
 """faceclust: finds every person in a photo library, on the user's own machine."""
 
+__all__ = ["__version__"]
+
 __version__ = "0.1.0"

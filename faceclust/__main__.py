@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +13,10 @@ from faceclust.cli.app import app
 from faceclust.cli.console import console, err
 from faceclust.errors import FaceclustError
 
+VERBOSITY = frozenset({"-q", "--quiet", "-v", "--verbose"})
 EXIT_USER, EXIT_INTERRUPTED = 1, 130
+# What typer and rich, too, end with when nobody reads the output any more.
+EXIT_UNHEARD = 1
 # Typer brings its own copy of click, or uses the installed one; this is the class it really raises.
 UsageProblem: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
@@ -24,8 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, 1 for the user's mistakes, 2 for the system's, 130 when interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal or pipe of another encoding must not make a name into a crash.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        result = app(args=arguments, standalone_mode=False)
+        result = app(args=arguments, prog_name="faceclust", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python must not flush it once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNHEARD
     except FaceclustError as error:
         _say(error)
         return error.exit_code
@@ -33,13 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()  # type: ignore[attr-defined]
         return EXIT_USER
     except (typer.Abort, KeyboardInterrupt):
+        result = EXIT_INTERRUPTED
+    if result == EXIT_INTERRUPTED:
         err.print("Stopped. Everything found so far is kept; run the same command to go on.")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has gone; nothing that follows can be said.
-        sys.stderr.close()
-        return 0
     return result if isinstance(result, int) else 0
+
+
+def _verbosity_first(arguments: Sequence[str] | None) -> list[str]:
+    """Let -q and -v stand anywhere: people write `faceclust scan -q FOLDER`."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    end = given.index("--") if "--" in given else len(given)
+    flags = [word for word in given[:end] if word in VERBOSITY]
+    return flags + [word for word in given[:end] if word not in VERBOSITY] + given[end:]
 
 
 def _say(error: FaceclustError) -> None:

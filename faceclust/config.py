@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import platformdirs
 
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 CONFIG_NAME = "faceclust.toml"
+LARGEST_WHOLE_FLOAT = 2**53
 Options = TypeVar("Options", bound="DataclassInstance")
 
 
@@ -42,6 +54,9 @@ class ScanOptions:
         workers: processes that read photos; one for each core is best.
         seconds_per_photo: a photo that takes longer is recorded as an error.
         retry_errors: read again what could not be read before, though it has not changed.
+
+    Raises:
+        OptionError: a number that no scan can run with.
     """
 
     profile: str = "mobile"
@@ -49,6 +64,14 @@ class ScanOptions:
     workers: int = field(default_factory=_cores)
     seconds_per_photo: float = 60.0
     retry_errors: bool = False
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise OptionError(f"--workers must be at least 1, not {self.workers}.")
+        if not 0 < self.seconds_per_photo < math.inf:
+            raise OptionError(
+                f"seconds_per_photo must be more than 0 and finite, not {self.seconds_per_photo}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,40 +101,65 @@ def load(root: Path | None = None) -> Config:
 def _apply_file(config: Config, path: Path) -> Config:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"{path} cannot be read as TOML ({error}); mend or remove it.") from error
     known = {entry.name for entry in fields(Config)}
     for table, values in tables.items():
-        if table not in known or not isinstance(values, Mapping):
+        if table not in known:
             raise OptionError(
                 f"{path}: there is no table [{table}]; there are {', '.join(sorted(known))}."
             )
+        if not isinstance(values, Mapping):
+            raise OptionError(f"{path}: {table} must be a table: write [{table}], then its lines.")
         section = override(getattr(config, table), f"{path}: [{table}]", **values)
         config = replace(config, **{table: section})
     return config
 
 
-def override(options: Options, where: str = "option", **values: Any) -> Options:
+def override(options: Options, where: str | None = None, /, **values: Any) -> Options:
     """Return a copy of a room's options with those of `values` that are not None.
 
+    Args:
+        options: any dataclass of options.
+        where: where the values come from, for messages; None for the command line.
+        values: by the names of the fields.
+
     Raises:
-        OptionError: a name or the type of a value is wrong.
+        OptionError: a name, the type of a value or the value is wrong.
     """
-    known = {entry.name: getattr(options, entry.name) for entry in fields(options)}
+    hints = get_type_hints(type(options))
     given = {key: value for key, value in values.items() if value is not None}
     for key, value in given.items():
-        if key not in known:
-            raise OptionError(f"{where} has no {key}; it has {', '.join(sorted(known))}.")
-        given[key] = _like(known[key], value, f"{where} {key}")
-    return replace(options, **given)
+        if key not in hints:
+            source = where or "The command line"
+            raise OptionError(f"{source} has no {key}; it has {', '.join(sorted(hints))}.")
+        what = f"{where} {key}" if where else f"--{key.replace('_', '-')}"
+        given[key] = _fitting(hints[key], value, what)
+    try:
+        return replace(options, **given)
+    except OptionError as error:
+        raise OptionError(f"{where}: {error}" if where else str(error)) from None
 
 
-def _like(default: Any, value: Any, what: str) -> Any:
-    """`value` as the type of the default that it replaces."""
-    if isinstance(default, tuple) and isinstance(value, list):
-        value = tuple(value)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if default is not None and type(value) is not type(default):
-        raise OptionError(f"{what} must be {type(default).__name__}, not {value!r}.")
-    return value
+_KINDS = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "text",
+    tuple: "a list of text",
+}  # fmt: skip
+
+
+def _fitting(hint: Any, value: Any, what: str) -> Any:
+    """`value` as the type that an option is annotated with."""
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(kind for kind in get_args(hint) if kind is not type(None))
+    if get_origin(hint) is Literal:
+        if value in get_args(hint):
+            return value
+        raise OptionError(f"{what} must be one of {', '.join(get_args(hint))}, not {value!r}.")
+    if get_origin(hint) is tuple:
+        if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
+            return tuple(value)
+    elif hint is float and type(value) is int and abs(value) < LARGEST_WHOLE_FLOAT:
+        return float(value)
+    elif type(value) is hint:
+        return value
+    raise OptionError(f"{what} must be {_KINDS[get_origin(hint) or hint]}, not {value!r}.")

@@ -70,8 +70,8 @@ class PhotoError(FaceclustError):
     """One photo cannot be read.
 
     Attributes:
-        kind: a stable word for grouping: "unreadable", "unsupported", "too-large", "timeout",
-            "memory", "crash", "permission".
+        kind: a stable word for grouping: "unreadable", "unsupported", "truncated", "too-large",
+            "timeout", "memory", "crash", "permission".
     """
 
     def __init__(self, reason: str, kind: str = "unreadable") -> None:

@@ -35,7 +35,7 @@ class _Answers:
     """What all standing decisions add up to."""
 
     groups: dict[int, _Group] = field(default_factory=dict)
-    rejected: dict[tuple[int, int], int | None] = field(default_factory=dict)
+    rejected: dict[tuple[int, int], int] = field(default_factory=dict)
     not_faces: set[int] = field(default_factory=set)
 
 
@@ -139,6 +139,7 @@ def _gather(answers: _Answers, decision: Decision) -> None:
 
 def _reject(answers: _Answers, decision: Decision) -> None:
     assert decision.person is not None
+    assert decision.spare is not None
     for face in decision.faces:
         answers.rejected[face, decision.person] = decision.spare
         if group := answers.groups.get(decision.person):
@@ -157,9 +158,8 @@ def _place(
     placed = []
     for face in undecided:
         person = rest if heir is None else heir
-        if (face, person) in answers.rejected:
-            spare = answers.rejected[face, person]
-            person = rest if spare is None else spare
+        while (face, person) in answers.rejected:
+            person = answers.rejected[face, person]
         placed.append((face, person))
     return placed
 

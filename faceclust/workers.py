@@ -254,13 +254,11 @@ def _work(make: Callable[[], Callable[[Any], Any]], pipe: Connection, memory: in
         pipe.send(("failed", error))
         return
     _limit_memory(memory)
-    pipe.send(("ready", None))
-    while True:
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(("result", call(task)))
+    # A pipe that breaks means that the parent is gone: there is nobody left to tell.
+    with contextlib.suppress(EOFError, ConnectionError):
+        pipe.send(("ready", None))
+        while True:
+            pipe.send(("result", call(pipe.recv())))
 
 
 def _limit_memory(extra: int | None) -> None:

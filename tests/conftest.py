@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.export.xmp.judge import Exiftool, Tags
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +35,50 @@ def photos(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test keeps its libraries to itself; nobody's real ones are touched."""
+    folder = tmp_path / "faceclust-data"
+    monkeypatch.setenv("FACECLUST_DATA", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return folder
+
+
+@pytest.fixture
+def faceclust(own_data: Path) -> Run:
+    """Run the real command in a process of its own: faceclust("scan", folder)."""
+
+    def run(
+        *arguments: object, code: int = 0, **options: object
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "faceclust", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            env={**os.environ, "COLUMNS": "200", "PYTHONWARNINGS": "error::ResourceWarning"},
+            **options,  # type: ignore[call-overload]
+        )
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def exiftool() -> Exiftool:
+    """Reads the XMP of files the way that the outside world does."""
+    program = shutil.which("exiftool")
+    if program is None:
+        pytest.skip("needs exiftool, the judge of what was written")
+
+    def read(paths: list[Path]) -> list[Tags]:
+        command = [program, "-config", "", "-struct", "-j", "-n", "-XMP:all", *map(str, paths)]
+        output = subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
+        return [*json.loads(output)]
+
+    return read

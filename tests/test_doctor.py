@@ -279,7 +279,7 @@ def test_hanging_command(
 @pytest.mark.parametrize(("level", "code"), [("ok", 0), ("warn", 0), ("error", 2)])
 def test_command(monkeypatch: pytest.MonkeyPatch, level: doctor.Level, code: int) -> None:
     finding = Finding(level, "A [long] finding " * 20, "run `this`")
-    monkeypatch.setattr(command, "diagnose", lambda _: [finding])
+    monkeypatch.setattr(doctor, "diagnose", lambda _: [finding])
     app = typer.Typer()
     app.command()(command.doctor)
     lines = CliRunner().invoke(app, [])

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from typer.testing import CliRunner
 from faceclust import weights
 from faceclust.cli.models import models_app
 from faceclust.errors import InputError, OptionError, WeightsError
-from faceclust.weights import archives, clients, sources, storage
+from faceclust.weights import archives, clients, sources
 from faceclust.weights.sources import Weights
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -280,7 +281,7 @@ def test_full_disk(net: Weights, cache: Path, monkeypatch: pytest.MonkeyPatch) -
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(archives.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     assert f"the disk of {cache} is full; free some space" in refusal()
     assert_nothing_left(cache)
 
@@ -292,7 +293,7 @@ def test_cache_that_cannot_be_written(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(storage.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
     assert f"{cache} cannot be written; set FACECLUST_MODELS" in refusal()
 
 
@@ -319,6 +320,14 @@ def test_read_only_cache_that_is_complete_serves(
     said: list[str] = []
     assert weights.path_of("net", notify=said.append) == net.path
     assert said == ["net: only for tests"]
+
+
+def test_cache_that_cannot_be_read(net: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert "set FACECLUST_MODELS" in refusal()
 
 
 def test_cache_that_is_a_file(net: Weights, cache: Path) -> None:
@@ -356,8 +365,8 @@ def test_slow_client_is_killed_with_its_children(
 ) -> None:
     pids = tmp_path / "pids"
     monkeypatch.setenv("FAKE_CLIENT", f"sleep:{pids}")
-    reason = clients.run_client([str(calls.parent / "npm")], tmp_path, seconds=2)
-    assert reason.startswith("it was not done after 2 s")
+    reason = clients.run_client([str(calls.parent / "npm")], tmp_path, seconds=4)
+    assert reason.startswith("it was not done after 4 s")
     assert all(gone(int(pid)) for pid in pids.read_text().split())
 
 

@@ -15,6 +15,7 @@ from faceclust.cli.evaluate import evaluate
 from faceclust.cli.export import export
 from faceclust.cli.models import models_app
 from faceclust.cli.people import people
+from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
 from faceclust.cli.status import status
 from faceclust.cli.undo import undo
@@ -50,6 +51,7 @@ def faceclust_command(
 
 
 app.command(no_args_is_help=True)(scan)
+app.command()(sample)
 app.command()(status)
 app.command()(people)
 app.command()(name)

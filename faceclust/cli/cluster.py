@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceclust.cli.console import out, print_json
+from faceclust.cli.console import console, print_json
 from faceclust.cli.options import Db, Json, LibraryFolder, Wait
 
 
@@ -35,11 +35,12 @@ def cluster(
     }  # fmt: skip
     with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
         report = pipeline.cluster(found, pipeline.settings(found, flags).cluster)
+        pipeline.remember(found, flags)
     if json:
         print_json(asdict(report))
     else:
         threshold_text = "" if report.threshold is None else f" at {report.threshold:g}"
-        out.print(
+        console.tell(
             f"{report.faces} faces in {report.clusters} clusters by {report.method}"
             f"{threshold_text} ({report.seconds:.1f} s)."
         )

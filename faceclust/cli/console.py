@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,11 @@ class _Console:
     quiet: bool = False
     verbose: bool = False
 
+    def tell(self, text: str) -> None:
+        """What a command did, on stdout; silent under -q, as all but data and mistakes."""
+        if not self.quiet:
+            out.print(text)
+
     def say(self, text: str) -> None:
         """A line for the person at the terminal; silent under -q."""
         if not self.quiet:
@@ -34,8 +40,16 @@ class _Console:
     @staticmethod
     def escape(text: str) -> str:
         """Text from outside (names, paths), so that it cannot act as markup or break encoding."""
-        printable = "".join(c if c.isprintable() else "\ufffd" for c in text)
-        return escape(printable)
+        return escape("".join(c if _is_shown(c) else "\ufffd" for c in text))
+
+
+def _is_shown(character: str) -> bool:
+    # Spaces of all kinds, and the joiners that names in Persian, Hindi and emoji need.
+    return (
+        character.isprintable()
+        or character in "\u200c\u200d"
+        or unicodedata.category(character) == "Zs"
+    )
 
 
 console = _Console()

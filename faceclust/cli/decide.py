@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from faceclust.cli.console import console, out
+from faceclust.cli.console import console
 from faceclust.cli.options import Db, LibraryFolder, Who
 
 Face = Annotated[int, typer.Argument(help="A face's number, as `faceclust people WHO` shows it.")]
@@ -24,9 +24,11 @@ def name(
     with pipeline.find_library(library, db) as found:
         person, joined = pipeline.name(found, who, new_name)
     label = console.escape(person.name or "")
-    out.print(f"{label} (number {person.id}) has {len(person.faces)} faces.")
+    console.tell(f"{label} (number {person.id}) has {len(person.faces)} faces.")
     if joined is not None:
-        console.say(f"Number {who} and {label} are now one person; `faceclust undo` parts them.")
+        console.say(
+            f"Joined with number {joined.id}, who was {label} already; `faceclust undo` parts them."
+        )
 
 
 def merge(
@@ -40,7 +42,7 @@ def merge(
     with pipeline.find_library(library, db) as found:
         person = pipeline.merge(found, who)
     label = console.escape(person.name or f"Number {person.id}")
-    out.print(f"{label} now has {len(person.faces)} faces.")
+    console.tell(f"{label} now has {len(person.faces)} faces.")
 
 
 def reject(face: Face, who: Who, library: LibraryFolder = None, db: Db = None) -> None:
@@ -49,7 +51,8 @@ def reject(face: Face, who: Who, library: LibraryFolder = None, db: Db = None) -
 
     with pipeline.find_library(library, db) as found:
         person = pipeline.reject(found, face, who)
-    out.print(f"Face {face} now belongs to number {person.id}.")
+    where = f"now belongs to number {person.id}" if person else "waits for the next clustering"
+    console.tell(f"Face {face} {where}.")
 
 
 def not_a_face(face: Face, library: LibraryFolder = None, db: Db = None) -> None:
@@ -58,7 +61,7 @@ def not_a_face(face: Face, library: LibraryFolder = None, db: Db = None) -> None
 
     with pipeline.find_library(library, db) as found:
         pipeline.not_a_face(found, face)
-    out.print(f"Face {face} is left out from now on.")
+    console.tell(f"Face {face} is left out from now on.")
 
 
 def ignore(who: Who, library: LibraryFolder = None, db: Db = None) -> None:
@@ -67,4 +70,4 @@ def ignore(who: Who, library: LibraryFolder = None, db: Db = None) -> None:
 
     with pipeline.find_library(library, db) as found:
         person = pipeline.ignore(found, who)
-    out.print(f"Number {person.id} with {len(person.faces)} faces is hidden from now on.")
+    console.tell(f"Number {person.id} with {len(person.faces)} faces is hidden from now on.")

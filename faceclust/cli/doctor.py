@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from faceclust.doctor import Finding, diagnose
-from faceclust.pipeline.library import libraries_folder
+if TYPE_CHECKING:
+    from faceclust.doctor import Finding
 
 _STYLES = {"ok": "green", "warn": "yellow", "error": "bold red"}
 
@@ -19,6 +20,9 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of lines."),
 ) -> None:
     """Look for what is wrong with this set-up; exit code 2 if something keeps it from working."""
+    from faceclust.doctor import diagnose
+    from faceclust.pipeline.library import libraries_folder
+
     findings = diagnose(libraries_folder())
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))

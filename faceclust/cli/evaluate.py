@@ -27,14 +27,16 @@ def evaluate(
         str | None,
         typer.Option(
             help="infomap, components, chinese-whispers, cdp, aro, hac, dbscan, hdbscan, "
-            "kmeans (needs --num-people) or immich."
+            "kmeans or immich."
         ),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Cosine similarity; the method's own default if left out.")
     ] = None,
     k: Annotated[int | None, typer.Option(min=1, help="Neighbours of a face.")] = None,
-    num_people: Annotated[int | None, typer.Option(min=1, help="For kmeans.")] = None,
+    num_people: Annotated[
+        int | None, typer.Option(min=1, help="For kmeans; the true number if left out.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
     profile: Annotated[str | None, typer.Option(help="For --data: the networks to use.")] = None,
     library: LibraryFolder = None,

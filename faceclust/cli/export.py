@@ -82,11 +82,12 @@ def export(
         placeholders=placeholders,
         dry_run=dry_run,
     )
-    with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
+    with pipeline.find_library(library, db) as found:
         if request.to_stdout:
             typer.echo(pipeline.table_bytes(found, request), nl=False)
             return
-        summary = pipeline.export(found, request, show_event(dry_run))
+        with found.db.exclusive(wait):
+            summary = pipeline.export(found, request, show_event(dry_run))
     print_summary(summary, dry_run)
 
 
@@ -108,4 +109,4 @@ def print_summary(summary: Summary, dry_run: bool) -> None:
     from dataclasses import asdict
 
     parts = [f"{count} {status}" for status, count in asdict(summary).items() if count]
-    out.print(("Dry run: " if dry_run else "") + (", ".join(parts) or "nothing to do") + ".")
+    console.tell(("Dry run: " if dry_run else "") + (", ".join(parts) or "nothing to do") + ".")

@@ -22,6 +22,6 @@ LibraryFolder: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Wait: TypeAlias = Annotated[
     float,
-    typer.Option("--wait", metavar="SECONDS", help="Wait for another faceclust to finish."),
+    typer.Option("--wait", metavar="SECONDS", min=0, help="Wait for another faceclust to finish."),
 ]
 Who: TypeAlias = Annotated[str, typer.Argument(metavar="WHO", help="A person's number or name.")]

@@ -12,6 +12,8 @@ from faceclust.cli.options import Db, Json, LibraryFolder
 if TYPE_CHECKING:
     from faceclust.pipeline import PersonSummary
 
+UNBOUNDED = 100_000
+
 
 def people(
     who: Annotated[
@@ -68,6 +70,9 @@ def _table(summaries: list[PersonSummary]) -> None:
             (summary.last or "")[:10],
             f"{console.escape(summary.best_photo)} #{summary.best_face}",
         )
+    if not out.is_terminal:
+        # A pipe has no width: there, one person is one line.
+        out.width = UNBOUNDED
     out.print(table)
 
 

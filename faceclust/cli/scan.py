@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceclust.cli.console import console, err, out, print_json
+from faceclust.cli.console import console, err, print_json
 from faceclust.cli.options import Db, Json, Wait
 
 if TYPE_CHECKING:
@@ -61,9 +61,10 @@ def scan(
     library, inside = pipeline.for_scan(folder, db)
     with library, library.db.exclusive(wait):
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
-        with _progress(lambda: pipeline.count_photos(inside, config)) as progress:
+        with _progress(lambda: pipeline.count_photos(library, inside, config)) as progress:
             report = pipeline.scan(library, inside, config, notify=console.say, progress=progress)
         grouped = pipeline.cluster(library, config.cluster)
+        pipeline.remember(library, flags)
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})
         else:
@@ -71,12 +72,12 @@ def scan(
 
 
 def _summary(report: ScanReport, heads: dict[str, int]) -> None:
-    out.print(
+    console.tell(
         f"{report.found} photos: {report.read} read, {report.unchanged} unchanged, "
         f"{report.linked} moved or copied, {report.errors} unreadable, {report.missing} gone "
         f"({report.seconds:.0f} s)."
     )
-    out.print(
+    console.tell(
         f"{heads['faces']} faces, {heads['several']} people seen more than once, "
         f"{heads['once']} seen once, {heads['named']} with a name."
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceclust.cli.console import console, out
+from faceclust.cli.console import console
 from faceclust.cli.export import print_summary, show_event
 from faceclust.cli.options import Db, LibraryFolder, Wait
 
@@ -37,7 +37,7 @@ def undo(
         if what is What.decision:
             decision = pipeline.undo(found)
             subject = f" {console.escape(decision.name)}" if decision.name else ""
-            out.print(f"Taken back: {decision.kind}{subject} ({len(decision.faces)} faces).")
+            console.tell(f"Taken back: {decision.kind}{subject} ({len(decision.faces)} faces).")
             return
         with found.db.exclusive(wait):
             summary = pipeline.undo_export(found, dry_run=dry_run, on_event=show_event(dry_run))

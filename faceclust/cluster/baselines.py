@@ -1,7 +1,8 @@
 """The rivals' rules, on neighbour lists where they allow it, so that large libraries fit.
 
 Every function returns labels (N,) int64, 0..K-1 in order of first appearance; a face that its rule
-leaves out is a cluster of its own. `threshold` is a cosine similarity in (0, 1], except in `aro`.
+leaves out is a cluster of its own. N is at least 2. `threshold` is a cosine similarity in (0, 1]
+(`hdbscan`: or 0), the higher the stricter, except in `aro`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SMALL = 1e-6
 
 
 def similarity_matrix(neighbours: Neighbours, threshold: float) -> Any:
-    """The listed pairs of cosine similarity >= threshold > 0, as a symmetric (N, N) CSR matrix.
+    """The listed pairs of cosine similarity >= threshold >= 0, as a symmetric (N, N) CSR matrix.
 
     A pair that only one of the two faces lists counts in both directions.
     """
@@ -132,9 +133,9 @@ def hac(x: FloatArray, threshold: float) -> IntArray:
 
 
 def dbscan(neighbours: Neighbours, threshold: float) -> IntArray:
-    """DBSCAN (Ester et al., 1996) with eps = 1 - `threshold`, a cosine similarity.
+    """DBSCAN (Ester et al., 1996); eps = 1 - `threshold`, which is a cosine similarity.
 
-    A core face has at least 4 faces within eps, itself included, as in PhotoPrism.
+    A core face has at least 3 faces within eps, itself included, as Immich demands.
     """
     from sklearn.cluster import DBSCAN
 

@@ -50,6 +50,8 @@ def renumber(labels: IntArray) -> IntArray:
 
 def _run(graph: Graph, seed: int, two_level: bool, directed: bool) -> tuple[IntArray, IntArray]:
     """Nodes that have a link, and the leaf module of each."""
+    # Both are SWIG modules: iterating infomap's results crashes if it was loaded before faiss.
+    import faiss  # noqa: F401
     from infomap import Infomap
 
     flags = f"--silent --no-file-output --seed {seed + 1}"  # a seed of 0 is refused

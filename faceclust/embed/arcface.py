@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 
 from faceclust import weights
-from faceclust.errors import WeightsError
 from faceclust.records import FloatArray, ImageArray
+from faceclust.weights import Device
 
-Device: TypeAlias = Literal["cpu", "cuda"]
 # Above this a batch only grows the working set: on a CPU 32 faces at once are no faster than one.
 BATCH = 8
 
@@ -71,14 +69,8 @@ def free_batch(path: Path) -> bytes:
         WeightsError: the file is no ONNX model.
     """
     import onnx
-    from google.protobuf.message import DecodeError
 
-    try:
-        model = onnx.load(str(path))
-    except (DecodeError, OSError) as error:
-        raise WeightsError(
-            f"{path} cannot be read as an ONNX model ({error}); run `faceclust models verify`."
-        ) from error
+    model = weights.load_graph(path)
     dim = model.graph.output[0].type.tensor_type.shape.dim[1].dim_value
     for value in (*model.graph.input[:1], *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"

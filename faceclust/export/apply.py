@@ -143,7 +143,9 @@ def _is_placed(path: Path, source: Path, link: LinkKind) -> bool:
         return link == "hard" and linked
     if not stat.S_ISREG(here.st_mode) or here.st_size != there.st_size:
         return False
-    return here.st_mtime_ns == there.st_mtime_ns or fingerprint(path) == fingerprint(source)
+    # Tagging keeps a photo's time and perhaps its size, but not the time of its inode.
+    untouched = here.st_mtime_ns == there.st_mtime_ns and there.st_ctime_ns < here.st_ctime_ns
+    return untouched or fingerprint(path) == fingerprint(source)
 
 
 def _symlink(run: Run, action: PlaceSymlink) -> Status:

@@ -91,12 +91,16 @@ def scratch(folder: Path, suffix: str = ".tmp") -> Iterator[Path]:
             path.unlink()
 
 
+def is_scratch(path: Path) -> bool:
+    """Whether `path` is a scratch file."""
+    return _SCRATCH.fullmatch(path.name) is not None and not path.is_dir()
+
+
 def sweep(folder: Path) -> None:
     """Remove the scratch files that a crash left in `folder`."""
     with suppress(OSError):
-        for path in folder.iterdir():
-            if _SCRATCH.fullmatch(path.name) and not path.is_dir():
-                path.unlink()
+        for path in filter(is_scratch, folder.iterdir()):
+            path.unlink()
 
 
 def write(path: Path, content: bytes) -> None:

@@ -21,11 +21,13 @@ class WriteText:
         merged_from: the bytes found at `path` that `content` was merged from, when the file may
             belong to someone else (an existing sidecar); None where only a file that we wrote
             ourselves may be replaced.
+        photo: the photo that a sidecar belongs to.
     """
 
     path: Path
     content: bytes
     merged_from: bytes | None = None
+    photo: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

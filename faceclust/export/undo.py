@@ -78,12 +78,11 @@ class _World:
             _put_back(path, entry)
         return "restored"
 
-    def sweep(self, folder: Path) -> None:
-        if not self.dry_run:
-            disk.sweep(folder)
-
     def is_empty(self, folder: Path) -> bool:
-        return all(self.pretended.get(path, "") is None for path in folder.iterdir())
+        return all(
+            self.pretended.get(path, "") is None or disk.is_scratch(path)
+            for path in folder.iterdir()
+        )
 
 
 def _attempt(world: _World, entry: Entry) -> Event:
@@ -101,12 +100,13 @@ def _attempt(world: _World, entry: Entry) -> Event:
 
 
 def _take_back(world: _World, entry: Entry) -> Status:
+    if entry.kind in ("mkdir", "scratch") and not world.dry_run:
+        disk.sweep(Path(entry.path))
     match entry.kind:
+        case "scratch":
+            return "unchanged"
         case "mkdir":
             return _folder(world, entry)
-        case "scratch":
-            world.sweep(Path(entry.path))
-            return "unchanged"
         case "embed":
             return _photo(world, entry)
         case "write" | "place" | "symlink":
@@ -119,7 +119,6 @@ def _folder(world: _World, entry: Entry) -> Status:
         return "unchanged"
     if not world.holds(path, "dir"):
         raise RefusedError(disk.CHANGED)
-    world.sweep(path)
     if not world.is_empty(path):
         raise RefusedError("the folder is not empty")
     return world.remove(path)
@@ -140,7 +139,9 @@ def _is_second_name(world: _World, entry: Entry) -> bool:
     path = Path(entry.path)
     if not entry.digest.startswith("hard:") or entry.source is None or path in world.pretended:
         return False
-    return path.is_file() and Path(entry.source).exists() and path.samefile(entry.source)
+    if path.is_symlink() or not path.is_file():
+        return False
+    return Path(entry.source).exists() and path.samefile(entry.source)
 
 
 def _check_original(entry: Entry) -> None:

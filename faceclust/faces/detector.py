@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from faceclust import weights
 from faceclust.errors import WeightsError
 from faceclust.records import FloatArray, ImageArray
+from faceclust.weights import Device
 
-Device: TypeAlias = Literal["cpu", "cuda"]
 STRIDE = 32
 
 
@@ -211,14 +211,8 @@ def dynamic_scrfd(path: Path) -> bytes:
         WeightsError: the file is no ONNX model.
     """
     import onnx
-    from google.protobuf.message import DecodeError
 
-    try:
-        model = onnx.load(str(path))
-    except (DecodeError, OSError) as error:
-        raise WeightsError(
-            f"{path} cannot be read as an ONNX model ({error}); run `faceclust models verify`."
-        ) from error
+    model = weights.load_graph(path)
     double = "faceclust_scale_2"
     for node in model.graph.node:
         if node.op_type == "Resize" and len(node.input) == 4:

@@ -69,7 +69,11 @@ class WalkOptions:
 
 
 def walk(
-    root: Path, options: WalkOptions | None = None, on_error: OnError | None = None
+    root: Path,
+    options: WalkOptions | None = None,
+    on_error: OnError | None = None,
+    *,
+    below: str = "",
 ) -> Iterator[FoundFile]:
     """Find the photos below `root`: folder by folder, names sorted, files before subfolders.
 
@@ -81,26 +85,29 @@ def walk(
         options: which files are wanted; all by default.
         on_error: called with the relative path and the reason where a folder or file cannot be
             read; the walk goes on.
+        below: a folder inside `root`, with "/", to look in alone; paths and patterns stay those
+            of `root`.
 
     Raises:
         InputError: `root` is not a folder that can be read.
     """
     options = options or WalkOptions()
     try:
-        os.scandir(root).close()
+        os.scandir(root / below).close()
     except OSError as error:
         raise InputError(
             f"{str(root)!r} cannot be read as a folder ({error.strerror}): name the folder that"
             " holds your photos."
         ) from error
-    return islice(_walk(root, options, on_error or _ignore), options.limit)
+    start = f"{below}/" if below else ""
+    return islice(_walk(root, start, options, on_error or _ignore), options.limit)
 
 
 def content_hash(path: Path) -> str:
     """BLAKE2b of the file's bytes, 128 bits in hexadecimal: equal files, equal hash.
 
     Raises:
-        PhotoError: kind "permission" or "unreadable".
+        PhotoError: kind "permission" or "unreadable"; "unsupported" for what is no file.
     """
     digest = hashlib.blake2b(digest_size=16)
     with photo_errors(), open_regular(path) as file:
@@ -113,9 +120,9 @@ def _ignore(path: str, reason: str) -> None:
     """Stand in for a caller that does not want to hear of errors."""
 
 
-def _walk(root: Path, options: WalkOptions, on_error: OnError) -> Iterator[FoundFile]:
+def _walk(root: Path, start: str, options: WalkOptions, on_error: OnError) -> Iterator[FoundFile]:
     excluded = _matcher(options.exclude)
-    folders = [""]
+    folders = [start]
     while folders:
         folder = folders.pop()
         subfolders = []

@@ -94,7 +94,7 @@ def _check_boxes(file: BinaryIO) -> None:
         length = int.from_bytes(header[:4], "big")
         if length == 1:
             length = int.from_bytes(header[8:], "big")
-        if length < 8:  # 0 is "to the end of the file"
+        if length < 8 or not header[4:8].isalnum():  # "to the end of the file", or no box at all
             break
         end += length
     _check_missing(1 - size / max(end, size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -73,7 +74,7 @@ def _preview(
     Cameras leave previews as the sensor lay, mostly, and note that in the preview or not; of
     the two orientations the one that gives the right shape is believed.
     """
-    try:
+    with suppress(PhotoError, *DECODER_ERRORS):
         image = open_image(file := BytesIO(thumb))
         if not min(_ENOUGH_PIXELS, max(size)) <= max(image.size) <= 2 * max(size):
             return None
@@ -81,10 +82,6 @@ def _preview(
         for turn in (own or orientation, orientation):
             if _same_shape(displayed(*image.size, turn), size):
                 return upright_rgb(load_pixels(image, file, reduce_to), turn, reduce_to)
-    except PhotoError:
-        return None
-    except DECODER_ERRORS:
-        return None
     return None
 
 
@@ -106,10 +103,9 @@ def _metadata(file: BinaryIO, thumb: bytes) -> Metadata:
     found = read_metadata(file)
     if found != Metadata():
         return found
-    try:
-        return read_metadata(exif_of(open_image(preview := BytesIO(thumb)), preview))
-    except DECODER_ERRORS:
-        return found
+    with suppress(PhotoError, *DECODER_ERRORS):
+        found = read_metadata(exif_of(open_image(preview := BytesIO(thumb)), preview))
+    return found
 
 
 def _reason(error: Exception) -> str:

@@ -6,13 +6,12 @@ give and take passes through this package, which alone reads and writes the stor
 
 from pathlib import Path
 
-from faceclust import photos
 from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
-from faceclust.pipeline.library import Library, for_scan, settings
+from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
 from faceclust.pipeline.people import (
     PersonSummary,
@@ -25,7 +24,8 @@ from faceclust.pipeline.people import (
     summaries,
     undo,
 )
-from faceclust.pipeline.scan import ScanReport, scan
+from faceclust.pipeline.sample import sample
+from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
 
 __all__ = [
@@ -50,6 +50,8 @@ __all__ = [
     "name",
     "not_a_face",
     "reject",
+    "remember",
+    "sample",
     "scan",
     "settings",
     "status",
@@ -61,6 +63,6 @@ __all__ = [
 ]
 
 
-def count_photos(folder: Path, config: Config) -> int:
+def count_photos(library: Library, folder: Path, config: Config) -> int:
     """How many photo files a scan of `folder` will see."""
-    return sum(1 for _ in photos.walk(folder, config.walk))
+    return sum(1 for _ in find_photos(library, folder, config))

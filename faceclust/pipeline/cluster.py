@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+import faceclust
 from faceclust import people
 from faceclust.cluster.methods import ClusterOptions, needs_neighbours
 from faceclust.cluster.methods import cluster as partition
@@ -68,6 +69,9 @@ def group(embeddings: FloatArray, options: ClusterOptions) -> Grouping:
 def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
     """Cluster all faces of the library and keep the result; ids stay where clusters do.
 
+    Nothing is done where neither faces nor options have changed since: the result is a function
+    of them.
+
     Raises:
         LibraryError: nothing was scanned yet.
         OptionError: the method cannot take so many faces.
@@ -78,12 +82,19 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
         raise LibraryError(
             f"{library.root} has not been scanned yet; run `faceclust scan {library.root}`."
         )
-    faces, x = catalogue.live_faces(library.db, model)
     excluded = people.not_faces(ledger.decisions(library.db))
+    newest = ledger.newest_clustering(library.db)
+    recipe = {"faceclust": faceclust.__version__, **asdict(options)}
+    current = catalogue.embedded_faces(library.db, model) - excluded
+    if newest and newest.model == model and newest.membership.keys() == current:
+        threshold = newest.options.get("threshold_used")
+        if newest.options == recipe | {"threshold_used": threshold}:
+            clusters, seconds = len(set(newest.membership.values())), time.perf_counter() - started
+            return ClusterReport(len(current), clusters, options.method, threshold, seconds)
+    faces, x = catalogue.live_faces(library.db, model)
     keep = ~np.isin(faces, list(excluded))
     faces, x = faces[keep], x[keep]
     result = group(x, options)
-    newest = ledger.newest_clustering(library.db)
     ids = stable_ids(
         faces,
         result.labels,
@@ -95,7 +106,7 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
         StoredClustering(
             model=model,
             method=options.method,
-            options=asdict(options),
+            options=recipe | {"threshold_used": result.threshold},
             membership=dict(zip(faces.tolist(), ids.tolist(), strict=True)),
         ),
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+import lzma
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from faceclust import photos, workers
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import Config
 from faceclust.embed.arcface import ArcFace
-from faceclust.errors import InputError, OptionError, PhotoError
+from faceclust.errors import InputError, LibraryError, OptionError, PhotoError
 from faceclust.evaluate import read_labels, scores
 from faceclust.faces.align import CROP
 from faceclust.photos import WalkOptions
@@ -28,6 +30,7 @@ from faceclust.pipeline import models
 from faceclust.pipeline.cluster import Grouping, group
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.library import Library
+from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.models import Models
 from faceclust.pipeline.people import all_people
 from faceclust.records import Box, FloatArray
@@ -36,6 +39,8 @@ from faceclust.workers import Failure, Limits
 
 MAX_TAR_BYTES = 64 << 30
 CHUNK = 64
+# All that tarfile and the decompressors raise for what is damaged; ValueError for impossible names.
+_UNPACKING = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 
 
 def evaluate(
@@ -66,7 +71,8 @@ def evaluate(
 
     Raises:
         OptionError: not exactly one of `labels` and `data`, or options that do not go together.
-        InputError: the labels or the data cannot be read.
+        InputError: the labels or the data cannot be read, or show no known face.
+        LibraryError: the library has not been clustered.
     """
     if (labels is None) == (data is None):
         raise OptionError(
@@ -77,20 +83,22 @@ def evaluate(
         if aligned or profile:
             raise OptionError("--aligned and --profile go with --data only.")
         with libraries.find(library, db) as found:
-            return _score_library(found, read_labels(labels), labels, options)
-    wanted = settings.override(ClusterOptions(), "eval", **options)
+            return _score_library(found, labels, options)
+    _cluster_options(options, people=1)  # mistakes are told before the long work begins
     config = settings.load()
     config = Config(scan=settings.override(config.scan, profile=profile), detector=config.detector)
     with _as_folder(data) as folder:
         started = time.perf_counter()
         persons, x = embed_identities(folder, config, aligned)
+        if not persons:
+            raise InputError(f"{data} holds no photo with a face; it needs one folder a person.")
         embedded = time.perf_counter() - started
+    wanted = _cluster_options(options, len(set(persons)))
     return _report(persons, group(x, wanted), wanted.method, embedded)
 
 
-def _score_library(
-    library: Library, people: Mapping[str, str], source: Path, options: Mapping[str, Any]
-) -> dict[str, Any]:
+def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    people = {normpath(file): person for file, person in read_labels(source).items()}
     truth = {
         face: people[path] for path, face in prominent_faces(library).items() if people.get(path)
     }
@@ -100,21 +108,34 @@ def _score_library(
             f"'file' must hold paths relative to that folder."
         )
     if any(value is not None for value in options.values()):
-        wanted = settings.override(ClusterOptions(), "eval", **options)
+        wanted = _cluster_options(options, len(set(truth.values())))
         faces, x = catalogue.live_faces(library.db, library.db.setting("model") or "")
-        grouping = group(x, wanted)
+        grouping, method = group(x, wanted), str(wanted.method)
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
-        method = str(wanted.method)
     else:
-        newest = ledger.newest_clustering(library.db)
+        grouping, method = _as_it_stands(library)
         label_of = {f: person.id for person in all_people(library) for f in person.faces}
-        method = newest.method if newest else "none"
-        threshold = newest.options.get("threshold_used") if newest else None
-        grouping = Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0)  # type: ignore[arg-type]
     scored = sorted(face for face in truth if face in label_of)
+    if not scored:
+        raise LibraryError(f"{library.root} has not been clustered yet; run `faceclust cluster`.")
     labels = np.array([label_of[face] for face in scored], np.int64)
     result = Grouping(labels, grouping.threshold, grouping.knn_seconds, grouping.cluster_seconds)
     return _report([truth[face] for face in scored], result, method, 0.0)
+
+
+def _as_it_stands(library: Library) -> tuple[Grouping, str]:
+    """How the library was last clustered, without labels, and the method."""
+    newest = ledger.newest_clustering(library.db)
+    threshold = newest.options.get("threshold_used") if newest else None
+    threshold = float(threshold) if isinstance(threshold, int | float) else None
+    return Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0), newest.method if newest else "none"
+
+
+def _cluster_options(options: Mapping[str, Any], people: int) -> ClusterOptions:
+    """The options given; kmeans is told the true number of people, as the literature does."""
+    if options.get("method") == "kmeans" and options.get("num_people") is None:
+        options = {**options, "num_people": people}
+    return settings.override(ClusterOptions(), **options)
 
 
 def prominent_faces(library: Library) -> dict[str, int]:
@@ -160,19 +181,6 @@ def _report(
     }
 
 
-def peak_rss_mb() -> int | None:
-    """Most memory that this process and any one of its workers held, in MB; None on Windows."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = sum(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return int(peak // (1 << 20 if sys.platform == "darwin" else 1 << 10))
-
-
 @contextmanager
 def _as_folder(data: Path) -> Iterator[Path]:
     """`data` itself, or what a tar holds, unpacked for the time being."""
@@ -185,8 +193,11 @@ def _as_folder(data: Path) -> Iterator[Path]:
         try:
             with tarfile.open(data) as tar:
                 _unpack(tar, data, Path(scratch))
-        except (tarfile.TarError, EOFError) as error:
-            raise InputError(f"{data} is not a tar that can be read ({error}).") from error
+        except _UNPACKING as error:
+            reason = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
+            raise InputError(
+                f"{data} cannot be unpacked as a tar ({reason}); mend it, or give a folder."
+            ) from error
         yield Path(scratch)
 
 
@@ -208,9 +219,6 @@ def embed_identities(folder: Path, config: Config, aligned: bool) -> tuple[list[
     Returns:
         N persons (the photo's folder), and embeddings (N, D) float32. Photos that cannot be read
         or show no face are left out.
-
-    Raises:
-        InputError: no photo shows a face.
     """
     resolved = models.resolve(config.scan.profile)
     files = list(photos.walk(folder, WalkOptions()))
@@ -224,10 +232,9 @@ def embed_identities(folder: Path, config: Config, aligned: bool) -> tuple[list[
     for _, result in workers.run(make, tasks, workers=config.scan.workers, limits=limits):
         if not isinstance(result, Failure):
             found.update(result)
-    if not found:
-        raise InputError(f"{folder} holds no photo with a face; it needs one folder a person.")
     paths = sorted(found)
-    return [str(Path(path).parent) for path in paths], np.stack([found[path] for path in paths])
+    x = np.stack([found[path] for path in paths]) if paths else np.zeros((0, 0), np.float32)
+    return [str(Path(path).parent) for path in paths], x
 
 
 Embedded = dict[str, FloatArray]

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from faceclust.errors import OptionError, PersonError
+from faceclust.errors import InputError, OptionError, PersonError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Summary
-from faceclust.export.plan import Action, LinkKind, WriteText
+from faceclust.export.plan import Action, EmbedXmp, LinkKind, WriteText
 from faceclust.export.symlinks import SymlinkOptions
-from faceclust.export.xmp import XmpOptions
+from faceclust.export.xmp import NOTHING, Previous, XmpOptions
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people
 from faceclust.records import Person, PersonRegion, TaggedPhoto
@@ -95,12 +95,12 @@ def export(library: Library, request: ExportRequest, on_event: Callable[[Event],
     number = 0 if request.dry_run else journal.begin_export(library.db, request.format)
     book = _Book(library, number)
     actions = _plan(library, request, people, on_event)
-    summary = apply.apply(
+    names = _OurNames(library, number)
+    if request.format == "xmp" and not request.dry_run:
+        actions, on_event = names.watch(actions), names.after(on_event)
+    return apply.apply(
         actions, book, root=_root(library, request), dry_run=request.dry_run, on_event=on_event
     )
-    if request.format == "xmp" and not request.dry_run:
-        journal.put_names(library.db, number, _names(library, people, request))
-    return summary
 
 
 def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], None]) -> Summary:
@@ -116,10 +116,23 @@ def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], 
         (number, Entry(**fields))  # type: ignore[arg-type]
         for number, fields in journal.entries(library.db, last[0])
     ]
-    summary = apply.undo(entries, _Book(library, last[0]), dry_run=dry_run, on_event=on_event)
+    left: set[Path] = set()
+
+    def watch(event: Event) -> None:
+        if event.status == "left":
+            left.add(event.path)
+        on_event(event)
+
+    summary = apply.undo(entries, _Book(library, last[0]), dry_run=dry_run, on_event=watch)
     if not dry_run:
-        journal.forget_names(library.db, last[0])
+        journal.close_undone(library.db, last[0], lambda photo: not left.isdisjoint(_homes(photo)))
     return summary
+
+
+def _homes(photo: str) -> set[Path]:
+    """Where the names of a photo may have been written."""
+    path = Path(photo)
+    return {path, path.with_name(f"{path.name}.xmp"), path.with_suffix(".xmp")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +196,7 @@ def _plan(
             return xmp.plan(
                 photos,
                 XmpOptions(request.sidecar_style, request.embed, placeholders is True),
-                lambda path: journal.names_at(library.db, os.fspath(path)),
+                lambda path: Previous(*journal.names_at(library.db, os.fspath(path))),
                 on_error=lambda path, reason: on_event(Event("skipped", path, reason)),
             )
         case "json" | "csv":
@@ -192,10 +205,55 @@ def _plan(
             return iter([WriteText(path, table_bytes(library, request))])
 
 
-def _names(
-    library: Library, people: list[Person], request: ExportRequest
-) -> Iterator[tuple[str, str]]:
-    for photo in tagged_photos(library, people):
-        for region in photo.regions:
-            if region.named or request.placeholders:
-                yield os.fspath(photo.path), region.name
+def _before(packet: bytes | None) -> Previous:
+    try:
+        return NOTHING if packet is None else xmp.written_in(packet)
+    except InputError:
+        # Broken XMP inside a photo is not repeated in its new sidecar.
+        return NOTHING
+
+
+@dataclass(slots=True)
+class _OurNames:
+    """Remembers which names an export brought into each photo, and which were there before it.
+
+    Only what we brought may a later export take out again.
+    """
+
+    library: Library
+    export_id: int
+    photo: Path | None = None
+    brought: Previous = NOTHING
+
+    def watch(self, actions: Iterator[Action]) -> Iterator[Action]:
+        """Pass actions on, noting what each is about to bring."""
+        for action in actions:
+            match action:
+                case WriteText(content=content, merged_from=before, photo=Path() as photo):
+                    # A new sidecar was seeded with what the photo itself holds.
+                    self._note(photo, content, before or xmp.embedded_packet(photo))
+                case EmbedXmp(path=photo, packet=content):
+                    self._note(photo, content, xmp.embedded_packet(photo))
+                case _:
+                    self.photo = None
+            yield action
+
+    def _note(self, photo: Path, content: bytes, before: bytes | None) -> None:
+        self.photo = photo
+        self.brought = xmp.written_in(content).less(_before(before))
+
+    def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
+        """Keep the names once their action has been carried out."""
+
+        def keep(event: Event) -> None:
+            if event.status in ("created", "updated") and self.photo is not None:
+                journal.put_names(
+                    self.library.db,
+                    self.export_id,
+                    os.fspath(self.photo),
+                    self.brought.names,
+                    self.brought.keywords,
+                )
+            on_event(event)
+
+        return keep

@@ -15,10 +15,11 @@ from faceclust import photos
 from faceclust.embed.arcface import ArcFace
 from faceclust.errors import PhotoError
 from faceclust.faces.align import CROP, align, sharpness, yaw
-from faceclust.faces.detector import Detections, Detector, DetectorOptions, Device
+from faceclust.faces.detector import Detections, Detector, DetectorOptions
 from faceclust.pipeline.models import Models
 from faceclust.records import Box, DecodedPhoto, Face, FloatArray, ImageArray
 from faceclust.store import Scanned
+from faceclust.weights import Device
 
 THUMBNAIL_QUALITY = 90
 # JPEGs are decoded at a fraction of their size while that leaves this many pixels on the longer

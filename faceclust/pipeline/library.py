@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import platformdirs
 
 from faceclust import config as configuration
 from faceclust.config import Config
-from faceclust.errors import FaceclustError, InputError, LibraryError
+from faceclust.errors import InputError, LibraryError
 from faceclust.store import Database, open_database
 
 DATABASE = "library.db"
@@ -34,8 +35,10 @@ class Library:
 
 
 def libraries_folder() -> Path:
-    """Where databases are kept unless --db says otherwise."""
-    return platformdirs.user_data_path("faceclust") / "libraries"
+    """Where databases are kept unless --db says otherwise; `FACECLUST_DATA` moves the folder."""
+    moved = os.environ.get("FACECLUST_DATA")
+    folder = Path(moved).expanduser() if moved else platformdirs.user_data_path("faceclust")
+    return folder / "libraries"
 
 
 def database_path(root: Path) -> Path:
@@ -45,17 +48,12 @@ def database_path(root: Path) -> Path:
     return libraries_folder() / f"{name}-{digest}" / DATABASE
 
 
-def known_libraries() -> Iterator[tuple[Path, Path]]:
-    """(root, database) of every library kept in the usual place, most recently used first."""
-    databases = list(libraries_folder().glob(f"*/{DATABASE}"))
-    for path in sorted(databases, key=lambda p: p.stat().st_mtime, reverse=True):
-        try:
-            with open_database(path) as db:
-                root = db.setting("root")
-        except FaceclustError:
-            continue
-        if root is not None:
-            yield Path(root), path
+def _holder(folder: Path) -> tuple[Path, Path] | None:
+    """(root, database) of the innermost library that holds `folder`, in the usual place."""
+    for root in (folder, *folder.parents):
+        if (path := database_path(root)).exists():
+            return root, path
+    return None
 
 
 def for_scan(folder: Path, db: Path | None = None) -> tuple[Library, Path]:
@@ -75,11 +73,11 @@ def for_scan(folder: Path, db: Path | None = None) -> tuple[Library, Path]:
         raise InputError(f"{folder} does not exist; give the folder that holds photos.") from error
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give the folder that holds photos.")
-    owners = [(root, path) for root, path in known_libraries() if folder.is_relative_to(root)]
-    root, path = max(owners, key=lambda o: len(o[0].parts), default=(folder, None))
     if db is not None:
         root, path = _root_of(db, folder), db
-    library = Library(root, open_database(path or database_path(root), create=True))
+    else:
+        root, path = _holder(folder) or (folder, database_path(folder))
+    library = Library(root, open_database(path, create=True))
     if library.db.setting("root") is None:
         library.db.set_setting("root", str(root))
     return library, folder
@@ -112,16 +110,16 @@ def find(folder: Path | None = None, db: Path | None = None) -> Library:
         opened = open_database(db)
         return Library(Path(opened.setting("root") or db.parent), opened)
     wanted = (folder or Path.cwd()).expanduser().resolve()
-    known = list(known_libraries())
-    holders = [(root, path) for root, path in known if wanted.is_relative_to(root)]
-    if holders:
-        root, path = max(holders, key=lambda holder: len(holder[0].parts))
-    elif folder is None and known:
-        root, path = known[0]
+    databases = sorted(libraries_folder().glob(f"*/{DATABASE}"), key=lambda p: p.stat().st_mtime)
+    if holder := _holder(wanted):
+        path = holder[1]
+    elif folder is None and databases:
+        path = databases[-1]
     else:
         where = f" that holds {wanted}" if folder else ""
         raise LibraryError(f"There is no library{where}; run `faceclust scan FOLDER` first.")
-    return Library(root, open_database(path))
+    opened = open_database(path)
+    return Library(Path(opened.setting("root") or wanted), opened)
 
 
 REMEMBERED = "flags"
@@ -129,25 +127,34 @@ Flags = Mapping[str, Mapping[str, Any]]
 
 
 def settings(library: Library, flags: Flags, **once: Any) -> Config:
-    """The settings of a run: defaults < faceclust.toml < the library's own < `flags`.
+    """The settings of a run: defaults < faceclust.toml < remembered flags < `flags`.
 
-    The flags that are given (not None) become the library's own, so that a later run without
-    them does the same; those in `once` (limit, retry_errors) hold for this run alone.
+    Flags that are None were not given. Those in `once` (limit, retry_errors) are never remembered.
 
     Raises:
         OptionError: a setting does not exist or has a wrong value.
     """
-    kept: dict[str, dict[str, Any]] = json.loads(library.db.setting(REMEMBERED) or "{}")
-    for table, values in flags.items():
-        given = {key: value for key, value in values.items() if value is not None}
-        kept[table] = {**kept.get(table, {}), **given}
     config = configuration.load(library.root)
-    for table, values in kept.items():
-        section = configuration.override(getattr(config, table), "option", **values)
+    for table, values in _with_remembered(library, flags).items():
+        section = configuration.override(getattr(config, table), **values)
         config = replace(config, **{table: section})
-    library.db.set_setting(REMEMBERED, json.dumps(kept))
     return replace(
         config,
         walk=configuration.override(config.walk, limit=once.get("limit")),
         scan=configuration.override(config.scan, retry_errors=once.get("retry_errors")),
     )
+
+
+def remember(library: Library, flags: Flags) -> None:
+    """Make flags the library's own, once a run with them went well: later runs do the same."""
+    library.db.set_setting(REMEMBERED, json.dumps(_with_remembered(library, flags)))
+
+
+def _with_remembered(library: Library, flags: Flags) -> dict[str, dict[str, Any]]:
+    kept: dict[str, dict[str, Any]] = json.loads(library.db.setting(REMEMBERED) or "{}")
+    for table, values in flags.items():
+        given = {key: value for key, value in values.items() if value is not None}
+        # A threshold means something else to every method.
+        before = {} if "method" in given else kept.get(table, {})
+        kept[table] = {**before, **given}
+    return kept

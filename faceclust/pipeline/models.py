@@ -45,7 +45,7 @@ def resolve(profile: str, notify: Notify | None = None) -> Models:
             detector_id="scrfd-2.5g",
             model_id="arcface-mobilefacenet-512",
         )
-    folder = weights.pack(profile)
+    folder = weights.pack(profile, notify)
     detector, embedder = weights.pack_files(folder)
     return Models(
         detector=detector,

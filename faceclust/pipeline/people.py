@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
@@ -13,6 +13,8 @@ from faceclust.records import Decision, Person
 from faceclust.store import catalogue, ledger
 
 MAX_NAME = 300
+# Format characters that belong to names: in Persian and Hindi, and in joined emoji.
+JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,19 @@ class PersonSummary:
 
 def all_people(library: Library) -> list[Person]:
     """Every person and unnamed cluster, in order of id."""
+    return people_of(library, catalogue.live_face_ids(library.db))
+
+
+def people_of(library: Library, live: Collection[int]) -> list[Person]:
+    """As `all_people`, of the faces in `live`: those whose facts the caller has read already."""
     newest = ledger.newest_clustering(library.db)
-    return resolve(
-        newest.membership if newest else {},
-        ledger.decisions(library.db),
-        catalogue.live_face_ids(library.db),
-    )
+    return resolve(newest.membership if newest else {}, ledger.decisions(library.db), live)
 
 
 def summaries(library: Library) -> list[PersonSummary]:
     """People with what is worth showing of them: most faces first, ignored ones left out."""
     facts = catalogue.face_facts(library.db)
-    shown = [_summary(person, facts) for person in all_people(library) if not person.ignored]
+    shown = [_summary(person, facts) for person in people_of(library, facts) if not person.ignored]
     return sorted(shown, key=lambda s: (-len(s.person.faces), s.person.id))
 
 
@@ -72,8 +75,8 @@ def find(people: Sequence[Person], who: str) -> Person:
     """
     wanted = unicodedata.normalize("NFC", who).strip()
     named = [person for person in people if person.name == wanted]
-    if not named and wanted.isdecimal():
-        named = [person for person in people if person.id == int(wanted)]
+    if not named:
+        named = [person for person in people if str(person.id) == wanted]
     if not named:
         raise PersonError(
             f"There is no person {who!r} in this library; `faceclust people` lists them."
@@ -88,9 +91,9 @@ def clean_name(name: str) -> str:
         OptionError: nothing is left of it, it is too long, or it is a number.
     """
     text = unicodedata.normalize("NFC", name)
-    text = "".join(c if unicodedata.category(c)[0] != "C" or c == "\u200d" else " " for c in text)
+    text = "".join(c if unicodedata.category(c)[0] != "C" or c in JOINERS else " " for c in text)
     text = " ".join(text.split())
-    if not text:
+    if not text.strip(JOINERS + " "):
         raise OptionError("The name is empty; give one, for example `faceclust name 12 Ann`.")
     if text.isdecimal():
         raise OptionError(f"The name {text} would be taken for a person's number; add a letter.")
@@ -136,8 +139,11 @@ def merge(library: Library, who: Sequence[str]) -> Person:
     return find(all_people(library), str(first.id) if name is None else name)
 
 
-def reject(library: Library, face: int, who: str) -> Person:
+def reject(library: Library, face: int, who: str) -> Person | None:
     """Say that a face is not this person.
+
+    Returns:
+        Where the face is now; None where it waits for the next clustering.
 
     Raises:
         PersonError: there is no such person, or the face is not among its faces.
@@ -146,7 +152,7 @@ def reject(library: Library, face: int, who: str) -> Person:
     if face not in person.faces:
         raise PersonError(f"Face {face} is not among the faces of {who}; `faceclust people {who}`.")
     _decide(library, Decision(0, "reject", (face,), person.id))
-    return next(p for p in all_people(library) if face in p.faces)
+    return next((p for p in all_people(library) if face in p.faces), None)
 
 
 def not_a_face(library: Library, face: int) -> None:

@@ -17,7 +17,8 @@ from faceclust.photos import FoundFile
 from faceclust.pipeline import models
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.library import Library
-from faceclust.store import Scanned, catalogue
+from faceclust.pipeline.memory import peak_rss_mb
+from faceclust.store import Scanned, catalogue, intake
 from faceclust.weights import Notify
 from faceclust.workers import Failure, Limits
 
@@ -39,6 +40,8 @@ class ScanReport:
         errors: files that could not be read.
         missing: files that are gone since the last scan.
         seconds: of wall-clock time.
+        peak_rss_mb: most memory that this process and any one of its workers held until the scan
+            was over; None where the system does not tell.
         folders: (folder, reason) that could not be entered.
     """
 
@@ -50,6 +53,7 @@ class ScanReport:
     errors: int = 0
     missing: int = 0
     seconds: float = 0.0
+    peak_rss_mb: int | None = None
     folders: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -107,7 +111,20 @@ def scan(
     library.db.set_setting("extractor", extractor)
     library.db.set_setting("model", resolved.model_id)
     report.seconds = time.monotonic() - started
+    report.peak_rss_mb = peak_rss_mb()
     return report
+
+
+def find_photos(
+    library: Library,
+    folder: Path,
+    config: Config,
+    on_error: Callable[[str, str], None] | None = None,
+) -> Iterator[FoundFile]:
+    """The photo files that a scan of `folder`, in the library, looks at; see `photos.walk`."""
+    inside = folder.relative_to(library.root).as_posix()
+    below = "" if inside == "." else inside
+    return photos.walk(library.root, config.walk, on_error, below=below)
 
 
 def extractor_id(resolved: models.Models, config: Config) -> str:
@@ -135,10 +152,7 @@ class _Scan:
     def tasks(self, progress: Callable[[ScanReport], None]) -> Iterator[PhotoTask]:
         """Yield the files that must be read; deal with all others on the way."""
         root = self.library.root
-        prefix = self.folder.relative_to(root).as_posix()
-        for file in photos.walk(self.folder, self.config.walk, self._folder_error):
-            if prefix != ".":
-                file = FoundFile(f"{prefix}/{file.path}", file.size, file.mtime_ns)
+        for file in find_photos(self.library, self.folder, self.config, self._folder_error):
             self.report.found += 1
             if self._known(file):
                 if self.report.unchanged % 256 == 0:
@@ -175,7 +189,7 @@ class _Scan:
         if photo is None or photo[1] != self.extractor:
             return False
         with self.library.db.transaction() as sql:
-            catalogue.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), photo[0])
+            intake.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), photo[0])
         self.report.linked += 1
         return True
 
@@ -189,7 +203,7 @@ class _Scan:
     def keep(self, batch: list[Scanned], model: str) -> None:
         if batch:
             with self.library.db.transaction() as sql:
-                catalogue.put_scanned(sql, batch, self.extractor, model)
+                intake.put_scanned(sql, batch, self.extractor, model)
             batch.clear()
 
     def mark_missing(self) -> None:
@@ -202,5 +216,5 @@ class _Scan:
             if (inside == "." or path.startswith(f"{inside}/")) and not os.path.lexists(root / path)
         ]
         with self.library.db.transaction() as sql:
-            catalogue.mark_missing(sql, gone)
+            intake.mark_missing(sql, gone)
         self.report.missing = len(gone)

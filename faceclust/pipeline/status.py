@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from faceclust.people import not_faces
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, find
+from faceclust.pipeline.people import all_people, find, people_of
 from faceclust.store import catalogue, ledger
 
 
@@ -11,14 +12,14 @@ def status(library: Library) -> dict[str, object]:
     """The library in figures.
 
     Returns:
-        library, database, files, photos, faces, people (seen more than once or named), named,
+        library, database, files, photos, faces, people (seen more than once), seen_once, named,
         errors, missing, model, clustered_by, stale_photos (scanned with other settings than the
         last scan), unclustered_faces.
     """
     extractor = library.db.setting("extractor")
     counts = catalogue.counts(library.db, extractor)
     newest = ledger.newest_clustering(library.db)
-    clustered = newest.membership if newest else {}
+    settled = not_faces(ledger.decisions(library.db)).union(newest.membership if newest else ())
     heads = head_count(library)
     return {
         "library": str(library.root),
@@ -34,9 +35,7 @@ def status(library: Library) -> dict[str, object]:
         "model": library.db.setting("model") or "none yet",
         "clustered_by": newest.method if newest else "nothing yet",
         "stale_photos": counts["stale"],
-        "unclustered_faces": sum(
-            face not in clustered for face in catalogue.live_face_ids(library.db)
-        ),
+        "unclustered_faces": len(catalogue.live_face_ids(library.db) - settled),
     }
 
 
@@ -66,7 +65,7 @@ def faces_of(library: Library, who: str) -> list[dict[str, object]]:
         PersonError: there is no person `who`.
     """
     facts = catalogue.face_facts(library.db)
-    person = find(all_people(library), who)
+    person = find(people_of(library, facts), who)
     rows = [(facts[face], face) for face in person.faces]
     return [
         {"face": face, "file": path, "taken_at": taken_at, "quality": round(quality, 1)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -62,14 +63,8 @@ class Database:
         Raises:
             StoreError: the database is locked for too long, damaged, or cannot be written.
         """
-        with translated(self.path):
-            self.sql.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.sql
-            except BaseException:
-                self.sql.execute("ROLLBACK")
-                raise
-            self.sql.execute("COMMIT")
+        with translated(self.path), _atomic(self.sql):
+            yield self.sql
 
     @contextmanager
     def exclusive(self, wait: float = 0.0) -> Iterator[None]:
@@ -81,17 +76,23 @@ class Database:
             wait: seconds to wait for another process to finish.
 
         Raises:
-            StoreError: another process still holds it.
+            StoreError: another process still holds it, or the lock file cannot be made.
         """
         lock = FileLock(f"{self.path}.lock", timeout=wait, mode=0o600)
         try:
-            with lock:
-                yield
+            held = lock.acquire()
         except Timeout as error:
             raise StoreError(
                 f"Another faceclust is working on {self.path}; wait until it has finished, "
                 "or pass --wait SECONDS."
             ) from error
+        except OSError as error:
+            raise StoreError(
+                f"{lock.lock_file} cannot be made ({error.strerror}); check that its folder is "
+                "yours, or pass --db elsewhere."
+            ) from error
+        with held:
+            yield
 
     def rows(self, query: str, arguments: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """Run a query and yield its rows.
@@ -109,12 +110,25 @@ class Database:
     def setting(self, key: str) -> str | None:
         """A value kept with the library (its root, for instance), or None."""
         row = self.row("SELECT value FROM library WHERE key = ?", (key,))
-        return None if row is None else str(row[0])
+        return None if row is None else path_from_db(row[0])
 
     def set_setting(self, key: str, value: str) -> None:
-        """Keep a value with the library."""
+        """Keep a value with the library; it may hold a path that is not UTF-8."""
         with self.transaction() as sql:
-            sql.execute("INSERT OR REPLACE INTO library VALUES (?, ?)", (key, value))
+            sql.execute("INSERT OR REPLACE INTO library VALUES (?, ?)", (key, path_to_db(value)))
+
+
+@contextmanager
+def _atomic(sql: sqlite3.Connection) -> Iterator[None]:
+    sql.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        sql.execute("COMMIT")
+    except BaseException:
+        # After some errors, a full disk for one, SQLite has rolled back by itself.
+        if sql.in_transaction:
+            sql.execute("ROLLBACK")
+        raise
 
 
 @contextmanager
@@ -156,8 +170,13 @@ def open_database(path: Path, *, create: bool = False) -> Database:
     """
     if not create and not path.exists():
         raise LibraryError(f"There is no library at {path}; run `faceclust scan FOLDER` first.")
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder; pass --db a file, such as {path / 'library.db'}.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in reversed(path.absolute().parents):
+            # Not parents=True: that would give only the last folder this mode.
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
@@ -176,13 +195,29 @@ def open_database(path: Path, *, create: bool = False) -> Database:
 
 def _prepare(sql: sqlite3.Connection, path: Path) -> None:
     sql.execute("PRAGMA foreign_keys = ON")
+    # Both at one moment: another process may be creating the database right now.
+    sql.execute("BEGIN")
     application = sql.execute("PRAGMA application_id").fetchone()[0]
     tables = sql.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    sql.execute("COMMIT")
     if application != APPLICATION_ID and tables:
         raise StoreError(f"{path} is another program's database; pass --db a different file.")
-    sql.execute("PRAGMA journal_mode = WAL")
+    _use_wal(sql)
     sql.execute("PRAGMA synchronous = NORMAL")
     migrate(sql, path)
+
+
+def _use_wal(sql: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; SQLite itself does not wait for others when doing that."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            sql.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def migrate(sql: sqlite3.Connection, path: Path) -> None:
@@ -191,25 +226,24 @@ def migrate(sql: sqlite3.Connection, path: Path) -> None:
     Raises:
         StoreError: the database has migrations that this version does not know.
     """
-    if _pending(sql, path):
-        sql.execute("BEGIN IMMEDIATE")
-        try:
-            # Asked again under the lock: another process may have migrated in the meantime.
-            for migration in _pending(sql, path):
-                migration(sql)
-                sql.execute("INSERT INTO migrations VALUES (?, ?)", (migration.__name__, now()))
-            sql.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        except BaseException:
-            sql.execute("ROLLBACK")
-            raise
-        sql.execute("COMMIT")
+    if not _pending(sql, path):
+        return
+    with _atomic(sql):
+        sql.execute(
+            "CREATE TABLE IF NOT EXISTS migrations "
+            "(name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"
+        )
+        # Asked again under the lock: another process may have migrated in the meantime.
+        for migration in _pending(sql, path):
+            migration(sql)
+            sql.execute("INSERT INTO migrations VALUES (?, ?)", (migration.__name__, now()))
+        sql.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def _pending(sql: sqlite3.Connection, path: Path) -> list[migrations.Migration]:
-    sql.execute(
-        "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"
-    )
-    applied = {str(row[0]) for row in sql.execute("SELECT name FROM migrations")}
+    begun = sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone()
+    rows = sql.execute("SELECT name FROM migrations").fetchall() if begun else []
+    applied = {str(row[0]) for row in rows}
     unknown = applied - {migration.__name__ for migration in migrations.MIGRATIONS}
     if unknown:
         raise StoreError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from faceclust.store.database import Database, now, path_from_db, path_to_db
 
@@ -53,9 +53,9 @@ def digests_at(db: Database, path: str) -> set[str]:
 
 
 def last_export(db: Database) -> tuple[int, str, str] | None:
-    """Id, format and start of the newest export with anything left to undo, or None."""
+    """Id, format and start of the newest export that wrote something and was not undone."""
     row = db.row(
-        """SELECT id, format, started_at FROM exports WHERE EXISTS (
+        """SELECT id, format, started_at FROM exports WHERE undone_at IS NULL AND EXISTS (
             SELECT 1 FROM export_entries WHERE export_id = exports.id AND state != 'undone')
         ORDER BY id DESC LIMIT 1"""
     )
@@ -81,22 +81,39 @@ def _columns(row: tuple[object, ...]) -> dict[str, object]:
     return columns
 
 
-def put_names(db: Database, export_id: int, names: Iterable[tuple[str, str]]) -> None:
-    """Note which names an export wrote: (path of the photo, name)."""
+def put_names(
+    db: Database, export_id: int, path: str, names: Iterable[str], keywords: Iterable[str]
+) -> None:
+    """Note which names and keywords an export brought into the photo at `path`."""
+    brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
     with db.transaction() as sql:
         sql.executemany(
-            "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?)",
-            ((export_id, path_to_db(path), name) for path, name in names),
+            "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?, ?)",
+            ((export_id, path_to_db(path), kind, name) for kind, name in brought),
         )
 
 
-def names_at(db: Database, path: str) -> frozenset[str]:
-    """Names that exports, not undone since, wrote for the photo at `path`."""
-    rows = db.rows("SELECT name FROM exported_names WHERE path = ?", (path_to_db(path),))
-    return frozenset(str(row[0]) for row in rows)
+def names_at(db: Database, path: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names and keywords that exports, not undone since, brought into the photo at `path`."""
+    query = "SELECT kind, name FROM exported_names WHERE path = ?"
+    rows = list(db.rows(query, (path_to_db(path),)))
+    return (
+        frozenset(str(name) for kind, name in rows if kind == "person"),
+        frozenset(str(name) for kind, name in rows if kind == "keyword"),
+    )
 
 
-def forget_names(db: Database, export_id: int) -> None:
-    """Forget the names of an export that was undone."""
+def close_undone(db: Database, export_id: int, is_left: Callable[[str], bool]) -> None:
+    """Note that an export was undone: the next undo goes to the one before it.
+
+    What the undo had to leave in place stays known as ours: names too, of the photos of which
+    `is_left` says so.
+    """
     with db.transaction() as sql:
-        sql.execute("DELETE FROM exported_names WHERE export_id = ?", (export_id,))
+        sql.execute("UPDATE exports SET undone_at = ? WHERE id = ?", (now(), export_id))
+        of_export = "FROM exported_names WHERE export_id = ?"
+        photos = sql.execute(f"SELECT DISTINCT path {of_export}", (export_id,)).fetchall()
+        sql.executemany(
+            f"DELETE {of_export} AND path = ?",
+            [(export_id, path) for (path,) in photos if not is_left(path_from_db(path))],
+        )

@@ -6,6 +6,7 @@ import getpass
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from faceclust.records import Decision
 from faceclust.store.database import Database, now
@@ -25,7 +26,7 @@ class StoredClustering:
 
     model: str
     method: str
-    options: Mapping[str, object]
+    options: Mapping[str, Any]
     membership: Mapping[int, int]
 
 

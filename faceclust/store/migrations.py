@@ -95,7 +95,8 @@ _INITIAL = (
     """CREATE TABLE exports (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         started_at TEXT NOT NULL,
-        format TEXT NOT NULL
+        format TEXT NOT NULL,
+        undone_at TEXT
     )""",
     """CREATE TABLE export_entries (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -114,8 +115,9 @@ _INITIAL = (
     """CREATE TABLE exported_names (
         export_id INTEGER NOT NULL REFERENCES exports (id),
         path NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('person', 'keyword')),
         name TEXT NOT NULL,
-        PRIMARY KEY (path, name, export_id)
+        PRIMARY KEY (path, kind, name, export_id)
     ) WITHOUT ROWID""",
     "CREATE INDEX export_entries_by_path ON export_entries (path)",
 )

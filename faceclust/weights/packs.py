@@ -12,8 +12,7 @@ from faceclust.weights.clients import run_client
 from faceclust.weights.sources import Notify, cache_dir
 from faceclust.weights.storage import disk_reason, scratch, show_licence
 
-LICENCE = "InsightFace packs: non-commercial research use only"
-
+_LICENCE = "InsightFace weights: non-commercial research use only"
 _PACK_SECONDS = 1800
 _DETECTORS = ("det*.onnx", "scrfd*.onnx")
 _EMBEDDERS = ("w600k*.onnx", "glint*.onnx")
@@ -46,7 +45,7 @@ def pack(name_or_dir: str | Path, notify: Notify | None = None) -> Path:
         raise InputError(f"{name} is no folder; name a pack, such as buffalo_l, or its folder.")
     own = Path("~/.insightface/models").expanduser() / name
     folder = _first_pack((cache_dir() / name, own)) or _download(name, notify)
-    show_licence(name, LICENCE, notify)
+    show_licence(name, _LICENCE, notify)
     return folder
 
 

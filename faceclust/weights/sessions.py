@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from faceclust.errors import WeightsError
 
@@ -51,6 +51,23 @@ def open_session(
             "needs (`faceclust doctor` shows it), or use --device cpu."
         )
     return session
+
+
+def load_graph(path: Path) -> Any:
+    """Read an ONNX graph in order to rewrite it.
+
+    Raises:
+        WeightsError: the file is no ONNX model.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return onnx.load(str(path), load_external_data=False)
+    except (DecodeError, OSError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as an ONNX model ({error}); run `faceclust models verify`."
+        ) from error
 
 
 def _options(threads: int) -> SessionOptions:

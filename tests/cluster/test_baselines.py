@@ -202,9 +202,9 @@ def test_kmeans_needs_a_possible_number_of_people(num_people: int | None) -> Non
 
 
 def test_immich_defers_once_then_joins_but_never_founds() -> None:
-    # Face 0 sees only face 1 and waits; 1 is core and founds; 2 joins it; 0 then joins 1's person.
-    chain = arc(0, 10, 20, 150, 160)
-    assert baselines.immich(chain, lists(chain, 4), COS_10).tolist() == [0, 0, 0, 1, 2]
+    # 0 sees only 1 and waits; 1 is core and founds; 2 sees only 1 and waits; both then join.
+    chain = arc(0, 10, 20, 150, 160, 250)
+    assert baselines.immich(chain, lists(chain, 5), COS_10).tolist() == [0, 0, 0, 1, 2, 3]
 
 
 def test_immich_joins_a_person_within_reach_before_it_founds_one() -> None:

@@ -8,8 +8,8 @@ from faceclust.cluster.methods import (
     ClusterOptions,
     Method,
     cluster,
-    margin_graph,
     needs_neighbours,
+    sharpened_graph,
 )
 from faceclust.errors import OptionError
 from faceclust.records import FloatArray, Neighbours
@@ -128,12 +128,12 @@ def test_the_largest_seed_suits_every_method() -> None:
         assert len(cluster(x, options(method, seed=2**32 - 2), lists(x)).labels) == 100
 
 
-def test_infomap_weighs_pairs_by_their_margin() -> None:
+def test_infomap_weighs_sure_pairs_more_than_their_cosine() -> None:
     near = Neighbours(
         np.array([[1, 2], [0, -1], [0, -1]]),
         np.array([[0.9, 0.5], [0.9, -1], [0.4, -1]], np.float32),
     )
-    graph = margin_graph(near, 0.5)
+    graph = sharpened_graph(near, 0.5)
     assert graph.edge_index.tolist() == [[0, 0], [1, 2]]
-    np.testing.assert_allclose(graph.edge_weight, [0.401, 0.001], atol=1e-6)
+    np.testing.assert_allclose(graph.edge_weight, [0.9**4, 0.5**4], rtol=1e-5)
     assert cluster(people(1, 3), ClusterOptions(threshold=0.5), near).labels.tolist() == [0, 0, 0]

@@ -102,7 +102,9 @@ def die_at(step: int, root: Path, then: str) -> bool:
         summary, _ = run(second(root), FileJournal(journal), root)
         assert summary.skipped == 0, summary
         check_second(root)
+    _, foretold = take_back(FileJournal(journal), dry_run=True)
     summary, events = take_back(FileJournal(journal))
+    assert foretold == events
     assert tree(root) == untouched, (step, tree(root), untouched, events)
     assert summary.left == 0, events
     return died

@@ -1,17 +1,19 @@
 import errno
 import os
 import sys
+from functools import partial
 from pathlib import Path
+from time import sleep
 from types import ModuleType
 
 import pytest
 
 from faceclust.errors import PhotoError, WriteError
-from faceclust.export import disk
+from faceclust.export import disk, xmp
 from faceclust.export.apply import apply
 from faceclust.export.folders import FolderOptions, plan
 from faceclust.export.plan import Action, EmbedXmp, LinkKind, PlaceFile, PlaceSymlink, WriteText
-from faceclust.records import TaggedPhoto
+from faceclust.records import Box, PersonRegion, PhotoInfo, TaggedPhoto
 from tests.export.memory import MemoryJournal, run, take_back, tree
 from tests.export.test_disk import fails
 from tests.export.test_folders import photo
@@ -286,6 +288,28 @@ def test_a_touched_photo_is_compared_by_its_bytes(out: Path, source: Path) -> No
     assert summary.unchanged == 1
 
 
+def test_a_photo_edited_to_the_same_size_and_time_is_placed_anew(out: Path, source: Path) -> None:
+    action, journal = PlaceFile(out / "1.jpg", source, "copy"), MemoryJournal()
+    run([action], journal, out)
+    time = source.stat().st_mtime_ns
+    source.write_bytes(b"photo two")
+    os.utime(source, ns=(time, time))
+    summary, _ = run([action], journal, out)
+    assert summary.updated == 1
+    assert (out / "1.jpg").read_bytes() == b"photo two"
+
+
+def test_an_unchanged_photo_is_not_read_again(
+    out: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action, journal = PlaceFile(out / "1.jpg", source, "copy"), MemoryJournal()
+    sleep(0.02)  # a tick of the file system's clock
+    run([action], journal, out)
+    monkeypatch.setattr(Path, "open", fails(errno.EIO))
+    summary, _ = run([action], journal, out)
+    assert summary.unchanged == 1
+
+
 def test_a_photo_that_vanished(tmp_path: Path, out: Path) -> None:
     gone = tmp_path / "gone.jpg"
     actions = [
@@ -478,3 +502,38 @@ def test_a_real_album_there_and_back(photos: Path, out: Path) -> None:
         assert (out / "Zoë_Bob" / file.name).read_bytes() == file.read_bytes()
     take_back(journal)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_real_photo_tagged_twice_and_back(photos: Path, tmp_path: Path, inside: bool) -> None:
+    """With the real XMP, embedded and as a sidecar; every run a second time changes nothing."""
+    pytest.importorskip("exiv2")
+    path = tmp_path / "1.jpg"
+    path.write_bytes(min((photos / "album").glob("*.jpg")).read_bytes())
+    before, journal = tree(tmp_path, times=True), MemoryJournal()
+    names: set[str] = set()
+    for name in ("Ann", "Zoë"):
+        tagged = TaggedPhoto(path, Path("1.jpg"), *_info_and_regions(name))
+        options = xmp.XmpOptions(embed=inside)
+        plan_again = partial(
+            xmp.plan,
+            [tagged],
+            options,
+            lambda _, old=xmp.Previous(frozenset(names), frozenset(names)): old,
+        )
+        summary, events = run(list(plan_again()), journal, tmp_path)
+        assert (summary.updated + summary.created, summary.skipped) == (1, 0), events
+        now = tree(tmp_path, times=True)
+        summary, _ = run(list(plan_again()), journal, tmp_path)
+        assert (summary.updated, summary.created) == (0, 0)
+        assert tree(tmp_path, times=True) == now
+        names.add(name)
+    tagged_file = path if inside else tmp_path / "1.jpg.xmp"
+    assert "Zoë".encode() in tagged_file.read_bytes()
+    take_back(journal)
+    assert tree(tmp_path, times=True) == before
+
+
+def _info_and_regions(name: str) -> tuple[PhotoInfo, tuple[PersonRegion, ...]]:
+    region = PersonRegion(1, 1, name, Box(0.25, 0.25, 0.5, 0.5))
+    return PhotoInfo(1000, 800, 1, "JPEG"), (region,)

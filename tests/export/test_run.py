@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from faceclust.export.disk import RefusedError
 from faceclust.export.plan import Action, PlaceFile, PlaceSymlink, WriteText
+from faceclust.export.run import entry_for, with_bytes
 from tests.export.memory import MemoryJournal, run, take_back, tree
 
 NOBODY = 65534
@@ -123,6 +125,16 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     _, (event,) = run([WriteText(tmp_path / "Ann/a.json", b"")], MemoryJournal(), tmp_path)
     assert event.reason == f"{tmp_path / 'Ann'} is a file, not a folder"
     assert (tmp_path / "Ann").read_bytes() == b"theirs"
+
+
+def test_the_bytes_kept_are_those_that_were_judged(tmp_path: Path) -> None:
+    path = tmp_path / "a.xmp"
+    path.write_bytes(b"judged")
+    entry = entry_for("write", path, "digest")
+    assert with_bytes(entry).before == b"judged"
+    path.write_bytes(b"changed")
+    with pytest.raises(RefusedError, match="changed meanwhile"):
+        with_bytes(entry)
 
 
 def test_a_crashed_runs_scratch_files_go(tmp_path: Path) -> None:

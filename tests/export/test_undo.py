@@ -52,6 +52,18 @@ def test_a_link_that_leads_elsewhere_by_now_is_left(tmp_path: Path, source: Path
     assert link.is_symlink()
 
 
+@pytest.mark.parametrize("link", ["copy", "hard"])
+def test_a_link_put_in_place_of_a_copy_is_left(
+    tmp_path: Path, source: Path, link: LinkKind
+) -> None:
+    journal, path = MemoryJournal(), tmp_path / "placed.jpg"
+    run([PlaceFile(path, source, link)], journal, tmp_path)
+    path.unlink()
+    path.symlink_to(source)
+    assert statuses(journal)["placed.jpg"] == ("left", "changed meanwhile")
+    assert path.is_symlink()
+
+
 def test_a_link_whose_photo_is_gone_is_removed(tmp_path: Path, source: Path) -> None:
     journal, link = MemoryJournal(), tmp_path / "link"
     run([PlaceSymlink(link, Path("library/1.jpg"))], journal, tmp_path)

@@ -18,18 +18,7 @@ from faceclust.errors import PhotoError
 from faceclust.photos import decode
 from faceclust.photos.formats import EXTENSIONS
 from faceclust.records import DecodedPhoto, ImageArray
-
-TURNED = {
-    1: lambda a: a,
-    2: np.fliplr,
-    3: lambda a: np.rot90(a, 2),
-    4: np.flipud,
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
-    8: lambda a: np.rot90(a),
-}
-"""Stored pixels to displayed ones, in numpy, beside the implementation's Pillow."""
+from tests.photos.test_pixels import TURNED
 
 
 @pytest.fixture
@@ -174,6 +163,15 @@ def test_a_jpeg_with_a_second_picture_is_a_jpeg(portrait: Image.Image, tmp_path:
     )
     photo = decode(path)
     assert (photo.info.format, photo.pixels.shape[0]) == ("JPEG", portrait.height)
+
+
+@pytest.mark.parametrize(
+    "trailer", [b"\0" * 40, b"\xff\xff\xff\xff" * 9, b"\0\0\0\x10mpvdmotionpic"]
+)
+def test_heic_with_something_behind_it(photos: Path, tmp_path: Path, trailer: bytes) -> None:
+    data = (photos / "formats" / "invalid_id.heic").read_bytes()
+    (tmp_path / "a.heic").write_bytes(data + trailer)
+    assert decode(tmp_path / "a.heic").pixels.shape == (870, 564, 3)
 
 
 # Colours

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,15 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceclust.errors import PhotoError
-from faceclust.photos.pixels import displayed, to_rgb, upright_rgb
+from faceclust.photos.pixels import displayed, upright_rgb
+from faceclust.records import ImageArray
 
 WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (255, 0, 0)
 
 
 def pixel(image: Image.Image, x: int = 0) -> tuple[int, ...]:
-    rgb = to_rgb(image)
-    assert rgb.mode == "RGB"
-    return tuple(np.asarray(rgb)[0, x].tolist())
+    return tuple(upright_rgb(image, 1, None)[0, x].tolist())
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_palette_with_a_transparent_colour() -> None:
 
 def test_cielab_is_refused() -> None:
     with pytest.raises(PhotoError, match="CIELAB") as caught:
-        to_rgb(Image.new("LAB", (1, 1)))
+        upright_rgb(Image.new("LAB", (1, 1)), 1, None)
     assert caught.value.kind == "unsupported"
 
 
@@ -94,8 +95,25 @@ def test_upright_size_and_reduction(width: int, height: int, turn: int, reduce_t
     assert kept <= max(reduced.shape[:2]) < 2 * kept + 1
 
 
-def test_pixels_survive_the_way_into_an_array() -> None:
-    data = np.random.default_rng(0).integers(0, 256, (197, 53, 3), np.uint8)
-    pixels = upright_rgb(Image.fromarray(data), 1, None)
-    assert (pixels == data).all()
+TURNED: dict[int, Callable[[ImageArray], ImageArray]] = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("reduce_to", [None, 98, 49, 10])
+def test_strips_join_without_a_seam(orientation: int, reduce_to: int | None) -> None:
+    data = np.random.default_rng(0).integers(0, 256, (197, 153, 3), np.uint8)
+    image = Image.fromarray(data)
+    pixels = upright_rgb(image, orientation, reduce_to)
+    expected = np.asarray(image.reduce(197 // (reduce_to or 197)))
+    assert (pixels == TURNED[orientation](expected)).all()
+    assert pixels.flags.c_contiguous
     assert pixels.flags.writeable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from faceclust.records import Box
 
 UNIT = 1_000_000
+_SAME_PLACE = 0.3
 
 
 def stored_box(box: Box, orientation: int) -> Box:
@@ -52,6 +53,11 @@ def overlap(a: Box, b: Box) -> float:
     """
     iou, areas = a.iou(b), (a.w * a.h, b.w * b.h)
     return iou * sum(areas) / (1 + iou) / min(areas) if iou else 0.0
+
+
+def same_place(a: Box, b: Box) -> bool:
+    """Whether two boxes show the same face, given that they bear the same name."""
+    return overlap(a, b) > _SAME_PLACE
 
 
 def _millionths(box: Box) -> tuple[int, int, int, int]:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from faceclust.errors import InputError, PhotoError, WriteError
 from faceclust.export.xmp.extract import DECODER_ERRORS, photo_format, read_embedded
-from faceclust.export.xmp.packet import parse, serialise
+from faceclust.export.xmp.packet import same
 
 _INSTALL = "install exiftool (apt install libimage-exiftool-perl, brew install exiftool)"
 _DEADLINE_S = 120
@@ -114,7 +114,7 @@ def _verify(path: Path, packet: bytes, out: Path) -> None:
     """Compares picture and packet of the copy with what they have to be."""
     try:
         found = read_embedded(out)
-        if found is None or serialise(parse(found)) != serialise(parse(packet)):
+        if found is None or not same(found, packet):
             raise PhotoError("the copy holds other XMP than was written; write a sidecar")
         if _picture(path) != _picture(out):
             raise PhotoError("the copy shows another picture; write a sidecar")

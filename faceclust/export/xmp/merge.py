@@ -7,7 +7,6 @@ deleted and an export can be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -15,7 +14,7 @@ from typing import Literal, TypeAlias
 from lxml import etree
 
 from faceclust.errors import InputError
-from faceclust.export.xmp.boxes import stored_box
+from faceclust.export.xmp.boxes import same_place, stored_box
 from faceclust.export.xmp.packet import (
     add,
     array,
@@ -32,15 +31,15 @@ from faceclust.export.xmp.packet import (
     serialise,
     text,
 )
+from faceclust.export.xmp.provenance import PERSON_IN_IMAGE, SUBJECT, Previous
 from faceclust.export.xmp.regions import (
     FORMS,
     Form,
     Region,
-    add_region,
+    add_regions,
     read_region,
     region_items,
     remove_empty,
-    same_face,
     set_dimensions,
     update_region,
 )
@@ -49,12 +48,13 @@ from faceclust.records import PhotoInfo, TaggedPhoto
 SidecarStyle: TypeAlias = Literal["full", "adobe"]
 
 _RENAMED_IOU = 0.5
+_EMBEDDED_REMEDY = "write a sidecar instead"
 _MICROSOFT_TAG = q("MicrosoftPhoto:LastKeywordXMP")
 _MICROSOFT_ALIAS = "{http://ns.microsoft.com/photo/1.0}LastKeywordXMP"
 # Property, its container, and what stands between root and name ("": the bare name).
 _KEYWORDS = (
-    (q("Iptc4xmpExt:PersonInImage"), "Bag", ""),
-    (q("dc:subject"), "Bag", ""),
+    (PERSON_IN_IMAGE, "Bag", ""),
+    (SUBJECT, "Bag", ""),
     (q("lr:hierarchicalSubject"), "Bag", "|"),
     (q("digiKam:TagsList"), "Seq", "/"),
     (_MICROSOFT_TAG, "Bag", "/"),
@@ -82,7 +82,7 @@ class XmpOptions:
 def merge(
     packet: bytes | None,
     photo: TaggedPhoto,
-    previous_names: Iterable[str],
+    previous: Previous,
     options: XmpOptions,
     source: Path | None = None,
 ) -> bytes:
@@ -91,10 +91,10 @@ def merge(
     Args:
         packet: what is there already, from any program; None starts an empty one.
         photo: the people and where they are.
-        previous_names: names that our own earlier export wrote into this packet. Those that are
-            not wanted any more lose their regions and keywords.
+        previous: what our own earlier export wrote into this packet; of it, whatever is not
+            wanted any more is taken out.
         options: how to write.
-        source: where `packet` was read, for messages; the photo by default.
+        source: the sidecar that `packet` was read from, for messages; None for the photo itself.
 
     Returns:
         The new packet, or `packet` itself where nothing changes in meaning.
@@ -104,21 +104,21 @@ def merge(
     """
     if packet is None:
         rdf = new_packet()
-        return serialise(_merged(rdf, own_block(rdf), photo, previous_names, options))
+        return serialise(_merged(rdf, own_block(rdf), photo, previous, options))
     try:
         rdf = parse(packet)
     except InputError as error:
-        message = f"{source or photo.path}: {error}; repair it or move it away, then export again"
-        raise InputError(message) from error
+        remedy = "repair it or move it away, then export again" if source else _EMBEDDED_REMEDY
+        raise InputError(f"{source or photo.path}: {error}; {remedy}") from error
     declaration = packet.lstrip().startswith(b"<?xml ")
     before = serialise(rdf, declaration=declaration)
-    _merged(rdf, own_block(rdf), photo, previous_names, options)
+    _merged(rdf, own_block(rdf), photo, previous, options)
     after = serialise(rdf, declaration=declaration)
     return packet if before == after else after
 
 
 def new_sidecar(
-    seed: bytes | None, photo: TaggedPhoto, previous_names: Iterable[str], options: XmpOptions
+    seed: bytes | None, photo: TaggedPhoto, previous: Previous, options: XmpOptions
 ) -> bytes:
     """The content of a sidecar where there was none.
 
@@ -127,7 +127,7 @@ def new_sidecar(
     Args:
         seed: the packet embedded in the photo, if any; ignored where it is no XMP.
         photo: the people and where they are.
-        previous_names: as in `merge`.
+        previous: as in `merge`.
         options: how to write.
     """
     try:
@@ -136,7 +136,7 @@ def new_sidecar(
         rdf = new_packet()
     block = own_block(rdf)
     _seed_facts(rdf, block, photo.info)
-    return serialise(_merged(rdf, block, photo, previous_names, options))
+    return serialise(_merged(rdf, block, photo, previous, options))
 
 
 def wanted_regions(photo: TaggedPhoto, options: XmpOptions) -> list[Region]:
@@ -150,37 +150,25 @@ def wanted_regions(photo: TaggedPhoto, options: XmpOptions) -> list[Region]:
     return list(dict.fromkeys(usable))
 
 
-def people_in(packet: bytes) -> frozenset[str]:
-    """The names that a packet gives to people, in regions of any form or without one.
-
-    `people_in(after) - people_in(before)` is what an export wrote, the `previous` of the next.
-
-    Raises:
-        InputError: the packet is no XMP.
-    """
-    rdf = parse(packet)
-    anywhere = PhotoInfo(width=1, height=1, orientation=1, format="")
-    regions = [read_region(li, form, anywhere) for form in FORMS for li in region_items(rdf, form)]
-    listed = [clean(text(li)) for value in properties(rdf, _KEYWORDS[0][0]) for li in items(value)]
-    return frozenset([region.name for region in regions if region] + listed) - {""}
-
-
 def _merged(
     rdf: etree._Element,
     block: etree._Element,
     photo: TaggedPhoto,
-    previous: Iterable[str],
+    previous: Previous,
     options: XmpOptions,
 ) -> etree._Element:
     wanted = wanted_regions(photo, options)
-    ours = {clean(name) for name in previous} - {""}
+    ours = {clean(name) for name in previous.names} - {""}
+    keywords = {clean(name) for name in previous.keywords}
     for form in FORMS:
         _merge_regions(rdf, block, form, photo.info, wanted, ours)
     if wanted:
         set_dimensions(rdf, photo.info)
     for keyword in _KEYWORDS:
         names = [_keyword(region.name, keyword[2], options.root) for region in wanted]
-        stale = {_keyword(name, keyword[2], options.root) for name in ours} - set(names)
+        # A keyword that the user had given too was there before us, and stays.
+        gone = ours if keyword[0] == PERSON_IN_IMAGE else ours & keywords
+        stale = {_keyword(name, keyword[2], options.root) for name in gone} - set(names)
         _merge_keywords(rdf, block, keyword, list(dict.fromkeys(names)), stale)
     for emptied in rdf.findall(q("rdf:Description")):
         if not len(emptied) and not set(emptied.attrib) - {q("rdf:about"), "about"}:
@@ -199,12 +187,12 @@ def _merge_regions(
     read = [(li, read_region(li, form, info)) for li in region_items(rdf, form)]
     existing = [(li, region) for li, region in read if region]
     pairs = _pair(wanted, [region for _, region in existing], ours)
-    for i, region in enumerate(wanted):
-        if i in pairs:
-            li, old = existing[pairs[i]]
-            update_region(li, form, old, region)
-        else:
-            add_region(block, form, region)
+    for i, j in pairs.items():
+        li, old = existing[j]
+        update_region(li, form, old, wanted[i])
+    new = [region for i, region in enumerate(wanted) if i not in pairs]
+    if new:
+        add_regions(rdf, block, form, new)
     retired = ours - {region.name for region in wanted}
     kept = set(pairs.values())
     stale = [li for j, (li, old) in enumerate(existing) if j not in kept and old.name in retired]
@@ -221,12 +209,14 @@ def _pair(wanted: list[Region], existing: list[Region], ours: set[str]) -> dict[
     that we wrote and that is gone now, at the same place (a renamed person).
     """
     retired = ours - {region.name for region in wanted}
+    keys = [fold(old.name) for old in existing]
     ranked: list[tuple[int, float, int, int]] = []
     for i, new in enumerate(wanted):
+        key = fold(new.name)
         for j, old in enumerate(existing):
-            if same_face(new, old):
+            if keys[j] == key and same_place(new.box, old.box):
                 ranked.append((0, -new.box.iou(old.box), i, j))
-            elif old.name in ours and fold(old.name) == fold(new.name):
+            elif keys[j] == key and old.name in ours:
                 ranked.append((1, -new.box.iou(old.box), i, j))
             elif old.name in retired and new.box.iou(old.box) > _RENAMED_IOU:
                 ranked.append((2, -new.box.iou(old.box), i, j))

@@ -50,8 +50,8 @@ _NEW = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </x:xmpmeta>
 <?xpacket end="w"?>"""
 
-# C0 and C1 controls, surrogates and U+FFFE, U+FFFF: XML 1.0 has no place for them.
-_NO_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Controls but for white space, surrogates, U+FFFE and U+FFFF: XML 1.0 has no place for them.
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @cache
@@ -67,8 +67,7 @@ _CONTAINERS = (q("rdf:Bag"), q("rdf:Seq"), q("rdf:Alt"))
 
 def clean(name: str) -> str:
     """`name` as it is written: NFC, white space collapsed, nothing that XML forbids."""
-    spaced = " ".join(unicodedata.normalize("NFC", name).split())
-    return _NO_XML.sub("", spaced).strip()
+    return " ".join(unicodedata.normalize("NFC", _NO_XML.sub("", name)).split())
 
 
 def fold(name: str) -> str:
@@ -120,6 +119,15 @@ def serialise(rdf: etree._Element, *, declaration: bool = False) -> bytes:
     tree = rdf.getroottree()
     etree.indent(tree, space=" ")
     return etree.tostring(tree, encoding="UTF-8", xml_declaration=declaration) + b"\n"
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """Whether two packets say the same; what wraps them (exiftool changes it in PNG) is no matter.
+
+    Raises:
+        InputError: one of them cannot be read, as `parse` says.
+    """
+    return etree.tostring(parse(one), method="c14n") == etree.tostring(parse(other), method="c14n")
 
 
 def properties(rdf: etree._Element, tag: str) -> list[etree._Element]:
@@ -195,7 +203,7 @@ def fields(struct: etree._Element) -> dict[str, Field]:
             if _is_field(str(name)):
                 found.setdefault(str(name), str(value))
         for child in holder.iterchildren("{*}*"):
-            if child.tag != _DESCRIPTION:
+            if not child.tag.startswith(_SYNTAX):
                 found.setdefault(child.tag, child)
     return found
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from lxml import etree
 
-from faceclust.export.xmp.boxes import displayed_box, overlap, stored_box
+from faceclust.export.xmp.boxes import displayed_box, same_place, stored_box
 from faceclust.export.xmp.packet import (
     Field,
     add,
@@ -47,7 +47,8 @@ _DIMENSIONS = q("mwg-rs:AppliedToDimensions")
 _HUMAN = "http://cv.iptc.org/newscodes/imageregiontype/human"
 # Picasa's contact id of a face that nobody has named.
 _PICASA_UNNAMED = "ffffffffffffffff"
-_SAME_PLACE = 0.3
+# More than any photo shows; comparing every two of a hostile million would take for ever.
+_MAX_FACES = 1000
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -75,20 +76,20 @@ def read_regions(packet: bytes, info: PhotoInfo, forms: tuple[Form, ...] = FORMS
         InputError: the packet is no XMP.
     """
     rdf = parse(packet)
+    boxes: dict[str, list[Box]] = {}
     found: list[Region] = []
     for form in forms:
-        regions = [read_region(li, form, info) for li in region_items(rdf, form)]
-        found += [
+        regions = [read_region(li, form, info) for li in region_items(rdf, form)[:_MAX_FACES]]
+        new = [
             region
             for region in regions
-            if region and not any(same_face(region, other) for other in found)
+            if region
+            and not any(same_place(region.box, b) for b in boxes.get(fold(region.name), ()))
         ]
+        for region in new:
+            boxes.setdefault(fold(region.name), []).append(region.box)
+        found += new
     return [Region(region.name, displayed_box(region.box, info.orientation)) for region in found]
-
-
-def same_face(a: Region, b: Region) -> bool:
-    """Whether two regions of one photo name the same person at the same place."""
-    return fold(a.name) == fold(b.name) and overlap(a.box, b.box) > _SAME_PLACE
 
 
 def stored_size(info: PhotoInfo) -> tuple[int, int]:
@@ -127,28 +128,31 @@ def read_region(li: etree._Element, form: Form, info: PhotoInfo) -> Region | Non
     return Region(name, box)
 
 
-def add_region(block: etree._Element, form: Form, region: Region) -> None:
-    """Writes a new face, its box in the *stored* pixels.
+def add_regions(
+    rdf: etree._Element, block: etree._Element, form: Form, regions: list[Region]
+) -> None:
+    """Writes new faces, boxes in the *stored* pixels.
 
     Args:
-        block: the rdf:Description that takes the property where the packet has none yet.
+        rdf: the packet.
+        block: its rdf:Description that takes the property where there is none yet.
         form: one of the three formats.
-        region: what to write.
+        regions: what to write.
     """
     top, inner, name = _TAGS[form]
-    rdf = block.getparent()
-    found = properties(block if rdf is None else rdf, top)
+    found = properties(rdf, top)
     value = found[0] if found else (add_struct if inner else add)(block, top)
     bag = array(field(value, inner) if inner else value, "Bag")
-    others = list(bag)
-    li = add_struct(bag, q("rdf:li"))
     # digiKam stops reading at the first region without a name: ours have to stand before it.
-    nameless = [other for other in others if not text(fields(other).get(name)).strip()]
-    if nameless:
-        nameless[0].addprevious(li)
-    _write_name(li, form, region.name)
-    _write_type(li, form)
-    _write_box(li, form, region.box)
+    others = bag.iterchildren(q("rdf:li"))
+    nameless = next((li for li in others if not text(fields(li).get(name)).strip()), None)
+    for region in regions:
+        li = add_struct(bag, q("rdf:li"))
+        if nameless is not None:
+            nameless.addprevious(li)
+        _write_name(li, form, region.name)
+        _write_type(li, form)
+        _write_box(li, form, region.box)
 
 
 def update_region(li: etree._Element, form: Form, old: Region, new: Region) -> None:

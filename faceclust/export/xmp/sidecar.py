@@ -24,6 +24,7 @@ from faceclust.export.xmp.merge import (
     wanted_regions,
 )
 from faceclust.export.xmp.packet import MAX_PACKET_BYTES
+from faceclust.export.xmp.provenance import NOTHING, Previous
 from faceclust.records import TaggedPhoto
 
 # A packet over 64 KB continues in further JPEG segments, which rewriting the first would orphan.
@@ -41,7 +42,7 @@ _PHOTO_SUFFIXES = frozenset(
 def plan(
     photos: Iterable[TaggedPhoto],
     options: XmpOptions,
-    previous: Callable[[Path], frozenset[str]],
+    previous: Callable[[Path], Previous],
     on_error: Callable[[Path, str], None] | None = None,
 ) -> Iterator[Action]:
     """The writes that bring the XMP of photos up to date; none where nothing changes.
@@ -49,8 +50,8 @@ def plan(
     Args:
         photos: photos with the people in them, those that lost all their people included.
         options: how and where to write.
-        previous: the names that our own earlier export wrote into a photo, empty if there was
-            none; only these are ever taken away.
+        previous: what our own earlier exports brought into a photo, `NOTHING` if there were none;
+            only that is ever taken out.
         on_error: told the photo and the reason where XMP cannot be read; the photo is skipped.
 
     Yields:
@@ -111,10 +112,10 @@ def _photo_names(folder: Path) -> set[str]:
 
 
 def _actions(
-    photo: TaggedPhoto, sidecar: Path, options: XmpOptions, previous: frozenset[str]
+    photo: TaggedPhoto, sidecar: Path, options: XmpOptions, previous: Previous
 ) -> Iterator[Action]:
     wanted = wanted_regions(photo, options)
-    if not wanted and not previous:
+    if not wanted and previous == NOTHING:
         return
     if options.embed:
         yield from _embed(photo, options, previous, bool(wanted))
@@ -122,13 +123,14 @@ def _actions(
     if existing is not None:
         content = merge(existing, photo, previous, options, sidecar)
         if content != existing:
-            yield WriteText(sidecar, content, merged_from=existing)
+            yield WriteText(sidecar, content, merged_from=existing, photo=photo.path)
     elif wanted and not options.embed:
-        yield WriteText(sidecar, new_sidecar(embedded_packet(photo.path), photo, previous, options))
+        content = new_sidecar(embedded_packet(photo.path), photo, previous, options)
+        yield WriteText(sidecar, content, photo=photo.path)
 
 
 def _embed(
-    photo: TaggedPhoto, options: XmpOptions, previous: frozenset[str], wanted: bool
+    photo: TaggedPhoto, options: XmpOptions, previous: Previous, wanted: bool
 ) -> Iterator[Action]:
     existing = read_embedded(photo.path)
     if existing is None and not wanted:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pillow_heif
+import rawpy
+from PIL import Image
+
+from faceclust.export.xmp import Previous
 from faceclust.records import Box, PersonRegion, PhotoInfo, TaggedPhoto
 
 RDF = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
@@ -152,3 +157,25 @@ def tagged(
         for i, (name, box) in enumerate(people)
     )
     return TaggedPhoto(path, Path(path.name), info, regions)
+
+
+def wrote(*names: str) -> Previous:
+    """What an export of ours brought that wrote these people, and they alone."""
+    return Previous(frozenset(names), frozenset(names))
+
+
+def info_of(path: Path) -> PhotoInfo:
+    """The facts of a real photo, read independently of the package."""
+    suffix = path.suffix.lower()
+    if suffix == ".heic":
+        # Opened upright; the orientation of the stored pixels is kept aside.
+        image = pillow_heif.open_heif(path)
+        return PhotoInfo(*image.size, image.info.get("original_orientation") or 1, "HEIF")
+    if suffix == ".dng":
+        with rawpy.imread(str(path)) as raw:
+            return PhotoInfo(raw.sizes.width, raw.sizes.height, 1, "RAW")
+    with Image.open(path) as image:
+        orientation = image.getexif().get(274, 1) or 1
+        width, height = image.size
+        size = (height, width) if orientation >= 5 else (width, height)
+        return PhotoInfo(*size, orientation, image.format or "")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from faceclust.errors import InputError
-from faceclust.export.xmp import Region, XmpOptions, merge, people_in, read_regions
+from faceclust.export.xmp import NOTHING, Region, XmpOptions, merge, read_regions, written_in
 from faceclust.export.xmp.merge import new_sidecar
 from faceclust.export.xmp.packet import PREFIXES, q
 from faceclust.export.xmp.regions import FORMS
@@ -24,11 +24,12 @@ from tests.export.xmp.samples import (
     PICASA,
     packet,
     tagged,
+    wrote,
 )
 from tests.export.xmp.test_boxes import grid_boxes
 
 OPTIONS = XmpOptions()
-NOBODY: frozenset[str] = frozenset()
+NOBODY = NOTHING
 SAMPLES = [DIGIKAM, LIGHTROOM, DARKTABLE, PICASA]
 KEYWORDS = {
     "Iptc4xmpExt:PersonInImage": "Bag",
@@ -126,7 +127,7 @@ def test_writing_twice_changes_nothing(sample: bytes | None) -> None:
     photo = tagged(("Ann", ANN), ("Bob", BOB), ("Zoe\u0308", Box(0.4, 0.1, 0.1, 0.1)))
     once = merge(sample, photo, NOBODY, OPTIONS)
     assert merge(once, photo, NOBODY, OPTIONS) is once
-    assert merge(once, photo, people_in(once), OPTIONS) is once
+    assert merge(once, photo, written_in(once), OPTIONS) is once
 
 
 @given(st.lists(st.tuples(st.text(max_size=6), grid_boxes()), min_size=1, max_size=5), st.data())
@@ -135,9 +136,9 @@ def test_any_export_can_be_repeated_and_taken_over(
 ) -> None:
     sample = data.draw(st.sampled_from([None, *SAMPLES]))
     once = merge(sample, tagged(*people), NOBODY, OPTIONS)
-    before = people_in(sample) if sample else NOBODY
-    assert merge(once, tagged(*people), people_in(once) - before, OPTIONS) is once
-    exported = frozenset(name for name, _ in people)
+    before = written_in(sample) if sample else NOBODY
+    assert merge(once, tagged(*people), written_in(once).less(before), OPTIONS) is once
+    exported = wrote(*(name for name, _ in people))
     assert merge(once, tagged(*people), exported, OPTIONS) is once
 
 
@@ -168,7 +169,7 @@ def test_a_foreign_region_elsewhere_or_of_another_name_is_kept() -> None:
 
 
 def test_regions_that_are_no_faces_stay() -> None:
-    written = merge(DIGIKAM, tagged(), frozenset({"Bob"}), OPTIONS)
+    written = merge(DIGIKAM, tagged(), wrote("Bob"), OPTIONS)
     kinds = [
         kind for node in etree.fromstring(written).iter("{*}*") for kind in node.attrib.items()
     ]
@@ -185,7 +186,7 @@ def test_our_regions_stand_before_those_without_a_name() -> None:
 @pytest.mark.parametrize("sample", [None, LIGHTROOM, DARKTABLE, PICASA])
 def test_a_renamed_person_leaves_no_trace_of_the_old_name(sample: bytes | None) -> None:
     first = merge(sample, tagged(("Ann", ANN)), NOBODY, OPTIONS)
-    second = merge(first, tagged(("Anna", ANN)), frozenset({"Ann"}), OPTIONS)
+    second = merge(first, tagged(("Anna", ANN)), wrote("Ann"), OPTIONS)
     for form, found in names(second).items():
         assert "Anna" in found, form
         assert "Ann" not in found, form
@@ -193,6 +194,12 @@ def test_a_renamed_person_leaves_no_trace_of_the_old_name(sample: bytes | None) 
         leaves = [keyword.split("/")[-1].split("|")[-1] for keyword in keywords(second, name)]
         assert leaves.count("Anna") == 1
         assert "Ann" not in leaves
+
+
+def test_a_renamed_region_keeps_what_others_added_to_it() -> None:
+    written = merge(LIGHTROOM, tagged(("Bobby", BOB)), wrote("Bob"), OPTIONS)
+    assert names(written) == everywhere("Bobby")
+    assert b"AngleInfoYaw" in written
 
 
 def test_without_an_earlier_export_of_ours_nothing_goes_away() -> None:
@@ -204,7 +211,7 @@ def test_without_an_earlier_export_of_ours_nothing_goes_away() -> None:
 
 def test_a_new_case_of_a_name_replaces_our_old_one() -> None:
     first = merge(None, tagged(("ann", ANN)), NOBODY, OPTIONS)
-    second = merge(first, tagged(("Ann", ANN)), frozenset({"ann"}), OPTIONS)
+    second = merge(first, tagged(("Ann", ANN)), wrote("ann"), OPTIONS)
     assert names(second) == everywhere("Ann")
     assert keywords(second, "digiKam:TagsList") == ["People/Ann"]
 
@@ -212,7 +219,7 @@ def test_a_new_case_of_a_name_replaces_our_old_one() -> None:
 def test_two_people_who_swap_names_swap_boxes() -> None:
     first = merge(None, tagged(("Ann", ANN), ("Bob", BOB)), NOBODY, OPTIONS)
     photo = tagged(("Bob", ANN), ("Ann", BOB))
-    second = merge(first, photo, frozenset({"Ann", "Bob"}), OPTIONS)
+    second = merge(first, photo, wrote("Ann", "Bob"), OPTIONS)
     for form in FORMS:
         found = read_regions(second, INFO, (form,))
         assert set(found) == {Region("Bob", ANN), Region("Ann", BOB)}
@@ -222,12 +229,12 @@ def test_two_people_who_swap_names_swap_boxes() -> None:
 def test_when_all_people_are_gone_so_is_everything_of_ours() -> None:
     for sample in (DIGIKAM, LIGHTROOM, DARKTABLE):
         first = merge(sample, tagged(("Ann", ANN)), NOBODY, OPTIONS)
-        second = merge(first, tagged(), frozenset({"Ann"}), OPTIONS)
+        second = merge(first, tagged(), wrote("Ann"), OPTIONS)
         assert b"Ann" not in second
         assert foreign(sample) <= foreign(second)
         assert read_regions(second, INFO) == read_regions(sample, INFO)
     first = merge(None, tagged(("Ann", ANN)), NOBODY, OPTIONS)
-    second = merge(first, tagged(), frozenset({"Ann"}), OPTIONS)
+    second = merge(first, tagged(), wrote("Ann"), OPTIONS)
     assert not list(etree.fromstring(second).iter(q("rdf:Description")))
 
 
@@ -285,7 +292,7 @@ def test_separators_in_names_do_not_make_levels() -> None:
     assert keywords(written, "dc:subject") == ["AC/DC|live"]
     assert keywords(written, "lr:hierarchicalSubject") == ["People|AC-DC-live"]
     assert keywords(written, "digiKam:TagsList") == ["People/AC-DC-live"]
-    gone = merge(written, tagged(), frozenset({"AC/DC|live"}), OPTIONS)
+    gone = merge(written, tagged(), wrote("AC/DC|live"), OPTIONS)
     assert keywords(gone, "digiKam:TagsList") == []
 
 
@@ -353,8 +360,8 @@ def test_a_broken_embedded_packet_does_not_stop_a_sidecar() -> None:
     assert names(new_sidecar(b"<x", tagged(("Ann", ANN)), NOBODY, OPTIONS)) == everywhere("Ann")
 
 
-def test_people_in_a_packet() -> None:
-    assert people_in(DIGIKAM) == {"Bob"}
+def test_written_in_a_packet() -> None:
+    assert written_in(DIGIKAM).names == {"Bob"}
     written = merge(DIGIKAM, tagged(("Ann", ANN), ("Bob", BOB)), NOBODY, OPTIONS)
-    assert people_in(written) - people_in(DIGIKAM) == {"Ann"}
-    assert people_in(packet("", MWG)) == frozenset()
+    assert written_in(written).less(written_in(DIGIKAM)).names == {"Ann"}
+    assert written_in(packet("", MWG)) == NOTHING

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import InputError
-from faceclust.export.xmp import Region, XmpOptions, merge, read_regions, stored_box
+from faceclust.export.xmp import NOTHING, Region, XmpOptions, merge, read_regions, stored_box
 from faceclust.export.xmp.packet import clean
 from faceclust.export.xmp.regions import FORMS, Form
 from faceclust.records import Box, PhotoInfo
@@ -34,7 +34,7 @@ def test_what_is_written_reads_back_the_same_from_every_form(
     people: list[tuple[str, Box]], orientation: int
 ) -> None:
     info = PhotoInfo(4000, 3000, orientation, "JPEG")
-    written = merge(None, tagged(*people, info=info), frozenset(), XmpOptions())
+    written = merge(None, tagged(*people, info=info), NOTHING, XmpOptions())
     wanted = [
         Region(clean(name), box)
         for name, box in people
@@ -149,7 +149,7 @@ def test_malformed_regions_are_left_out(junk: bytes) -> None:
 
 
 def test_a_face_repeated_in_several_forms_is_one() -> None:
-    written = merge(DIGIKAM, tagged(("Ann", ANN), ("Bob", BOB)), frozenset(), XmpOptions())
+    written = merge(DIGIKAM, tagged(("Ann", ANN), ("Bob", BOB)), NOTHING, XmpOptions())
     assert sorted(region.name for region in read_regions(written, INFO)) == ["Ann", "Bob"]
 
 
@@ -175,6 +175,6 @@ def test_no_tree_makes_reading_or_merging_raise(body: str) -> None:
     junk = packet(body, MWG)
     forms: tuple[Form, ...] = FORMS
     read_regions(junk, INFO, forms)
-    once = merge(junk, tagged(("Ann", ANN)), frozenset(), XmpOptions())
+    once = merge(junk, tagged(("Ann", ANN)), NOTHING, XmpOptions())
     assert Region("Ann", ANN) in read_regions(once, INFO, ("mwg",))
-    assert merge(once, tagged(("Ann", ANN)), frozenset(), XmpOptions()) == once
+    assert merge(once, tagged(("Ann", ANN)), NOTHING, XmpOptions()) == once

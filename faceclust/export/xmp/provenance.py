@@ -1,0 +1,50 @@
+"""What in a packet is ours: only that may a later export take out again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faceclust.export.xmp.packet import clean, items, parse, properties, q, text
+from faceclust.export.xmp.regions import FORMS, read_region, region_items
+from faceclust.records import PhotoInfo
+
+PERSON_IN_IMAGE = q("Iptc4xmpExt:PersonInImage")
+SUBJECT = q("dc:subject")
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What an earlier export of ours brought into a packet.
+
+    Attributes:
+        names: people who had no region and were not listed before.
+        keywords: keywords (dc:subject) that were not there before.
+    """
+
+    names: frozenset[str] = frozenset()
+    keywords: frozenset[str] = frozenset()
+
+    def less(self, other: Previous) -> Previous:
+        """What is here and not in `other`."""
+        return Previous(self.names - other.names, self.keywords - other.keywords)
+
+
+NOTHING = Previous()
+
+
+def written_in(packet: bytes) -> Previous:
+    """The names that a packet gives to people, in regions of any form or without one.
+
+    `written_in(after).less(written_in(before))` is what an export brought.
+
+    Raises:
+        InputError: the packet is no XMP.
+    """
+    rdf = parse(packet)
+    # Large enough for boxes in pixels: only the names matter.
+    anywhere = PhotoInfo(width=1_000_000, height=1_000_000, orientation=1, format="")
+    regions = [read_region(li, form, anywhere) for form in FORMS for li in region_items(rdf, form)]
+    listed = [clean(text(li)) for value in properties(rdf, PERSON_IN_IMAGE) for li in items(value)]
+    names = frozenset([region.name for region in regions if region] + listed) - {""}
+    keywords = [clean(text(li)) for value in properties(rdf, SUBJECT) for li in items(value)]
+    return Previous(names, frozenset(keywords))

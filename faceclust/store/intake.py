@@ -1,0 +1,186 @@
+"""What a scan writes: files, photos, faces and embeddings, known ones under their old ids."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from faceclust.records import Box, Face, FloatArray, PhotoInfo
+from faceclust.store.database import now, path_to_db
+
+# Two detections of one photo that overlap by this much are the same face, found anew.
+SAME_FACE_IOU = 0.4
+# When the content changed under a name, they must also look alike: another photo may have come
+# to stand where the old one was.
+SAME_FACE_COSINE = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scanned:
+    """The outcome of scanning one file: a photo with its faces, or the reason it has none.
+
+    Attributes:
+        path: relative to the library's root, with "/".
+        vectors: (F, D) float32, row i for `faces[i]`; empty where there are no faces.
+        thumbnails: one JPEG for each face.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str | None = None
+    info: PhotoInfo | None = None
+    faces: tuple[Face, ...] = ()
+    vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    thumbnails: tuple[bytes, ...] = ()
+    error_kind: str | None = None
+    error: str | None = None
+
+
+def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:
+    """Record that `file` holds the photo `photo_id`: a new name of known content."""
+    _put_file(sql, file, photo_id)
+
+
+def put_scanned(
+    sql: sqlite3.Connection, batch: Iterable[Scanned], extractor: str, model: str
+) -> None:
+    """Record what a scan found; call inside a transaction.
+
+    A face found where one was found before keeps its id, and with it every decision about it;
+    also when the file was edited in between (a tag written into it changes its content).
+    """
+    for item in batch:
+        if item.info is None or item.content_hash is None:
+            _put_file(sql, item, None)
+            continue
+        edited = _rename_content(sql, item.path, item.content_hash)
+        photo_id = _put_photo(sql, item.content_hash, item.info, extractor)
+        _put_file(sql, item, photo_id)
+        face_ids = _put_faces(sql, photo_id, item, model if edited else None)
+        sql.executemany(
+            "INSERT OR REPLACE INTO crops VALUES (?, ?)",
+            zip(face_ids, item.thumbnails, strict=True),
+        )
+        sql.executemany(
+            "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
+            [
+                (model, face_id, vector.astype("<f2").tobytes())
+                for face_id, vector in zip(face_ids, item.vectors, strict=True)
+            ],
+        )
+
+
+def _put_photo(sql: sqlite3.Connection, digest: str, info: PhotoInfo, extractor: str) -> int:
+    row = sql.execute(
+        """INSERT INTO photos (content_hash, width, height, orientation, format, taken_at, camera,
+            extractor, scanned_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (content_hash) DO UPDATE SET width = excluded.width, height = excluded.height,
+            orientation = excluded.orientation, format = excluded.format,
+            taken_at = excluded.taken_at, camera = excluded.camera,
+            extractor = excluded.extractor, scanned_at = excluded.scanned_at
+        RETURNING id""",
+        (digest, info.width, info.height, info.orientation, info.format, info.taken_at,
+         info.camera, extractor, now()),
+    ).fetchone()  # fmt: skip
+    return int(row[0])
+
+
+def _put_file(sql: sqlite3.Connection, item: Scanned, photo_id: int | None) -> None:
+    sql.execute(
+        "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, NULL)",
+        (
+            path_to_db(item.path),
+            item.size,
+            item.mtime_ns,
+            photo_id,
+            item.error_kind,
+            item.error if photo_id is None else None,
+        ),
+    )
+
+
+def _rename_content(sql: sqlite3.Connection, path: str, content_hash: str) -> bool:
+    """Where a file's content was edited, let its photo go on under the new hash.
+
+    Only a photo that no other file holds now (it may have been moved before it was edited), and
+    only to content that is not known yet.
+    """
+    cursor = sql.execute(
+        """UPDATE photos SET content_hash = :hash
+        WHERE id = (SELECT photo_id FROM files WHERE path = :path)
+            AND content_hash != :hash
+            AND NOT EXISTS (SELECT 1 FROM photos WHERE content_hash = :hash)
+            AND NOT EXISTS (SELECT 1 FROM files
+                WHERE photo_id = photos.id AND path != :path AND missing_since IS NULL)""",
+        {"hash": content_hash, "path": path_to_db(path)},
+    )
+    return cursor.rowcount > 0
+
+
+def _put_faces(
+    sql: sqlite3.Connection, photo_id: int, item: Scanned, alike_in: str | None
+) -> list[int]:
+    """Store the photo's faces and return their ids; those not found again are retired.
+
+    With `alike_in`, a model, a face is the same one only if its embedding says so too.
+    """
+    known = {
+        int(row[0]): Box(*row[1:5])
+        for row in sql.execute("SELECT id, x, y, w, h FROM faces WHERE photo_id = ?", (photo_id,))
+    }
+    ids = []
+    for face, vector in zip(item.faces, item.vectors, strict=True):
+        match = max(known, key=lambda i: face.box.iou(known[i]), default=None)
+        if match is not None and (
+            face.box.iou(known[match]) < SAME_FACE_IOU
+            or (alike_in is not None and not _alike(sql, alike_in, match, vector))
+        ):
+            match = None
+        if match is not None:
+            del known[match]
+        ids.append(_put_face(sql, photo_id, face, match))
+    sql.executemany(
+        "UPDATE faces SET retired_at = ? WHERE id = ? AND retired_at IS NULL",
+        [(now(), face_id) for face_id in known],
+    )
+    return ids
+
+
+def _alike(sql: sqlite3.Connection, model: str, face_id: int, vector: FloatArray) -> bool:
+    row = sql.execute(
+        "SELECT vector FROM embeddings WHERE model = ? AND face_id = ?", (model, face_id)
+    ).fetchone()
+    if row is None:
+        return False
+    old = np.frombuffer(row[0], "<f2").astype(np.float32)
+    if old.shape != vector.shape:
+        return False
+    lengths = float(np.linalg.norm(old) * np.linalg.norm(vector))
+    return float(old @ vector) >= SAME_FACE_COSINE * lengths
+
+
+def _put_face(sql: sqlite3.Connection, photo_id: int, face: Face, face_id: int | None) -> int:
+    box = face.box
+    row = sql.execute(
+        """INSERT INTO faces (id, photo_id, x, y, w, h, landmarks, score, size, blur, yaw)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET x = excluded.x, y = excluded.y, w = excluded.w,
+            h = excluded.h, landmarks = excluded.landmarks, score = excluded.score,
+            size = excluded.size, blur = excluded.blur, yaw = excluded.yaw, retired_at = NULL
+        RETURNING id""",
+        (face_id, photo_id, box.x, box.y, box.w, box.h,
+         face.landmarks.astype("<f4").tobytes(), face.score, face.size, face.blur, face.yaw),
+    ).fetchone()  # fmt: skip
+    return int(row[0])
+
+
+def mark_missing(sql: sqlite3.Connection, paths: Iterable[str]) -> None:
+    """Mark files as gone; their photos, faces and names are kept."""
+    sql.executemany(
+        "UPDATE files SET missing_since = ? WHERE path = ? AND missing_since IS NULL",
+        [(now(), path_to_db(path)) for path in paths],
+    )

@@ -1,0 +1,292 @@
+"""What is printed where, on a tiny library made up in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faceclust.__main__ import main
+from faceclust.cli.console import console
+from faceclust.config import Config
+from faceclust.errors import StoreError
+from faceclust.pipeline import Library, ScanReport, name
+from faceclust.records import PhotoInfo
+from faceclust.store import Scanned
+from tests.synthetic import group, library, photo
+
+LONG = "a folder with a long name/" * 6 + "c.jpg"
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Iterator[Library]:
+    undated = PhotoInfo(4000, 3000, 1, "JPEG")
+    batch = [
+        photo("a.jpg", 1), photo("2019/b.jpg", 1), photo(LONG, 2, info=undated),
+        photo("d.jpg", 2, info=undated), photo("e.jpg", 3),
+        Scanned("x.jpg", 7, 1, error_kind="truncated", error="ends too early"),
+    ]  # fmt: skip
+    with library(tmp_path / "album", *batch, db=tmp_path / "library.db") as opened:
+        group(opened.db, (1, 2), (3, 4), (5,))
+        name(opened, "1", "Ann [bold] Ćorić")
+        yield opened
+
+
+def run(capsys: Capture, album: Library, *arguments: object, code: int = 0) -> tuple[str, str]:
+    words = [str(argument) for argument in arguments]
+    assert main([*words, "--db", str(album.db.path)]) == code
+    return capsys.readouterr()
+
+
+def lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines()]
+
+
+# --- what a person reads ---
+
+
+def test_people(capsys: Capture, album: Library) -> None:
+    out, err = run(capsys, album, "people")
+    assert [line.split() for line in lines(out)] == [
+        ["number", "name", "faces", "photos", "from", "to", "best", "face"],
+        ["1", "Ann", "[bold]", "Ćorić", "2", "2", "2019-07-14", "2019-07-14", "a.jpg", "#1"],
+        ["2", "2", "2", *LONG.split(), "#3"],
+    ]
+    assert err == "and 1 seen once (--all shows them)\n"
+    out, err = run(capsys, album, "people", "--all")
+    assert len(lines(out)) == 4
+    assert err == ""
+
+
+def test_the_faces_of_a_person(capsys: Capture, album: Library) -> None:
+    out, _ = run(capsys, album, "people", "2")
+    assert lines(out) == [f"       3              {LONG}", "       4              d.jpg"]
+    out, _ = run(capsys, album, "people", "Ann [bold] Ćorić")
+    assert lines(out) == ["       2  2019-07-14  2019/b.jpg", "       1  2019-07-14  a.jpg"]
+
+
+def test_status(capsys: Capture, album: Library) -> None:
+    out, err = run(capsys, album, "status")
+    assert lines(out) == [
+        f"             library  {album.root}",
+        f"            database  {album.db.path}",
+        "               files  6",
+        "              photos  5",
+        "               faces  5",
+        "              people  2",
+        "           seen once  1",
+        "               named  1",
+        "              errors  1",
+        "             missing  0",
+        "               model  model-a",
+        "        clustered by  infomap",
+        "        stale photos  0",
+        "   unclustered faces  0",
+    ]
+    assert err == ""
+    assert run(capsys, album, "status", "--errors")[0] == "x.jpg: ends too early\n"
+
+
+def test_answers_are_confirmed(capsys: Capture, album: Library) -> None:
+    out, err = run(capsys, album, "name", 2, "Bob")
+    assert (out, err) == ("Bob (number 2) has 2 faces.\n", "")
+    out, err = run(capsys, album, "name", "Bob", "Ann [bold] Ćorić")
+    assert out == "Ann [bold] Ćorić (number 1) has 4 faces.\n"
+    assert err.startswith("Joined with number 1, who was Ann [bold] Ćorić already")
+    assert run(capsys, album, "undo")[0] == "Taken back: name Ann [bold] Ćorić (2 faces).\n"
+    assert run(capsys, album, "merge", 2, 3)[0] == "Bob now has 3 faces.\n"
+    assert run(capsys, album, "reject", 3, "Bob")[0].startswith("Face 3 now belongs to number ")
+    assert run(capsys, album, "not-a-face", 5)[0] == "Face 5 is left out from now on.\n"
+    assert run(capsys, album, "ignore", "Bob")[0].endswith("is hidden from now on.\n")
+    group(album.db, (1, 2), (3,), (5,))
+    assert run(capsys, album, "reject", 4, "Bob")[0] == "Face 4 waits for the next clustering.\n"
+
+
+# --- what a program reads ---
+
+
+def test_json(capsys: Capture, album: Library) -> None:
+    found = json.loads(run(capsys, album, "people", "--all", "--json")[0])
+    assert [person["name"] for person in found] == ["Ann [bold] Ćorić", None, None]
+    assert found[0] == {
+        "id": 1, "name": "Ann [bold] Ćorić", "faces": 2, "photos": 2,
+        "first": "2019-07-14T18:03:22", "last": "2019-07-14T18:03:22", "best_face": 1,
+        "best_photo": "a.jpg",
+    }  # fmt: skip
+    assert json.loads(run(capsys, album, "people", "2", "--json")[0])[0]["file"] == LONG
+    assert json.loads(run(capsys, album, "status", "--json")[0])["photos"] == 5
+    errors = json.loads(run(capsys, album, "status", "--errors", "--json")[0])
+    assert errors == [{"file": "x.jpg", "kind": "truncated", "reason": "ends too early"}]
+
+
+def test_tables_can_be_read_while_another_process_is_at_work(
+    capsys: Capture, album: Library
+) -> None:
+    with album.db.exclusive():
+        assert json.loads(run(capsys, album, "export", "--format", "json")[0])["people"]
+        out, err = run(capsys, album, "cluster", code=2)
+    assert out == ""
+    assert "Another faceclust is working" in err
+
+
+# --- more and less ---
+
+
+def test_quiet_says_only_what_went_wrong(capsys: Capture, album: Library) -> None:
+    csv = str(album.root / "people.csv")
+    for command in (
+        "name 2 Bob", "undo", "merge 2 3", "not-a-face 5", "reject 3 2", "ignore 2",
+        "cluster --method components", f"export --format csv --to {csv}",
+    ):  # fmt: skip
+        assert run(capsys, album, "-q", *command.split()) == ("", ""), command
+    out, err = run(capsys, album, "-q", "people")
+    assert len(lines(out)) >= 2
+    assert err == ""
+    assert "no person" in run(capsys, album, "-q", "name", "99", "Bob", code=1)[1]
+
+
+def test_verbose_says_why(capsys: Capture, album: Library) -> None:
+    (album.root.parent / "broken.db").write_bytes(os.urandom(5000))
+    for options, causes in (((), 0), (("-v",), 1)):
+        assert main([*options, "people", "--db", str(album.root.parent / "broken.db")]) == 2
+        assert capsys.readouterr().err.count("because of DatabaseError") == causes
+
+
+# --- exit codes ---
+
+
+def test_exit_codes(capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(capsys, album, "people")
+    for mistake in (["people", "99"], ["people", "--nonsense"], ["nonsense"], ["name", "1"],
+                    ["export", "--format", "pdf"], ["cluster", "--k", "0"],
+                    ["cluster", "--method", "magic"], ["cluster", "--wait", "-1"]):  # fmt: skip
+        out, err = run(capsys, album, *mistake, code=1)
+        assert out == ""
+        assert err
+        assert "Traceback" not in err
+    (album.root.parent / "junk.db").write_bytes(os.urandom(5000))
+    assert main(["people", "--db", str(album.root.parent / "junk.db")]) == 2
+    assert main(["people", "--db", str(album.root.parent / "nowhere.db")]) == 1
+    assert main([]) == 1
+    capsys.readouterr()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("faceclust.pipeline.status", interrupted)
+    _, err = run(capsys, album, "status", code=130)
+    assert err.startswith("Stopped.")
+
+
+def test_a_failing_command_is_not_remembered(capsys: Capture, album: Library) -> None:
+    run(capsys, album, "cluster", "--method", "kmeans", code=1)
+    assert "by infomap" in run(capsys, album, "cluster")[0]
+    run(capsys, album, "cluster", "--method", "components", "--threshold", "0.9")
+    assert "by components at 0.9" in run(capsys, album, "cluster")[0]
+
+
+# --- where the output goes ---
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[red]x[/]", r"\[red]x\[/]"),
+        ("a\x1b[31mb\nc", "a\ufffd[31mb\ufffdc"),
+        ("a\u202eb\udce9", "a\ufffdb\ufffd"),
+        ("9.41\u202fAM\u3000\u00a0", "9.41\u202fAM\u3000\u00a0"),
+        ("علی\u200cرضا 👩\u200d👧 Ćorić", "علی\u200cرضا 👩\u200d👧 Ćorić"),
+    ],
+)
+def test_text_from_outside_is_shown_and_never_acts(text: str, shown: str) -> None:
+    assert console.escape(text) == shown
+
+
+def start(album: Library, command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a shell command in which $F stands for faceclust."""
+    tool = f"{sys.executable} -m faceclust"
+    return subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={**os.environ, "F": tool, "DB": str(album.db.path), **environment},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_pipe_gets_one_plain_line_a_person(album: Library) -> None:
+    done = start(album, "$F people --all --db $DB | cat", TERM="xterm-256color", COLUMNS="40")
+    assert len(done.stdout.splitlines()) == 4
+    assert b"\x1b" not in done.stdout
+    assert LONG.encode() in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize("command", ["people --all", "people --json", "export -f json", "--help"])
+def test_a_reader_that_goes_away_hears_no_complaint(album: Library, command: str) -> None:
+    words = command if command == "--help" else f"{command} --db $DB"
+    done = start(album, f"($F {words}; echo $? >&2) | true")
+    assert done.stderr.strip() in (b"0", b"1")
+
+
+def test_colours_only_where_they_are_wanted(album: Library) -> None:
+    broken = "$F people 99 --db $DB"
+    assert b"\x1b[" in start(album, broken, FORCE_COLOR="1", TERM="xterm").stderr
+    plain = start(album, broken, FORCE_COLOR="1", TERM="xterm", NO_COLOR="1").stderr
+    assert b"\x1b[3" not in plain
+    assert b"\x1b[" not in start(album, broken).stderr
+
+
+def test_an_encoding_that_has_no_word_for_a_name(album: Library) -> None:
+    done = start(album, "$F people --db $DB", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert rb"Ann [bold] \u0106ori\u0107" in done.stdout
+
+
+def test_an_error_is_one_line(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("a\nb [red]c")
+
+    monkeypatch.setattr("faceclust.pipeline.find_library", fail)
+    assert main(["people"]) == 2
+    assert capsys.readouterr().err == "faceclust: a\ufffdb [red]c\n"
+
+
+# --- a scan ---
+
+
+def test_what_is_not_given_is_not_changed(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Config] = []
+
+    def fake(library: Library, folder: Path, config: Config, **_: object) -> ScanReport:
+        seen.append(config)
+        return ScanReport(found=6, read=2, errors=1, folders=[("locked", "Permission denied")])
+
+    monkeypatch.setattr("faceclust.pipeline.scan", fake)
+    given = ["--exclude", "*.gif", "--exclude", "trash/", "--min-face", "40", "--no-recursive"]
+    out, err = run(capsys, album, "scan", album.root, *given, "--limit", "9")
+    assert lines(out) == [
+        "6 photos: 2 read, 0 unchanged, 0 moved or copied, 1 unreadable, 0 gone (0 s).",
+        "5 faces, 2 people seen more than once, 1 seen once, 1 with a name.",
+    ]
+    assert lines(err) == [
+        "Folder locked was left out: Permission denied",
+        "Reasons: faceclust status --errors",
+    ]
+    assert run(capsys, album, "-q", "scan", album.root) == ("", "")
+    assert seen[1].walk.exclude == seen[0].walk.exclude == ("*.gif", "trash/")
+    assert seen[1].detector.min_face == 40
+    assert (seen[0].walk.limit, seen[1].walk.limit) == (9, None)
+    assert not seen[1].walk.recursive
+    report = json.loads(run(capsys, album, "scan", album.root, "--json")[0])
+    assert report["scan"]["found"] == 6
+    assert report["cluster"]["faces"] == 5

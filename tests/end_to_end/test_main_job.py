@@ -1,0 +1,208 @@
+"""The real command on real photos with the real weights: scan, name, export, undo, again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def cast(photos: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(photos / "cast", tmp_path / "cast"))
+
+
+def people(faceclust: Run, *options: object) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(
+        faceclust("people", "--all", "--json", *options).stdout
+    )
+    return found
+
+
+def faces(faceclust: Run, who: object) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(faceclust("people", who, "--json").stdout)
+    return found
+
+
+def test_each_actor_has_a_cluster_of_their_own(faceclust: Run, cast: Path) -> None:
+    faceclust("scan", cast)
+    owner: dict[str, object] = {}
+    for person in people(faceclust):
+        for face in faces(faceclust, person["id"]):
+            owner.setdefault(str(face["file"]), person["id"])
+    actors = {folder.name: {owner[f"{folder.name}/{p.name}"] for p in folder.iterdir()}
+              for folder in cast.iterdir() if folder.is_dir()}  # fmt: skip
+    assert len(actors) == 8
+    assert all(len(clusters) == 1 for clusters in actors.values()), actors
+    assert len({clusters.pop() for clusters in actors.values()}) == 8
+
+
+def test_the_album_is_clustered_well_with_defaults(faceclust: Run, photos: Path) -> None:
+    faceclust("scan", photos / "album")
+    report = json.loads(
+        faceclust("eval", "--labels", photos / "album" / "labels.csv", "--json").stdout
+    )
+    assert report["faces"] == 514
+    assert report["people"] == 210
+    assert report["bcubed"]["f"] >= 0.98
+    assert report["pairwise"]["f"] >= 0.97
+    assert set(report) == {
+        "faces", "people", "clusters", "pairwise", "bcubed", "method", "threshold", "seconds",
+        "peak_rss_mb",
+    }  # fmt: skip
+    for metric in ("pairwise", "bcubed"):
+        assert set(report[metric]) == {"precision", "recall", "f"}
+
+
+def test_an_evening_of_naming_survives_everything(faceclust: Run, cast: Path) -> None:
+    faceclust("scan", cast)
+    sheldon = next(p for p in people(faceclust) if "sheldon" in str(p["best_photo"]))
+    before = {face["face"] for face in faces(faceclust, sheldon["id"])}
+    faceclust("name", sheldon["id"], "Sheldon Čoper")
+    for command in ("cluster --threshold 0.9", "cluster --method components", "scan"):
+        faceclust(*command.split(), *([cast] if command == "scan" else []))
+        assert {f["face"] for f in faces(faceclust, "Sheldon Čoper")} >= before
+    # A changed setting reads every photo anew; faces keep their ids, and so their names.
+    faceclust("scan", cast, "--min-face", "30")
+    assert {f["face"] for f in faces(faceclust, "Sheldon Čoper")} >= before
+    # Moved photos are known by their content.
+    (cast / "moved").mkdir()
+    for photo in (cast / "sheldon").iterdir():
+        photo.rename(cast / "moved" / photo.name)
+    again = faceclust("scan", cast)
+    assert "5 moved or copied" in again.stdout
+    assert " 0 read" in again.stdout
+    assert {f["face"] for f in faces(faceclust, "Sheldon Čoper")} >= before
+
+
+def test_deleted_photos_are_marked_and_come_back(
+    faceclust: Run, cast: Path, tmp_path: Path
+) -> None:
+    faceclust("scan", cast)
+    person = next(p for p in people(faceclust) if "penny" in str(p["best_photo"]))
+    faceclust("name", person["id"], "Penny")
+    count = len(faces(faceclust, "Penny"))
+    shutil.move(cast / "penny", tmp_path / "away")
+    assert "5 gone" in faceclust("scan", cast).stdout
+    assert len(faces(faceclust, "Penny")) == count - 5
+    shutil.move(tmp_path / "away", cast / "penny")
+    assert " 0 read" in faceclust("scan", cast).stdout
+    assert len(faces(faceclust, "Penny")) == count
+
+
+def test_an_edited_photo_keeps_its_names(faceclust: Run, cast: Path) -> None:
+    faceclust("scan", cast)
+    person = next(p for p in people(faceclust) if "raj" in str(p["best_photo"]))
+    faceclust("name", person["id"], "Raj")
+    before = {face["face"] for face in faces(faceclust, "Raj")}
+    for photo in (cast / "raj").iterdir():
+        photo.write_bytes(photo.read_bytes() + b"\0" * 7)
+    assert "5 read" in faceclust("scan", cast).stdout
+    assert {face["face"] for face in faces(faceclust, "Raj")} == before
+
+
+def test_another_photo_under_an_old_name_does_not_inherit_the_name(
+    faceclust: Run, cast: Path
+) -> None:
+    faceclust("scan", cast)
+    person = next(p for p in people(faceclust) if "raj" in str(p["best_photo"]))
+    faceclust("name", person["id"], "Raj")
+    shutil.copy(cast / "amy" / "amy1.png", cast / "raj" / "raj1.png")
+    (cast / "amy" / "amy1.png").write_bytes((cast / "raj" / "raj2.png").read_bytes() + b"\0")
+    faceclust("scan", cast)
+    files = {face["file"] for face in faces(faceclust, "Raj")}
+    assert "raj/raj1.png" not in files
+    assert "amy/amy1.png" in files
+
+
+def test_decisions_can_be_made_and_taken_back(faceclust: Run, cast: Path) -> None:
+    faceclust("scan", cast)
+    first, second = people(faceclust)[:2]
+    faceclust("merge", first["id"], second["id"])
+    merged = faces(faceclust, first["id"])
+    assert len(merged) == int(str(first["faces"])) + int(str(second["faces"]))
+    faceclust("undo")
+    assert len(faces(faceclust, first["id"])) == first["faces"]
+    face = faces(faceclust, first["id"])[0]["face"]
+    faceclust("reject", face, first["id"])
+    faceclust("cluster")
+    assert face not in {f["face"] for f in faces(faceclust, first["id"])}
+    faceclust("not-a-face", face)
+    faceclust("cluster")
+    assert all(
+        face not in {f["face"] for f in faces(faceclust, p["id"])} for p in people(faceclust)[:3]
+    )
+    faceclust("ignore", second["id"])
+    assert second["id"] not in {p["id"] for p in people(faceclust)}
+
+
+def test_folders_symlinks_json_and_csv(faceclust: Run, cast: Path, tmp_path: Path) -> None:
+    faceclust("scan", cast)
+    penny = next(p for p in people(faceclust) if "penny" in str(p["best_photo"]))
+    faceclust("name", penny["id"], "Penny / Kaley")
+    dry = faceclust("export", "--format", "folders", "--to", tmp_path / "out", "--dry-run")
+    assert "would be created" in dry.stdout
+    assert not (tmp_path / "out").exists()
+    faceclust("export", "--format", "folders", "--to", tmp_path / "out")
+    exported = [p for p in (tmp_path / "out").iterdir() if p.name.startswith("Penny")]
+    assert len(exported) == 1
+    assert len(list(exported[0].iterdir())) == penny["photos"]
+    again = faceclust("export", "--format", "folders", "--to", tmp_path / "out")
+    assert "created" not in again.stdout
+    faceclust("undo", "export")
+    assert not (tmp_path / "out").exists()
+    faceclust("export", "--format", "symlinks", "--to", tmp_path / "links")
+    links = [p for p in (tmp_path / "links").rglob("*") if p.is_symlink()]
+    assert links
+    assert all(p.exists() and not p.readlink().is_absolute() for p in links)
+    document = json.loads(faceclust("export", "--format", "json").stdout)
+    assert "Penny / Kaley" in {person["name"] for person in document["people"]}
+    rows = list(csv.DictReader(faceclust("export", "--format", "csv").stdout.splitlines()))
+    assert sum(row["person"] == "Penny / Kaley" for row in rows) == penny["faces"]
+
+
+def test_the_database_is_its_owner_s_alone(faceclust: Run, cast: Path, own_data: Path) -> None:
+    faceclust("scan", cast, "--limit", "3")
+    kept = [p for p in own_data.rglob("*") if p.is_file()]
+    assert kept
+    assert all(stat.S_IMODE(p.stat().st_mode) & 0o077 == 0 for p in kept), kept
+    assert all(
+        stat.S_IMODE(p.stat().st_mode) & 0o077 == 0 for p in own_data.rglob("*") if p.is_dir()
+    )
+
+
+def test_scanning_a_subfolder_adds_to_the_library_it_lies_in(faceclust: Run, cast: Path) -> None:
+    faceclust("scan", cast, "--exclude", "penny/")
+    faceclust("scan", cast / "howard")
+    status = json.loads(faceclust("status", "--json").stdout)
+    assert status["library"] == str(cast)
+    assert status["missing"] == 0
+
+
+def test_mistakes_get_one_sentence(faceclust: Run, cast: Path, tmp_path: Path) -> None:
+    def sentence(*arguments: object, code: int = 1) -> str:
+        done = faceclust(*arguments, code=code)
+        assert done.stdout == ""
+        return done.stderr
+
+    assert "does not exist" in sentence("scan", tmp_path / "nowhere")
+    assert "is not a folder" in sentence("scan", cast / "happy.jpg")
+    assert "faceclust scan" in sentence("people")
+    faceclust("scan", cast, "--limit", "5")
+    assert "no person 'Nobody'" in sentence("name", "Nobody", "Ann")
+    assert "is empty" in sentence("name", people(faceclust)[0]["id"], "   ")
+    assert "--to" in sentence("export", "--format", "folders")
+    assert "Nobody has a name yet" in sentence("export", "--format", "xmp")
+    assert "no export" in sentence("undo", "export")
+    assert "no decision" in sentence("undo")
+    assert "--method" in sentence("cluster", "--method", "magic")
+    assert "not_there.csv" in sentence("eval", "--labels", tmp_path / "not_there.csv")
+    assert "No such option" in sentence("scan", cast, "--nonsense")

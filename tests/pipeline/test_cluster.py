@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust.cluster.methods import ClusterOptions
+from faceclust.errors import LibraryError, OptionError
+from faceclust.pipeline import Library, all_people, cluster, name, not_a_face, undo
+from faceclust.pipeline.cluster import group
+from faceclust.store import ledger, open_database
+from tests.synthetic import looks, photo, put
+
+COMPONENTS = ClusterOptions("components", threshold=0.9)
+
+
+def faces(library: Library) -> set[tuple[int, ...]]:
+    return {person.faces for person in all_people(library)}
+
+
+def test_people_are_told_apart(album: Library) -> None:
+    report = cluster(album, COMPONENTS)
+    assert (report.faces, report.clusters, report.method) == (6, 3, "components")
+    assert report.threshold == 0.9
+    assert faces(album) == {(1, 2, 3), (4, 5), (6,)}
+    kept = ledger.newest_clustering(album.db)
+    assert kept is not None
+    assert kept.options["threshold_used"] == 0.9
+
+
+def test_numbers_stay_where_clusters_do(album: Library) -> None:
+    put(album.db, photo("new.jpg", 2), photo("other.jpg", 4))
+    cluster(album, COMPONENTS)
+    assert {p.id: p.faces for p in all_people(album)} == {
+        1: (1, 2, 3), 2: (4, 5, 7), 3: (6,), 4: (8,),
+    }  # fmt: skip
+
+
+def test_a_clustering_takes_no_name_away(album: Library) -> None:
+    name(album, "1", "Ann")
+    cluster(album, ClusterOptions("kmeans", num_people=1))
+    assert next(p for p in all_people(album) if p.name == "Ann").faces[:3] == (1, 2, 3)
+
+
+def test_what_is_not_a_face_is_not_clustered_until_it_is_taken_back(album: Library) -> None:
+    not_a_face(album, 6)
+    assert cluster(album, COMPONENTS).faces == 5
+    undo(album)
+    assert cluster(album, COMPONENTS).faces == 6
+
+
+def test_nothing_to_cluster(album: Library, tmp_path: Path) -> None:
+    with album.db.transaction() as sql:
+        sql.execute("UPDATE faces SET retired_at = 'now'")
+    for options in (ClusterOptions(), COMPONENTS, ClusterOptions("hac")):
+        assert cluster(album, options).clusters == 0
+    assert all_people(album) == []
+    with (
+        Library(tmp_path, open_database(tmp_path / "new.db", create=True)) as unscanned,
+        pytest.raises(LibraryError, match="faceclust scan"),
+    ):
+        cluster(unscanned, COMPONENTS)
+
+
+def test_nothing_is_clustered_twice(album: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = cluster(album, COMPONENTS)
+    before = ledger.newest_clustering(album.db)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["faceclust.pipeline.cluster"], "group", None)
+        again = cluster(album, COMPONENTS)
+    assert (again.faces, again.clusters, again.threshold) == (first.faces, first.clusters, 0.9)
+    assert ledger.newest_clustering(album.db) == before
+    assert cluster(album, ClusterOptions("components", threshold=0.1)).threshold == 0.1
+    put(album.db, photo("new.jpg", 9))
+    assert cluster(album, COMPONENTS).faces == 7
+
+
+def test_a_clustering_that_fails_leaves_the_last_one(album: Library) -> None:
+    before = ledger.newest_clustering(album.db)
+    with pytest.raises(OptionError):
+        cluster(album, ClusterOptions("kmeans"))
+    assert ledger.newest_clustering(album.db) == before
+
+
+def test_the_length_of_embeddings_does_not_matter() -> None:
+    x = np.stack([looks(p) * scale for p, scale in ((1, 1), (1, 9), (2, 0.1), (2, 3))])
+    labels = group(x.astype(np.float32), COMPONENTS).labels
+    assert labels[0] == labels[1] != labels[2] == labels[3]

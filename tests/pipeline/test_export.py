@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from faceclust.errors import OptionError, PersonError
+from faceclust.export.xmp import written_in
+from faceclust.pipeline import (
+    Event,
+    ExportRequest,
+    Library,
+    Summary,
+    export,
+    ignore,
+    merge,
+    name,
+    table_bytes,
+    undo_export,
+)
+from faceclust.pipeline.export import tagged_photos
+from faceclust.pipeline.people import all_people
+from faceclust.records import PhotoInfo
+from faceclust.store import intake, journal
+from tests.export.xmp.samples import MWG, packet
+from tests.synthetic import LEFT, MIDDLE, group, library, photo
+
+XMP = ExportRequest("xmp")
+INFO = PhotoInfo(400, 300, 1, "JPEG")
+SUBJECT = 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
+
+
+def region(person: str, x: float) -> str:
+    """A region of another program's."""
+    return (
+        '<mwg-rs:Regions rdf:parseType="Resource">'
+        '<mwg-rs:AppliedToDimensions stDim:w="400" stDim:h="300" stDim:unit="pixel"/>'
+        '<mwg-rs:RegionList><rdf:Bag><rdf:li><rdf:Description mwg-rs:Type="Face" '
+        f'mwg-rs:Name="{person}"><mwg-rs:Area stArea:x="{x}" stArea:y="0.45" stArea:w="0.2" '
+        'stArea:h="0.3" stArea:unit="normalized"/></rdf:Description></rdf:li></rdf:Bag>'
+        "</mwg-rs:RegionList></mwg-rs:Regions>"
+    )
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Iterator[Library]:
+    """Photos a and b: person 1 in the middle of both, person 2 at the left of a."""
+    batch = [photo("a.jpg", 1, 2, info=INFO), photo("b.jpg", 1, info=INFO)]
+    with library(tmp_path / "album", *batch) as opened:
+        group(opened.db, (1, 3), (2,))
+        for file in ("a.jpg", "b.jpg"):
+            Image.new("RGB", (400, 300)).save(opened.root / file)
+        yield opened
+
+
+def run(album: Library, request: ExportRequest = XMP) -> tuple[Summary, list[Event]]:
+    events: list[Event] = []
+    return export(album, request, events.append), events
+
+
+def undo(album: Library) -> Summary:
+    return undo_export(album, dry_run=False, on_event=lambda event: None)
+
+
+def sidecar(album: Library, file: str = "a.jpg") -> Path:
+    return album.root / f"{file}.xmp"
+
+
+def people(album: Library, file: str = "a.jpg") -> set[str]:
+    return set(written_in(sidecar(album, file).read_bytes()).names)
+
+
+def ours(album: Library, file: str = "a.jpg") -> set[str]:
+    return set(journal.names_at(album.db, str(album.root / file))[0])
+
+
+# --- which names are ours ---
+
+
+def test_a_renamed_person_is_renamed_everywhere(album: Library) -> None:
+    name(album, "1", "Ann")
+    name(album, "2", "Bob")
+    assert run(album)[0] == Summary(created=2)
+    assert (people(album), people(album, "b.jpg")) == ({"Ann", "Bob"}, {"Ann"})
+    name(album, "Ann", "Anna")
+    assert run(album)[0] == Summary(updated=2)
+    assert (people(album), people(album, "b.jpg")) == ({"Anna", "Bob"}, {"Anna"})
+    assert not re.search(rb"\bAnn\b", sidecar(album).read_bytes())
+    assert run(album)[0] == Summary()
+
+
+def test_a_person_who_is_not_there_any_more_is_taken_out(album: Library) -> None:
+    name(album, "1", "Ann")
+    name(album, "2", "Bob")
+    run(album)
+    ignore(album, "Bob")
+    run(album)
+    assert people(album) == {"Ann"}
+    merge(album, ["Ann", "2"])
+    run(album)
+    assert people(album) == {"Ann"}
+
+
+def test_what_another_program_wrote_is_not_ours(album: Library) -> None:
+    sidecar(album).write_bytes(packet(region("Ann", 0.85), MWG))
+    name(album, "1", "Ann")
+    name(album, "2", "Bob")
+    run(album)
+    assert people(album) == {"Ann", "Bob"}
+    assert ours(album) == {"Bob"}
+    name(album, "Ann", "Cem")
+    name(album, "Bob", "Dan")
+    run(album)
+    assert people(album) == {"Ann", "Cem", "Dan"}
+    assert ours(album) == {"Bob", "Cem", "Dan"}
+
+
+def test_names_inside_the_photo_are_not_ours_when_a_sidecar_repeats_them(album: Library) -> None:
+    Image.new("RGB", (400, 300)).save(album.root / "a.jpg", xmp=packet(region("Eve", 0.85), MWG))
+    name(album, "1", "Ann")
+    run(album)
+    assert people(album) == {"Ann", "Eve"}
+    assert ours(album) == {"Ann"}
+
+
+def test_a_photo_with_broken_xmp_inside_does_not_stop_the_others(album: Library) -> None:
+    Image.new("RGB", (400, 300)).save(album.root / "a.jpg", xmp=b"<x:xmpmeta>no end")
+    name(album, "1", "Ann")
+    assert run(album)[0] == Summary(created=2)
+    assert people(album) == people(album, "b.jpg") == {"Ann"}
+    assert ours(album) == {"Ann"}
+
+
+def test_a_broken_sidecar_is_skipped_and_left(album: Library) -> None:
+    sidecar(album).write_bytes(b"<x:xmpmeta>no end")
+    name(album, "1", "Ann")
+    _, events = run(album)
+    assert [(e.status, e.path.name) for e in events if e.reason] == [("skipped", "a.jpg")]
+    assert sidecar(album).read_bytes() == b"<x:xmpmeta>no end"
+    assert ours(album) == set()
+    assert people(album, "b.jpg") == {"Ann"}
+
+
+def test_what_was_not_written_is_not_remembered(album: Library) -> None:
+    name(album, "1", "Ann")
+    run(album, ExportRequest("xmp", dry_run=True))
+    assert journal.last_export(album.db) is None
+    sidecar(album).symlink_to(album.root / "b.jpg")
+    run(album)
+    assert ours(album) == set()
+    assert ours(album, "b.jpg") == {"Ann"}
+
+
+def test_a_keyword_that_the_user_gave_stays(album: Library) -> None:
+    keyword = "<dc:subject><rdf:Bag><rdf:li>Ann</rdf:li></rdf:Bag></dc:subject>"
+    sidecar(album).write_bytes(packet(keyword, SUBJECT))
+    name(album, "1", "Ann")
+    run(album)
+    name(album, "Ann", "Anna")
+    run(album)
+    assert re.search(rb"<rdf:li>Ann</rdf:li>", sidecar(album).read_bytes())
+
+
+# --- the way back ---
+
+
+def test_undoing_forgets_the_names_and_goes_back_one_export(album: Library) -> None:
+    name(album, "1", "Ann")
+    run(album)
+    first = sidecar(album).read_bytes()
+    name(album, "2", "Bob")
+    run(album)
+    assert ours(album) == {"Ann", "Bob"}
+    assert undo(album) == Summary(restored=1)
+    assert sidecar(album).read_bytes() == first
+    assert ours(album) == {"Ann"}
+    assert undo(album).removed == 2
+    assert ours(album) == set()
+    with pytest.raises(PersonError, match="no export to take back"):
+        undo(album)
+
+
+def test_what_an_undo_must_leave_stays_ours(album: Library) -> None:
+    name(album, "1", "Ann")
+    run(album)
+    edited = sidecar(album).read_bytes().replace(b"<dc:subject>", b"<dc:title/><dc:subject>")
+    sidecar(album).write_bytes(edited)
+    summary = undo(album)
+    assert (summary.left, summary.removed) == (1, 1)
+    assert (ours(album), ours(album, "b.jpg")) == ({"Ann"}, set())
+    name(album, "Ann", "Anna")
+    run(album)
+    assert people(album) == {"Anna"}
+
+
+def test_an_undo_that_is_only_shown_changes_nothing(album: Library) -> None:
+    name(album, "1", "Ann")
+    run(album)
+    before = sidecar(album).read_bytes()
+    events: list[Event] = []
+    summary = undo_export(album, dry_run=True, on_event=events.append)
+    assert summary.removed == 2
+    assert sidecar(album).read_bytes() == before
+    assert undo(album).removed == 2
+
+
+# --- what is written ---
+
+
+def test_each_photo_comes_with_the_people_in_it(album: Library) -> None:
+    name(album, "1", "Ann")
+    photos = list(tagged_photos(album, all_people(album)))
+    assert [photo.path for photo in photos] == [album.root / "a.jpg", album.root / "b.jpg"]
+    assert [(r.name, r.named, r.box) for r in photos[0].regions] == [
+        ("Ann", True, MIDDLE),
+        ("Person 2", False, LEFT),
+    ]
+    ignore(album, "2")
+    assert [len(p.regions) for p in tagged_photos(album, all_people(album))] == [1, 1]
+    with album.db.transaction() as sql:
+        intake.mark_missing(sql, ["a.jpg"])
+    assert [p.relative.name for p in tagged_photos(album, all_people(album))] == ["b.jpg"]
+
+
+def test_tables_can_be_printed_and_written(album: Library, tmp_path: Path) -> None:
+    name(album, "1", "Ann")
+    document = json.loads(table_bytes(album, ExportRequest("json")))
+    assert [p["name"] for p in document["people"]] == ["Ann", None]
+    target = tmp_path / "out" / "people.csv"
+    request = ExportRequest("csv", to=target)
+    assert not request.to_stdout
+    assert run(album, request)[0].created >= 1
+    assert target.read_bytes() == table_bytes(album, request)
+    assert ExportRequest("csv", to=Path("-")).to_stdout
+    assert undo(album).removed >= 1
+    assert not target.parent.exists()
+
+
+def test_placeholders_are_written_where_asked_for(album: Library, tmp_path: Path) -> None:
+    with pytest.raises(PersonError, match=r"Nobody has a name yet.*--placeholders"):
+        run(album)
+    assert journal.last_export(album.db) is None
+    run(album, ExportRequest("xmp", placeholders=True))
+    assert people(album) == {"Person 1", "Person 2"}
+    run(album, ExportRequest("folders", to=tmp_path / "named", placeholders=False))
+    assert not (tmp_path / "named").exists()
+    run(album, ExportRequest("folders", to=tmp_path / "all"))
+    assert "Person 1" in {folder.name for folder in (tmp_path / "all").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (ExportRequest("folders"), "--format folders needs --to FOLDER"),
+        (ExportRequest("symlinks"), "--format symlinks needs --to FOLDER"),
+        (ExportRequest("xmp", to=Path("x")), "leave --to out"),
+        (ExportRequest("json", to=Path("x"), embed=True), "--embed goes with --format xmp"),
+        (ExportRequest("folders", to=Path("x"), crops=True), "--crops goes with"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    album: Library, request_: ExportRequest, message: str
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        run(album, request_)
+    assert journal.last_export(album.db) is None

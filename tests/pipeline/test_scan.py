@@ -1,0 +1,246 @@
+"""Scans whose workers are a fake: which files are read, and what becomes of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faceclust.config import Config
+from faceclust.faces.detector import DetectorOptions
+from faceclust.photos import WalkOptions, content_hash
+from faceclust.pipeline import Library, ScanReport, for_scan, models, scan, unreadable
+from faceclust.pipeline.extract import PhotoTask
+from faceclust.pipeline.scan import extractor_id
+from faceclust.store import Scanned
+from faceclust.workers import Failure
+from tests.synthetic import face_ids, photo
+
+MODELS = models.Models(Path("d.onnx"), Path("e.onnx"), 128.0, "detector", "model")
+
+
+@dataclass
+class Readers:
+    """Stands for the worker processes; `faults` says how reading a file ends."""
+
+    read: list[str] = field(default_factory=list)
+    faults: dict[str, object] = field(default_factory=dict)
+
+    def run(
+        self, make: object, tasks: Iterable[PhotoTask], **_: object
+    ) -> Iterator[tuple[PhotoTask, object]]:
+        for task in tasks:
+            self.read.append(task.path)
+            fault = self.faults.get(task.path)
+            if isinstance(fault, BaseException):
+                raise fault
+            yield task, fault or self.found(task)
+
+    def found(self, task: PhotoTask) -> Scanned:
+        digest = content_hash(Path(task.root, task.path))
+        person = int(hashlib.sha256(digest.encode()).hexdigest(), 16) % 1000
+        return replace(photo(task.path, person, content=digest), size=task.size,
+                       mtime_ns=task.mtime_ns)  # fmt: skip
+
+    def took(self) -> list[str]:
+        taken, self.read = sorted(self.read), []
+        return taken
+
+
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> Readers:
+    fake = Readers()
+    monkeypatch.setattr("faceclust.workers.run", fake.run)
+    monkeypatch.setattr("faceclust.pipeline.models.resolve", lambda profile, notify: MODELS)
+    return fake
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "album"
+    for name in ("a.jpg", "b.jpg", "2019/c.jpg", "2019/july/d.jpg", "notes.txt"):
+        write(root / name, name)
+    return root
+
+
+def write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+@pytest.fixture
+def library(folder: Path, readers: Readers) -> Iterator[Library]:
+    opened, _ = for_scan(folder)
+    with opened:
+        yield opened
+
+
+def run(
+    library: Library, inside: str = "", config: Config | None = None, **more: Any
+) -> ScanReport:
+    return scan(library, library.root / inside, config or Config(), **more)
+
+
+def test_everything_is_read_once(library: Library, readers: Readers) -> None:
+    reports: list[int] = []
+    report = run(library, progress=lambda r: reports.append(r.read))
+    assert readers.took() == ["2019/c.jpg", "2019/july/d.jpg", "a.jpg", "b.jpg"]
+    assert (report.found, report.read, report.faces, report.errors) == (4, 4, 4, 0)
+    assert reports[-1] == 4
+    assert set(face_ids(library.db)) == {"a.jpg", "b.jpg", "2019/c.jpg", "2019/july/d.jpg"}
+    assert library.db.setting("model") == "model"
+    again = run(library)
+    assert readers.took() == []
+    assert (again.found, again.unchanged, again.read) == (4, 4, 0)
+
+
+def test_moved_and_copied_files_are_known_by_content(library: Library, readers: Readers) -> None:
+    run(library)
+    before = face_ids(library.db)
+    readers.took()
+    (library.root / "a.jpg").rename(library.root / "2019" / "a.jpg")
+    write(library.root / "copy.jpg", "b.jpg")
+    report = run(library)
+    assert readers.took() == []
+    assert (report.linked, report.missing, report.unchanged) == (2, 1, 3)
+    after = face_ids(library.db)
+    assert after["2019/a.jpg"] == before["a.jpg"]
+    assert after["copy.jpg"] == before["b.jpg"]
+    assert "a.jpg" not in after
+
+
+def test_a_file_that_was_only_touched_is_not_read(library: Library, readers: Readers) -> None:
+    run(library)
+    readers.took()
+    os.utime(library.root / "a.jpg", ns=(1, 1))
+    assert (run(library).linked, readers.took()) == (1, [])
+    assert run(library).unchanged == 4
+
+
+def test_a_changed_file_is_read_again(library: Library, readers: Readers) -> None:
+    run(library)
+    readers.took()
+    write(library.root / "a.jpg", "other content")
+    assert (run(library).read, readers.took()) == (1, ["a.jpg"])
+
+
+def test_another_extractor_reads_everything_anew(library: Library, readers: Readers) -> None:
+    run(library)
+    before = face_ids(library.db)
+    readers.took()
+    other = Config(detector=DetectorOptions(min_face=40))
+    assert run(library, config=other).read == 4
+    assert face_ids(library.db) == before
+    assert run(library, config=other).unchanged == 4
+    assert extractor_id(MODELS, other) != extractor_id(MODELS, Config())
+
+
+def test_errors_are_kept_and_tried_again_only_on_demand(library: Library, readers: Readers) -> None:
+    facts = (library.root / "b.jpg").stat()
+    readers.faults = {
+        "a.jpg": Failure("crash", "crashed its decoder (SIGSEGV)"),
+        "b.jpg": Scanned("b.jpg", facts.st_size, facts.st_mtime_ns, error_kind="truncated",
+                         error="ends too early"),
+    }  # fmt: skip
+    report = run(library)
+    assert (report.read, report.errors) == (2, 2)
+    assert unreadable(library) == [
+        {"file": "a.jpg", "kind": "crash", "reason": "crashed its decoder (SIGSEGV)"},
+        {"file": "b.jpg", "kind": "truncated", "reason": "ends too early"},
+    ]
+    readers.faults.clear()
+    readers.took()
+    assert (run(library).unchanged, readers.took()) == (4, [])
+    retry = Config(scan=replace(Config().scan, retry_errors=True))
+    assert (run(library, config=retry).read, readers.took()) == (2, ["a.jpg", "b.jpg"])
+    assert unreadable(library) == []
+
+
+def test_gone_files_are_marked_and_come_back(library: Library, readers: Readers) -> None:
+    run(library)
+    readers.took()
+    away = library.root.parent / "away.jpg"
+    (library.root / "a.jpg").rename(away)
+    assert run(library).missing == 1
+    assert run(library).missing == 0
+    away.rename(library.root / "a.jpg")
+    assert (run(library).linked, readers.took()) == (1, [])
+    assert "a.jpg" in face_ids(library.db)
+
+
+def test_a_scan_of_a_part_leaves_the_rest_alone(library: Library, readers: Readers) -> None:
+    run(library)
+    readers.took()
+    write(library.root / "2019" / "e.jpg", "e")
+    write(library.root / "f.jpg", "f")
+    (library.root / "2019" / "c.jpg").unlink()
+    (library.root / "a.jpg").unlink()
+    report = run(library, "2019")
+    assert readers.took() == ["2019/e.jpg"]
+    assert (report.found, report.missing) == (2, 1)
+    assert "a.jpg" in face_ids(library.db)
+
+
+def test_a_folder_whose_name_begins_alike_is_another(library: Library, readers: Readers) -> None:
+    write(library.root / "2019b" / "x.jpg", "x")
+    run(library)
+    (library.root / "2019b" / "x.jpg").unlink()
+    assert run(library, "2019").missing == 0
+    assert run(library).missing == 1
+
+
+def test_what_is_left_out_by_a_limit_or_pattern_is_not_gone(
+    library: Library, readers: Readers
+) -> None:
+    run(library)
+    for walk in (WalkOptions(limit=1), WalkOptions(exclude=("2019/",)), WalkOptions(False)):
+        assert run(library, config=Config(walk=walk)).missing == 0
+    assert len(face_ids(library.db)) == 4
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), MemoryError()])
+def test_what_was_found_before_a_fault_is_kept(
+    library: Library, readers: Readers, fault: BaseException
+) -> None:
+    readers.faults["2019/july/d.jpg"] = fault
+    with pytest.raises(type(fault)):
+        run(library)
+    assert set(face_ids(library.db)) == {"a.jpg", "b.jpg", "2019/c.jpg"}
+    assert library.db.setting("model") is None
+    readers.faults.clear()
+    readers.took()
+    assert (run(library).unchanged, readers.took()) == (3, ["2019/july/d.jpg"])
+
+
+def test_many_photos_are_kept_in_batches(
+    library: Library, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The package's attribute of this name is the function.
+    monkeypatch.setattr(import_module("faceclust.pipeline.scan"), "BATCH_PHOTOS", 2)
+    seen: list[int] = []
+    run(library, progress=lambda report: seen.append(len(face_ids(library.db))))
+    assert seen[-4:] == [0, 2, 2, 4]
+
+
+def test_names_that_are_not_utf_8(library: Library, readers: Readers) -> None:
+    name = os.fsdecode(b"caf\xe9/x\xff.jpg")
+    write(library.root / name, "x")
+    run(library)
+    assert name in face_ids(library.db)
+    assert run(library).unchanged == 5
+    (library.root / name).unlink()
+    assert run(library).missing == 1
+
+
+def test_patterns_begin_at_the_library_s_root_also_when_a_part_is_scanned(
+    library: Library, readers: Readers
+) -> None:
+    walk = WalkOptions(exclude=("/2019/july",))
+    run(library, "2019", Config(walk=walk))
+    assert readers.took() == ["2019/c.jpg"]

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from faceclust.export.journal import Entry
+from faceclust.store import Database, journal, open_database
+
+LATIN = os.fsdecode(b"/photos/caf\xe9.jpg")
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    with open_database(tmp_path / "library.db", create=True) as opened:
+        yield opened
+
+
+def intend(db: Database, export: int, path: str, digest: str = "d", **more: object) -> int:
+    return journal.add_entry(db, export, asdict(Entry("write", path, digest)) | more)
+
+
+def test_an_entry_comes_back_as_it_was_noted(db: Database) -> None:
+    export = journal.begin_export(db, "xmp")
+    entry = Entry(
+        "embed", LATIN, "after", b"\x00before", 0o644, "before", LATIN + "_original", LATIN
+    )
+    number = journal.add_entry(db, export, asdict(entry))
+    ((found, fields),) = journal.entries(db, export)
+    assert found == number
+    assert Entry(**fields) == entry  # type: ignore[arg-type]
+    assert journal.digests_at(db, LATIN) == {"after"}
+
+
+def test_the_newest_entry_comes_first_and_undone_ones_not_at_all(db: Database) -> None:
+    export = journal.begin_export(db, "folders")
+    numbers = [intend(db, export, f"/out/{i}", f"d{i}") for i in range(3)]
+    journal.set_state(db, numbers[0], "done")
+    journal.set_state(db, numbers[1], "undone")
+    assert [number for number, _ in journal.entries(db, export)] == [numbers[2], numbers[0]]
+    assert journal.digests_at(db, "/out/0") == {"d0"}
+    assert journal.digests_at(db, "/out/1") == set()
+
+
+def test_digests_of_all_exports_count(db: Database) -> None:
+    for digest in ("first", "second"):
+        intend(db, journal.begin_export(db, "xmp"), "/a.xmp", digest)
+    assert journal.digests_at(db, "/a.xmp") == {"first", "second"}
+
+
+def test_an_entry_has_one_of_three_states(db: Database) -> None:
+    number = intend(db, journal.begin_export(db, "xmp"), "/a.xmp")
+    with pytest.raises(Exception, match="CHECK constraint"):
+        journal.set_state(db, number, "forgotten")
+
+
+def test_the_last_export_is_the_newest_that_wrote_and_was_not_undone(db: Database) -> None:
+    assert journal.last_export(db) is None
+    first, second, empty = (journal.begin_export(db, f) for f in ("xmp", "folders", "json"))
+    intend(db, first, "/a.xmp")
+    number = intend(db, second, "/out/a.jpg")
+    last = journal.last_export(db)
+    assert last is not None
+    assert last[:2] == (second, "folders")
+    # A crash can come between the undoing of entries and the closing of their export.
+    journal.set_state(db, number, "undone")
+    last = journal.last_export(db)
+    assert last is not None
+    assert last[:2] == (first, "xmp")
+    journal.close_undone(db, first, lambda photo: False)
+    assert journal.last_export(db) is None
+    assert empty > second
+
+
+def test_names_are_known_by_photo_and_forgotten_with_their_export(db: Database) -> None:
+    first, second = journal.begin_export(db, "xmp"), journal.begin_export(db, "xmp")
+    journal.put_names(db, first, LATIN, ["Ann", "Ann"], ["Ann"])
+    journal.put_names(db, first, "/b.jpg", ["Bob"], [])
+    journal.put_names(db, second, LATIN, ["Cem", "Ann"], [])
+    assert journal.names_at(db, LATIN) == ({"Ann", "Cem"}, {"Ann"})
+    assert journal.names_at(db, "/b.jpg") == ({"Bob"}, frozenset())
+    assert journal.names_at(db, "/c.jpg") == (frozenset(), frozenset())
+    journal.close_undone(db, second, lambda photo: False)
+    assert journal.names_at(db, LATIN) == ({"Ann"}, {"Ann"})
+    journal.close_undone(db, first, lambda photo: photo == LATIN)
+    assert journal.names_at(db, LATIN) == ({"Ann"}, {"Ann"})
+    assert journal.names_at(db, "/b.jpg") == (frozenset(), frozenset())
+
+
+def test_an_export_of_names_needs_an_export(db: Database) -> None:
+    with pytest.raises(Exception, match="FOREIGN KEY"):
+        journal.put_names(db, 99, "/a.jpg", ["Ann"], [])

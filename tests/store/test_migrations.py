@@ -1,0 +1,127 @@
+"""Every database that was ever released opens, and holds what it held.
+
+`old/NAME.sql` is the dump of a library as the version whose newest migration is NAME wrote it.
+When a migration is added, the dump of the one before it stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from faceclust.errors import StoreError
+from faceclust.pipeline import Library, all_people
+from faceclust.records import Person
+from faceclust.store import catalogue, journal, ledger, migrations, open_database
+from faceclust.store.database import APPLICATION_ID
+from tests.synthetic import MODEL, face_ids, looks, photo, put
+
+OLD = Path(__file__).with_name("old")
+
+
+def schema(path: Path) -> set[tuple[str, str]]:
+    with sqlite3.connect(path) as db:
+        rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    db.close()
+    return {(str(name), " ".join(str(sql).split())) for name, sql in rows}
+
+
+@pytest.fixture(params=[migration.__name__ for migration in migrations.MIGRATIONS])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A database as an older version left it."""
+    path = tmp_path / "library.db"
+    db = sqlite3.connect(path)
+    db.executescript((OLD / f"{request.param}.sql").read_text(encoding="utf-8"))
+    db.close()
+    return path
+
+
+def test_names_are_numbered_in_order() -> None:
+    numbers = [migration.__name__[:5] for migration in migrations.MIGRATIONS]
+    assert numbers == [f"m{number:04}" for number in range(1, len(numbers) + 1)]
+
+
+def test_every_older_version_comes_to_the_schema_of_a_new_database(
+    old: Path, tmp_path: Path
+) -> None:
+    open_database(old).close()
+    open_database(tmp_path / "new.db", create=True).close()
+    assert schema(old) == schema(tmp_path / "new.db")
+
+
+def test_every_older_version_keeps_all_it_held(old: Path) -> None:
+    with open_database(old) as db:
+        assert db.row("PRAGMA integrity_check") == ("ok",)
+        assert list(db.rows("PRAGMA foreign_key_check")) == []
+        assert db.setting("root") == "/photos"
+        assert face_ids(db) == {
+            "a.jpg": [1, 2], "copy.jpg": [1, 2], "2019/b.jpg": [3],
+            os.fsdecode(b"caf\xe9.jpg"): [4],
+        }  # fmt: skip
+        assert catalogue.unreadable(db) == [("broken.jpg", "truncated", "ends too early")]
+        ids, x = catalogue.live_faces(db, MODEL)
+        assert ids.tolist() == [1, 2, 3, 4]
+        assert x[0] == pytest.approx(looks(1), rel=2e-3)
+        assert catalogue.thumbnail(db, 2) == b"jpeg of 2"
+        assert [d.kind for d in ledger.decisions(db)] == ["name", "not-a-face", "undo"]
+        assert all_people(Library(Path("/photos"), db)) == [
+            Person(1, "Ann Ćorić", (1, 3)),
+            Person(2, None, (2, 4)),
+        ]
+        assert journal.names_at(db, "/photos/a.jpg") == ({"Ann Ćorić"}, frozenset())
+        assert journal.digests_at(db, "/photos/a.jpg.xmp") == {"d1"}
+
+
+def test_every_older_version_never_gives_an_id_twice(old: Path) -> None:
+    with open_database(old) as db:
+        db.sql.execute("PRAGMA foreign_keys = OFF")
+        db.sql.execute("DELETE FROM faces WHERE id > 3")
+        put(db, photo("new.jpg", 9))
+        assert face_ids(db)["new.jpg"] == [6]
+        assert ledger.new_ids(db, 2) == [5, 6]
+
+
+def test_opening_again_changes_nothing(old: Path) -> None:
+    open_database(old).close()
+    before = old.read_bytes()
+    open_database(old).close()
+    assert old.read_bytes() == before
+
+
+def test_a_new_database_says_whose_it_is(tmp_path: Path) -> None:
+    with open_database(tmp_path / "library.db", create=True) as db:
+        assert db.row("PRAGMA application_id") == (APPLICATION_ID,)
+        applied = [str(row[0]) for row in db.rows("SELECT name FROM migrations ORDER BY name")]
+    assert applied == [migration.__name__ for migration in migrations.MIGRATIONS]
+
+
+def test_a_newer_database_is_refused_untouched(old: Path) -> None:
+    with open_database(old) as db:
+        db.sql.execute("INSERT INTO migrations VALUES ('m9999_holograms', '2031-01-01')")
+    before = old.read_bytes()
+    with pytest.raises(StoreError, match=r"newer faceclust \(m9999_holograms\).*pip install -U"):
+        open_database(old, create=True)
+    assert old.read_bytes() == before
+
+
+def test_a_migration_that_fails_leaves_the_old_version(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def m9998_fine(db: sqlite3.Connection) -> None:
+        db.execute("CREATE TABLE fine (id)")
+
+    def m9999_fails(db: sqlite3.Connection) -> None:
+        db.execute("CREATE TABLE photos (id)")
+
+    open_database(old).close()
+    before = schema(old)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, m9998_fine, m9999_fails))
+        with pytest.raises(StoreError, match="already exists"):
+            open_database(old)
+    assert schema(old) == before
+    with open_database(old) as db:
+        assert db.setting("root") == "/photos"

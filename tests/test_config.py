@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from faceclust.cluster.methods import ClusterOptions
+from faceclust.config import CONFIG_NAME, Config, ScanOptions, load, override
+from faceclust.errors import OptionError
+from faceclust.photos import WalkOptions
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "library"
+    folder.mkdir()
+    return folder
+
+
+def write(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / CONFIG_NAME
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mine() -> Path:
+    return platformdirs.user_config_path("faceclust")
+
+
+def test_without_files_the_defaults_hold(root: Path) -> None:
+    assert load() == load(root) == Config()
+    assert Config().scan.workers >= 1
+
+
+def test_the_library_s_file_comes_after_the_user_s(root: Path) -> None:
+    write(mine(), '[cluster]\nk = 20\nmethod = "hac"\n[scan]\nworkers = 3\n')
+    write(root, '[cluster]\nmethod = "components"\n[walk]\nexclude = ["*.gif", "trash/"]\n')
+    config = load(root)
+    assert config.cluster == ClusterOptions(method="components", k=20)
+    assert config.walk == WalkOptions(exclude=("*.gif", "trash/"))
+    assert config.scan.workers == 3
+    assert load().cluster.method == "hac"
+
+
+def test_flags_come_after_files_and_none_is_no_flag(root: Path) -> None:
+    write(root, "[detector]\nmin_face = 60\ntiles = true\n")
+    options = override(load(root).detector, min_face=80, tiles=None)
+    assert (options.min_face, options.tiles) == (80, True)
+
+
+def test_a_whole_number_does_for_a_fraction(root: Path) -> None:
+    write(root, "[scan]\nseconds_per_photo = 90\n[cluster]\nthreshold = 1\n")
+    config = load(root)
+    assert isinstance(config.scan.seconds_per_photo, float)
+    assert isinstance(config.cluster.threshold, float)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("k = ", "cannot be read as TOML"),
+        ("[scan]\nworkers = 1\nworkers = 2", "cannot be read as TOML"),
+        ("a = " + "[" * 5000, "cannot be read as TOML"),
+        ("[clusters]\nk = 3", r"no table \[clusters\]; there are cluster, detector, scan, walk"),
+        ("k = 3", r"no table \[k\]; there are"),
+        ("scan = 3", r"scan must be a table: write \[scan\]"),
+        ("[[scan]]\nworkers = 3", r"scan must be a table: write \[scan\]"),
+        ("[cluster]\nkk = 3", r"\[cluster\] has no kk; it has k, method"),
+        ("[scan]\nwhere = 3", r"\[scan\] has no where; it has device"),
+        ("[scan]\noptions = 3", r"\[scan\] has no options; it has device"),
+        ("[scan]\nself = 3", r"\[scan\] has no self; it has device"),
+        ('[cluster]\nk = "many"', r"\[cluster\] k must be a whole number, not 'many'"),
+        ("[cluster]\nk = 3.5", r"k must be a whole number, not 3.5"),
+        ("[cluster]\nk = true", r"k must be a whole number, not True"),
+        ("[scan]\nseconds_per_photo = true", r"seconds_per_photo must be a number, not True"),
+        ("[detector]\ntiles = 1", r"tiles must be true or false, not 1"),
+        ("[scan]\nprofile = 3", r"profile must be text, not 3"),
+        ('[scan]\ndevice = "gpu"', r"device must be one of cpu, cuda, not 'gpu'"),
+        ('[cluster]\nmethod = "magic"', r"method must be one of infomap, .*, not 'magic'"),
+        ('[cluster]\nthreshold = "high"', r"threshold must be a number, not 'high'"),
+        ("[cluster]\nnum_people = 2.5", r"num_people must be a whole number, not 2.5"),
+        ('[walk]\nexclude = "*.gif"', r"exclude must be a list of text, not '\*.gif'"),
+        ('[walk]\nexclude = ["*.gif", 3]', r"exclude must be a list of text, not"),
+        ("[walk]\nlimit = 1979-05-27", r"limit must be a whole number, not"),
+        ("[scan]\nworkers = 0", r"workers must be at least 1, not 0"),
+        (
+            "[scan]\nseconds_per_photo = 0",
+            r"seconds_per_photo must be more than 0 and finite, not 0",
+        ),
+        ("[scan]\nseconds_per_photo = inf", r"seconds_per_photo must be more than 0.*not inf"),
+        ("[scan]\nseconds_per_photo = nan", r"seconds_per_photo must be more than 0.*not nan"),
+    ],
+)
+def test_each_mistake_gets_one_sentence_that_names_the_file(
+    root: Path, text: str, message: str
+) -> None:
+    path = write(root, text)
+    with pytest.raises(OptionError, match=message) as caught:
+        load(root)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path}")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_a_file_that_is_not_utf_8(root: Path) -> None:
+    (root / CONFIG_NAME).write_bytes(b'[scan]\nprofile = "caf\xe9"\n')
+    with pytest.raises(OptionError, match="cannot be read as TOML"):
+        load(root)
+
+
+def test_a_folder_of_that_name_is_no_file(root: Path) -> None:
+    (root / CONFIG_NAME).mkdir()
+    assert load(root) == Config()
+
+
+def test_the_cores_are_counted_where_the_system_does_not_say_which_are_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert ScanOptions().workers == 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One option of each type that rooms use."""
+
+    switch: bool = False
+    number: int = 3
+    fraction: float = 0.5
+    perhaps: int | None = None
+    words: tuple[str, ...] = ()
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text()),
+    st.lists(st.integers()), st.dictionaries(st.text(), st.integers()),
+)  # fmt: skip
+
+
+@given(st.sampled_from(["switch", "number", "fraction", "perhaps", "words"]), VALUES)
+def test_an_option_never_gets_a_value_of_another_type(name: str, value: object) -> None:
+    types = {"switch": bool, "number": int, "fraction": float, "perhaps": int, "words": tuple}
+    try:
+        changed = override(Sample(), **{name: value})
+    except OptionError:
+        return
+    kept = getattr(changed, name)
+    if value is None:
+        assert changed == Sample()
+    else:
+        assert type(kept) is types[name]
+        assert not isinstance(kept, tuple) or all(type(word) is str for word in kept)
+
+
+TABLES = st.dictionaries(
+    st.sampled_from(["scan", "walk", "cluster", "detector"]),
+    st.dictionaries(
+        st.sampled_from(["k", "method", "workers", "exclude", "min_face", "threshold", "seed"]),
+        st.sampled_from(["1", "-1", "0.5", '"hac"', "[]", '["a"]', "true", "{a = 1}", "nan"]),
+    ),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(TABLES)
+def test_any_toml_is_read_or_refused(root: Path, tables: dict[str, dict[str, str]]) -> None:
+    lines = [
+        line
+        for table, values in tables.items()
+        for line in (f"[{table}]", *(f"{key} = {value}" for key, value in values.items()))
+    ]
+    write(root, "\n".join(lines))
+    try:
+        config = load(root)
+    except OptionError:
+        return
+    assert isinstance(config.cluster.k, int)
+    assert isinstance(config.scan.workers, int)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust import workers
+from faceclust.errors import WeightsError, WorkerError
+from faceclust.workers import Failure, Limits
+
+pytestmark = pytest.mark.slow
+
+
+def act(task: str) -> str:
+    word, _, argument = task.partition(" ")
+    if word == "die":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif word == "hang":
+        time.sleep(600)
+    elif word == "eat":
+        try:
+            np.ones(int(argument), np.uint8)
+        except MemoryError:
+            return "refused"
+    return f"done {task}"
+
+
+@dataclass(frozen=True)
+class Make:
+    error: str = ""
+
+    def __call__(self) -> Callable[[str], str]:
+        if self.error == "weights":
+            raise WeightsError("no weights")
+        if self.error == "die":
+            os._exit(3)
+        return act
+
+
+def run(
+    tasks: list[str], count: int = 2, make: Make | None = None, **limits: float
+) -> dict[str, object]:
+    return dict(
+        workers.run(make or Make(), tasks, workers=count, limits=Limits(**limits))  # type: ignore[arg-type]
+    )
+
+
+def test_every_task_comes_back_with_its_result() -> None:
+    tasks = [f"task {i}" for i in range(40)]
+    assert run(tasks) == {task: f"done {task}" for task in tasks}
+
+
+def test_no_tasks() -> None:
+    assert run([]) == {}
+
+
+def test_a_crash_costs_one_task() -> None:
+    tasks = [*(f"task {i}" for i in range(6)), "die", *(f"task {i}" for i in range(6, 12))]
+    results = run(tasks)
+    assert isinstance(results["die"], Failure)
+    assert results["die"].kind == "crash"
+    assert "SIGSEGV" in results["die"].reason
+    assert all(results[task] == f"done {task}" for task in tasks if task != "die")
+
+
+def test_a_task_that_hangs_is_killed() -> None:
+    results = run(["hang", "task 1", "task 2", "task 3"], count=1, seconds=1.0)
+    assert isinstance(results["hang"], Failure)
+    assert results["hang"].kind == "timeout"
+    assert results["task 3"] == "done task 3"
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits memory on Linux only")
+def test_memory_is_bounded() -> None:
+    results = run([f"eat {1 << 20}", f"eat {1 << 32}"], memory=1 << 30)
+    assert results == {f"eat {1 << 20}": f"done eat {1 << 20}", f"eat {1 << 32}": "refused"}
+
+
+def test_tasks_are_drawn_only_as_they_are_needed() -> None:
+    drawn = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal drawn
+        while True:
+            drawn += 1
+            yield f"task {drawn}"
+
+    results = workers.run(Make(), endless(), workers=2, limits=Limits())
+    for _ in range(10):
+        next(results)
+    results.close()
+    assert drawn <= 10 + 2 * workers.QUEUED
+
+
+def test_an_error_of_the_set_up_is_raised() -> None:
+    with pytest.raises(WeightsError, match="no weights"):
+        run(["task"], make=Make("weights"))
+
+
+def test_workers_that_cannot_start_are_given_up() -> None:
+    with pytest.raises(WorkerError, match="die while starting"):
+        run(["task"], make=Make("die"))
