@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def load(path: Path) -> EdgeModel:
         WeightsError: the file is missing, no such model, or made for other features.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             names = tuple(file["features"].tolist())
             layers = range(sum(name.startswith("weight_") for name in file.files))
             model = EdgeModel(
@@ -80,7 +81,7 @@ def load(path: Path) -> EdgeModel:
                 tuple(file[f"weight_{layer}"] for layer in layers),
                 tuple(file[f"bias_{layer}"] for layer in layers),
             )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise WeightsError(
             f"{path} is no edge model ({error}); install faceclust again or train one."
         ) from error

@@ -36,6 +36,10 @@ class Scale:
     mean: float
     deviation: float
 
+    def standardise(self, cosine: FloatArray) -> FloatArray:
+        """How many standard deviations above strangers, float32."""
+        return np.asarray((cosine - self.mean) / self.deviation, np.float32)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
@@ -66,7 +70,7 @@ def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
     i, j = np.random.default_rng(0).integers(0, N, (2, min(pairs, N * N)))
     i, j = i[i != j], j[i != j]
     cosine = np.concatenate(
-        [np.einsum("ed,ed->e", x[i[c]], x[j[c]]) for c in _chunks(len(i))] or [np.zeros(1)]
+        [_inner(x[i[c]], x[j[c]]) for c in _chunks(len(i))] or [np.zeros(1, np.float32)]
     )
     low, high = np.quantile(cosine, [0.02, 0.15])
     deviation = max((high - low) / (2.0537 - 1.0364), 0.02)  # standard normal quantiles
@@ -151,8 +155,7 @@ class _Table:
         cls, x: FloatArray, neighbours: Neighbours, scale: Scale, quality: FloatArray | None
     ) -> _Table:
         index = neighbours.index
-        z = (neighbours.similarity - np.float32(scale.mean)) / np.float32(scale.deviation)
-        z = np.where(index < 0, 0, z).astype(np.float32)
+        z = np.where(index < 0, np.float32(0), scale.standardise(neighbours.similarity))
         N, k = index.shape
         tops = np.stack([z[:, :t].mean(1) for t in TOPS] + [z[:, -1]], 1)
         listed = index[:, :HUB][index[:, :HUB] >= 0]
@@ -168,7 +171,7 @@ class _Table:
 
     def features(self, index: IntArray, similarity: FloatArray, rank: FloatArray) -> FloatArray:
         i, j = index
-        z = (similarity - np.float32(self.scale.mean)) / np.float32(self.scale.deviation)
+        z = self.scale.standardise(similarity)
         a, b = self.tops[i], self.tops[j]
         near, far = z[:, None] - np.maximum(a, b), z[:, None] - np.minimum(a, b)
         u, v = self.ends[i], self.ends[j]
@@ -182,21 +185,20 @@ class _Table:
         a, b = self.weights[i], self.weights[j]
         both = np.asarray(a.minimum(b).sum(1)).ravel()
         total = np.asarray(a.sum(1) + b.sum(1)).ravel()
-        return (both / (total - both)).astype(np.float32)
+        return np.asarray(both / (total - both), np.float32)
 
-    def _expanded(self, i: IntArray, j: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _expanded(self, i: IntArray, j: IntArray) -> list[FloatArray]:
         v, w = self.expanded[i], self.expanded[j]
-        across = np.einsum("ed,ed->e", v, self.x[j]), np.einsum("ed,ed->e", w, self.x[i])
-        m, s = np.float32(self.scale.mean), np.float32(self.scale.deviation)
-        all_three = np.einsum("ed,ed->e", v, w), np.minimum(*across), np.maximum(*across)
-        return tuple((c - m) / s for c in all_three)  # type: ignore[return-value]
+        ij, ji = _inner(v, self.x[j]), _inner(w, self.x[i])
+        cosines = _inner(v, w), np.minimum(ij, ji), np.maximum(ij, ji)
+        return [self.scale.standardise(cosine) for cosine in cosines]
 
 
 def _expand(x: FloatArray, index: IntArray, z: FloatArray) -> FloatArray:
     """Each face averaged with its neighbours, the cube of their standardised cosine as weight."""
-    w = _lists(index[:, :EXPANSION], (z[:, :EXPANSION].clip(0) / 8) ** 3)
-    v = np.asarray(w @ x, np.float32)
-    return v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), np.float32(1e-9))
+    w = _lists(index[:, :EXPANSION], (z[:, :EXPANSION].clip(0) / np.float32(8)) ** 3)
+    v = w @ x
+    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def _lists(index: IntArray, weight: FloatArray | None) -> Any:
@@ -217,6 +219,10 @@ def _lists(index: IntArray, weight: FloatArray | None) -> Any:
 
 def _dot(a: Any, b: Any) -> FloatArray:
     return np.asarray(a.multiply(b).sum(1), np.float32).ravel()
+
+
+def _inner(a: FloatArray, b: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("ed,ed->e", a, b), np.float32)
 
 
 def _chunks(total: int) -> Iterator[slice]:

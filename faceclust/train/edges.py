@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 VIEWS: tuple[View, ...] = get_args(View)
 VIEW_ODDS = (0.25, 0.15, 0.4, 0.2)
-RIDGE = 1e-3  # pulls the calibration towards none
 SHAPES: tuple[Shape, ...] = ("tail", "family", "mixed", "heavy", "small", "clan", "tail", "clan")
 
 
@@ -129,16 +128,16 @@ def fit(data: Examples, options: EdgeTraining) -> EdgeModel:
 
 def calibrate(model: EdgeModel, data: Examples) -> EdgeModel:
     """Scale and shift the log-odds to fit unseen people (Platt, 1999), inside the last layer."""
-    z = np.column_stack([model.log_odds(data.features), np.ones(len(data.same))]).astype(np.float64)
-    weight = data.weight / data.weight.sum()
-    start = np.array([1.0, 0.0])
-    slope = start
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-z @ slope))
-        gradient = z.T @ (weight * (p - data.same)) + RIDGE * (slope - start)
-        hessian = (z * (weight * p * (1 - p))[:, None]).T @ z + RIDGE * np.eye(2)
-        slope = slope - np.linalg.solve(hessian, gradient)
-    a, b = slope.astype(np.float32)
+    from scipy.optimize import minimize
+
+    z, sign = model.log_odds(data.features).astype(np.float64), 1 - 2 * data.same
+
+    def loss(line: FloatArray) -> float:
+        return float(
+            np.average(np.logaddexp(0, (line[0] * z + line[1]) * sign), weights=data.weight)
+        )
+
+    a, b = minimize(loss, [1.0, 0.0], method="Nelder-Mead").x.astype(np.float32)
     log.info("calibration: log-odds x %.3f %+.3f", a, b)
     return replace(
         model,

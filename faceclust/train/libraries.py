@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,10 +95,10 @@ def read(folder: Path) -> Crowd:
     for number, (name, kind) in enumerate(SETS.items()):
         path = folder / f"{name}.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 parts = [file[key] for key in ("x", "y", "xm", "ym")]
                 names = [str(entry) for entry in file["names"]]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise InputError(
                 f"{path} holds no embeddings ({error}); embed the set first."
             ) from error
@@ -203,7 +204,8 @@ class _Pool:
         return np.flatnonzero(self._mask & np.isin(self._crowd.source, sources))
 
     def _share(self, ids: IntArray, share: float) -> IntArray:
-        return self._rng.choice(ids, int(np.ceil(share * len(ids))), replace=False)
+        chosen = self._rng.choice(ids, int(np.ceil(share * len(ids))), replace=False)
+        return np.asarray(chosen, np.int64)
 
     def people(self, kind: Kind, share: float) -> IntArray:
         ids = self._of(kind)
@@ -223,7 +225,7 @@ class _Pool:
     def long_tail(self, exponent: float, most: int) -> IntArray:
         """(P,) how many photos there may be of each person, Pareto-distributed."""
         u = 1 - self._rng.random(self._crowd.person.max() + 1)
-        return np.clip(u ** (-1 / exponent), 1, most).astype(np.int64)
+        return np.asarray(np.clip(u ** (-1 / exponent), 1, most), np.int64)
 
     def at_most(self, low: int, high: int) -> IntArray:
         most = int(self._rng.integers(low, high))
