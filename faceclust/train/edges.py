@@ -127,22 +127,24 @@ def fit(data: Examples, options: EdgeTraining) -> EdgeModel:
 
 
 def calibrate(model: EdgeModel, data: Examples) -> EdgeModel:
-    """Scale and shift the log-odds to fit unseen people (Platt, 1999), inside the last layer."""
-    from scipy.optimize import minimize
+    """Scale the log-odds to fit unseen people (temperature; Guo et al., 2017), in the last layer.
 
-    z, sign = model.log_odds(data.features).astype(np.float64), 1 - 2 * data.same
+    They are not shifted: a shift would fit the share of strangers among the people held out, and
+    libraries differ in that.
+    """
+    from scipy.optimize import minimize_scalar
 
-    def loss(line: FloatArray) -> float:
-        return float(
-            np.average(np.logaddexp(0, (line[0] * z + line[1]) * sign), weights=data.weight)
-        )
+    z = model.log_odds(data.features).astype(np.float64) * (1 - 2 * data.same)
 
-    a, b = minimize(loss, [1.0, 0.0], method="Nelder-Mead").x.astype(np.float32)
-    log.info("calibration: log-odds x %.3f %+.3f", a, b)
+    def loss(scale: float) -> float:
+        return float(np.average(np.logaddexp(0, scale * z), weights=data.weight))
+
+    scale = np.float32(minimize_scalar(loss, bounds=(0.1, 3), method="bounded").x)
+    log.info("calibration: log-odds x %.3f", scale)
     return replace(
         model,
-        weights=(*model.weights[:-1], model.weights[-1] * a),
-        biases=(*model.biases[:-1], model.biases[-1] * a + b),
+        weights=(*model.weights[:-1], model.weights[-1] * scale),
+        biases=(*model.biases[:-1], model.biases[-1] * scale),
     )
 
 
