@@ -1,0 +1,119 @@
+"""The edge model: how likely two faces are one person, from the structure of their neighbourhood.
+
+A multilayer perceptron with ReLU over the features of `graph.structure`. Its output is the
+log-odds that the pair is one person, calibrated on people that were held out of the training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from faceclust.errors import WeightsError
+from faceclust.graph import structure
+from faceclust.records import FloatArray, Graph, Neighbours
+
+LIMIT = 6.0
+LARGEST = 12.0
+HOPELESS = 2.7
+FLOOR = -4.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeModel:
+    """h_{l+1} = ReLU(h_l W_l + b_l), h_0 = clip((features - mean) / deviation); log-odds = h_L.
+
+    Attributes:
+        mean, deviation: (F,) float32 of the training features.
+        weights: W_l, (F_l, F_{l+1}) float32; the last one (F_L, 1).
+        biases: b_l, (F_{l+1},) float32.
+    """
+
+    mean: FloatArray
+    deviation: FloatArray
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+
+    def log_odds(self, features: FloatArray) -> FloatArray:
+        """Natural logarithm of P(one person) / P(two people), within +-`LARGEST`.
+
+        Args:
+            features: (E, F) float32 from `structure.features`.
+
+        Returns:
+            (E,) float32.
+        """
+        return self.activations(features)[-1][:, 0].clip(-LARGEST, LARGEST)
+
+    def activations(self, features: FloatArray) -> list[FloatArray]:
+        """h_0 .. h_L, (E, F_l) each; training needs them all."""
+        h = [((features - self.mean) / self.deviation).clip(-LIMIT, LIMIT)]
+        last = len(self.weights) - 1
+        for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            z = h[-1] @ W + b
+            h.append(np.maximum(z, 0) if layer < last else z)
+        return h
+
+    def save(self, path: Path) -> None:
+        """Write the arrays and the names of the features to an .npz file."""
+        arrays = {"mean": self.mean, "deviation": self.deviation}
+        for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            arrays |= {f"weight_{layer}": W, f"bias_{layer}": b}
+        np.savez(path, features=np.array(structure.NAMES), **arrays)  # type: ignore[arg-type]
+
+
+def load(path: Path) -> EdgeModel:
+    """Read a model that `EdgeModel.save` wrote.
+
+    Raises:
+        WeightsError: the file is missing, no such model, or made for other features.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            names = tuple(file["features"].tolist())
+            layers = range(sum(name.startswith("weight_") for name in file.files))
+            model = EdgeModel(
+                file["mean"],
+                file["deviation"],
+                tuple(file[f"weight_{layer}"] for layer in layers),
+                tuple(file[f"bias_{layer}"] for layer in layers),
+            )
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise WeightsError(
+            f"{path} is no edge model ({error}); install faceclust again or train one."
+        ) from error
+    if names != structure.NAMES:
+        raise WeightsError(f"{path} was trained on other features; install faceclust again.")
+    return model
+
+
+def candidates(x: FloatArray, neighbours: Neighbours) -> tuple[structure.Pairs, structure.Scale]:
+    """The listed pairs that are not hopeless, and the scale that says so."""
+    pairs, scale = structure.candidate_pairs(neighbours), structure.strangers(x)
+    near = pairs.similarity > scale.mean + HOPELESS * scale.deviation
+    return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
+
+
+def score(
+    model: EdgeModel, x: FloatArray, neighbours: Neighbours, quality: FloatArray | None = None
+) -> Graph:
+    """The log-odds of every listed pair that is not hopeless.
+
+    Args:
+        x: (N, D) float32, L2-normalised.
+        neighbours: of the same N faces, 50 each as in training.
+        quality: (N,) from `structure.quality`, or None.
+
+    Returns:
+        Each pair once, i < j, weighted by its log-odds > `FLOOR`; a pair that is left out is
+        less likely than that.
+    """
+    pairs, scale = candidates(x, neighbours)
+    chunks = structure.features(x, neighbours, pairs, scale, quality)
+    weights = [model.log_odds(chunk) for chunk in chunks]
+    weight = np.concatenate(weights) if weights else np.zeros(0, np.float32)
+    keep = weight > FLOOR
+    return Graph(pairs.index[:, keep], weight[keep], len(x))

@@ -1,0 +1,229 @@
+"""What the neighbourhood of two faces says about them: features that know no embedding.
+
+Every feature is symmetric in the two faces. Cosines are standardised by the library's own
+strangers (`Scale`), so that a model trained in one embedding space can read them in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from faceclust.records import FloatArray, IntArray, Neighbours
+
+TOPS = (1, 3, 5, 10, 20)
+SHARED = (5, 10, 20, 50)
+EXPANSION = 20
+HUB = 10
+CHUNK = 100_000
+NAMES = (
+    "z", "rank_min", "rank_max",
+    *(f"shared_{k}" for k in SHARED), "jaccard",
+    *(f"relative_{t}_{end}" for t in TOPS for end in ("min", "max")),
+    "relative_last_min", "relative_last_max", "top_min", "top_max", "density_min", "density_max",
+    "hub_min", "hub_max", "mutual_min", "mutual_max", "quality_min", "quality_max",
+    "expanded", "expanded_min", "expanded_max",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Mean and standard deviation of the cosine between strangers."""
+
+    mean: float
+    deviation: float
+
+    def standardise(self, cosine: FloatArray) -> FloatArray:
+        """How many standard deviations above strangers, float32."""
+        return np.asarray((cosine - self.mean) / self.deviation, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """The pairs in which one face lists the other, each once, i < j, ascending.
+
+    Attributes:
+        index: (2, E) int64.
+        similarity: (E,) float32 cosine similarity.
+        rank: (2, E) float32: at which place i lists j, and j lists i; k where it does not.
+    """
+
+    index: IntArray
+    similarity: FloatArray
+    rank: FloatArray
+
+
+def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
+    """Fit a normal distribution to the lower tail of the cosines of random pairs.
+
+    The lower tail, because in a library of few people many a random pair is one person.
+
+    Args:
+        x: (N, D) float32, L2-normalised.
+    """
+    N = len(x)
+    if N < 3:
+        return Scale(0.0, 0.1)
+    i, j = np.random.default_rng(0).integers(0, N, (2, min(pairs, N * N)))
+    i, j = i[i != j], j[i != j]
+    cosine = np.concatenate(
+        [_inner(x[i[c]], x[j[c]]) for c in _chunks(len(i))] or [np.zeros(1, np.float32)]
+    )
+    low, high = np.quantile(cosine, [0.02, 0.15])
+    deviation = max((high - low) / (2.0537 - 1.0364), 0.02)  # standard normal quantiles
+    return Scale(float(high + 1.0364 * deviation), float(deviation))
+
+
+def candidate_pairs(neighbours: Neighbours) -> Pairs:
+    """Every pair that the neighbour lists name."""
+    N, k = neighbours.index.shape
+    row, col = np.repeat(np.arange(N), k), neighbours.index.ravel()
+    place = np.tile(np.arange(k, dtype=np.float32), N)
+    keep = (col >= 0) & (col != row)
+    row, col, place = row[keep], col[keep], place[keep]
+    key, first, back = np.unique(
+        np.minimum(row, col) * N + np.maximum(row, col), return_index=True, return_inverse=True
+    )
+    rank = np.full((2, len(key)), k, np.float32)
+    rank[(row > col).astype(np.int64), back] = place
+    similarity = neighbours.similarity.ravel()[keep][first]
+    return Pairs(np.stack(np.divmod(key, max(N, 1))), similarity, rank)
+
+
+def quality(norms: FloatArray) -> FloatArray:
+    """How recognisable each face is for its library: the length of its raw embedding, ranked.
+
+    ArcFace networks give blurred, small and turned faces shorter embeddings. The logarithm is
+    standardised by the library's median and spread, so that networks can be compared.
+
+    Args:
+        norms: (N, networks) positive lengths; several networks are averaged.
+
+    Returns:
+        (N,) float32 in [-4, 4].
+    """
+    if not norms.size:
+        return np.zeros(len(norms), np.float32)
+    log = np.log(np.maximum(norms, 1e-9))
+    low, middle, high = np.quantile(log, [0.16, 0.5, 0.84], axis=0)
+    standard = (log - middle) / np.maximum((high - low) / 2, 1e-6)
+    return np.asarray(standard.clip(-4, 4).mean(1), np.float32)
+
+
+def features(
+    x: FloatArray,
+    neighbours: Neighbours,
+    pairs: Pairs,
+    scale: Scale,
+    quality: FloatArray | None = None,
+) -> Iterator[FloatArray]:
+    """The features of the pairs, in chunks of at most `CHUNK`.
+
+    Args:
+        x: (N, D) float32, L2-normalised.
+        neighbours: of the same N faces.
+        pairs: which pairs; any subset of `candidate_pairs`.
+        scale: from `strangers`.
+        quality: (N,) from `quality`; None where the lengths are not known.
+
+    Yields:
+        (chunk, len(NAMES)) float32.
+    """
+    table = _Table.of(x, neighbours, scale, quality)
+    for chunk in _chunks(pairs.index.shape[1]):
+        yield table.features(pairs.index[:, chunk], pairs.similarity[chunk], pairs.rank[:, chunk])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """What is known of every face before any pair is looked at."""
+
+    x: FloatArray
+    scale: Scale
+    tops: FloatArray
+    ends: FloatArray
+    shared: list[Any]
+    weights: Any
+    expanded: FloatArray
+    last: int
+
+    @classmethod
+    def of(
+        cls, x: FloatArray, neighbours: Neighbours, scale: Scale, quality: FloatArray | None
+    ) -> _Table:
+        index = neighbours.index
+        z = np.where(index < 0, np.float32(0), scale.standardise(neighbours.similarity))
+        N, k = index.shape
+        tops = np.stack([z[:, :t].mean(1) for t in TOPS] + [z[:, -1]], 1)
+        listed = index[:, :HUB][index[:, :HUB] >= 0]
+        hub = np.log1p(np.bincount(listed, minlength=N)).astype(np.float32)
+        lists = [_lists(index[:, :s], None) for s in SHARED]
+        mutual = (
+            np.asarray(lists[SHARED.index(20)].multiply(lists[2].T).sum(1), np.float32).ravel() - 1
+        )
+        known = np.zeros(N, np.float32) if quality is None else quality
+        ends = np.stack([z[:, 0], z.mean(1), hub, mutual, known], 1)
+        weights = _lists(index[:, :EXPANSION], z[:, :EXPANSION].clip(0))
+        return cls(x, scale, tops, ends, lists, weights, _expand(x, index, z), k)
+
+    def features(self, index: IntArray, similarity: FloatArray, rank: FloatArray) -> FloatArray:
+        i, j = index
+        z = self.scale.standardise(similarity)
+        a, b = self.tops[i], self.tops[j]
+        near, far = z[:, None] - np.maximum(a, b), z[:, None] - np.minimum(a, b)
+        u, v = self.ends[i], self.ends[j]
+        ends = np.stack([np.minimum(u, v), np.maximum(u, v)], 2).reshape(len(z), -1)
+        relative = np.stack([near, far], 2).reshape(len(z), -1)
+        shared = [_dot(m[i], m[j]) / m_k for m, m_k in zip(self.shared, SHARED, strict=True)]
+        columns = [z, np.log1p(rank.min(0)), np.log1p(rank.max(0)), *shared, self._jaccard(i, j)]
+        return np.column_stack([*columns, relative, ends, *self._expanded(i, j)]).astype(np.float32)
+
+    def _jaccard(self, i: IntArray, j: IntArray) -> FloatArray:
+        a, b = self.weights[i], self.weights[j]
+        both = np.asarray(a.minimum(b).sum(1)).ravel()
+        total = np.asarray(a.sum(1) + b.sum(1)).ravel()
+        return np.asarray(both / (total - both), np.float32)
+
+    def _expanded(self, i: IntArray, j: IntArray) -> list[FloatArray]:
+        v, w = self.expanded[i], self.expanded[j]
+        ij, ji = _inner(v, self.x[j]), _inner(w, self.x[i])
+        cosines = _inner(v, w), np.minimum(ij, ji), np.maximum(ij, ji)
+        return [self.scale.standardise(cosine) for cosine in cosines]
+
+
+def _expand(x: FloatArray, index: IntArray, z: FloatArray) -> FloatArray:
+    """Each face averaged with its neighbours, the cube of their standardised cosine as weight."""
+    w = _lists(index[:, :EXPANSION], (z[:, :EXPANSION].clip(0) / np.float32(8)) ** 3)
+    v = w @ x
+    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def _lists(index: IntArray, weight: FloatArray | None) -> Any:
+    """Neighbour lists and the face itself as an (N, N) CSR matrix; weight 1 for the face."""
+    from scipy.sparse import csr_matrix
+
+    N, k = index.shape
+    row = np.repeat(np.arange(N), k + 1)
+    col = np.column_stack([np.arange(N), index])
+    value = np.ones((N, k + 1), np.float32)
+    if weight is not None:
+        value[:, 1:] = weight
+    keep = col.ravel() >= 0
+    matrix = csr_matrix((value.ravel()[keep], (row[keep], col.ravel()[keep])), (N, N))
+    matrix.sort_indices()
+    return matrix
+
+
+def _dot(a: Any, b: Any) -> FloatArray:
+    return np.asarray(a.multiply(b).sum(1), np.float32).ravel()
+
+
+def _inner(a: FloatArray, b: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("ed,ed->e", a, b), np.float32)
+
+
+def _chunks(total: int) -> Iterator[slice]:
+    return (slice(s, min(s + CHUNK, total)) for s in range(0, total, CHUNK))

@@ -1,0 +1,1 @@
+"""Training: libraries sampled from labelled faces, and the models learnt from them."""

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust.errors import WeightsError
+from faceclust.graph import edges, structure
+from faceclust.graph.edges import EdgeModel
+from faceclust.graph.knn import knn
+from tests.graph.test_structure import people
+
+UNIVERSAL = Path(__file__).parents[2] / "pretrained/edges-universal.npz"
+
+
+def tiny() -> EdgeModel:
+    rng, F = np.random.default_rng(0), len(structure.NAMES)
+    shapes = [(F, 3), (3, 1)]
+    return EdgeModel(
+        np.ones(F, np.float32),
+        np.full(F, 2, np.float32),
+        tuple(rng.normal(size=s).astype(np.float32) for s in shapes),
+        tuple(rng.normal(size=s[1]).astype(np.float32) for s in shapes),
+    )
+
+
+def test_log_odds_are_the_equation_in_the_docstring() -> None:
+    model = tiny()
+    features = np.random.default_rng(1).normal(0, 20, (50, len(structure.NAMES)))
+    features = features.astype(np.float32)
+    h = np.clip((features - 1) / 2, -edges.LIMIT, edges.LIMIT)
+    z = np.maximum(h @ model.weights[0] + model.biases[0], 0) @ model.weights[1] + model.biases[1]
+    assert model.log_odds(features) == pytest.approx(z[:, 0].clip(-12, 12), abs=1e-4)
+    assert model.log_odds(features[:0]).shape == (0,)
+
+
+def test_a_model_survives_its_file(tmp_path: Path) -> None:
+    model = tiny()
+    model.save(tmp_path / "edges.npz")
+    features = np.zeros((4, len(structure.NAMES)), np.float32)
+    again = edges.load(tmp_path / "edges.npz")
+    assert np.array_equal(again.log_odds(features), model.log_odds(features))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut", b"\x80\x04N."])
+def test_a_file_that_is_no_model(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "edges.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"edges\.npz is no edge model"):
+        edges.load(path)
+
+
+def test_a_model_of_other_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny().save(tmp_path / "edges.npz")
+    monkeypatch.setattr(structure, "NAMES", ("another",))
+    with pytest.raises(WeightsError, match="other features"):
+        edges.load(tmp_path / "edges.npz")
+
+
+def test_the_shipped_model_tells_people_apart() -> None:
+    x = people(60, 6, noise=0.7)
+    graph = edges.score(edges.load(UNIVERSAL), x, knn(x, 50))
+    same = graph.edge_index[0] // 6 == graph.edge_index[1] // 6
+    assert same.sum() > 0.9 * 60 * 15
+    assert np.mean((graph.edge_weight > 0) == same) > 0.95
+    assert (graph.edge_weight > edges.FLOOR).all()
+
+
+@pytest.mark.parametrize("faces", [0, 1, 2])
+def test_tiny_libraries(faces: int) -> None:
+    x = people(faces, 1)
+    assert edges.score(edges.load(UNIVERSAL), x, knn(x, 50)).num_nodes == faces
