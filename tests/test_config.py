@@ -55,7 +55,7 @@ def test_flags_come_after_files_and_none_is_no_flag(root: Path) -> None:
 
 
 def test_a_whole_number_does_for_a_fraction(root: Path) -> None:
-    write(root, "[scan]\nseconds_per_photo = 90\n[cluster]\nthreshold = 1\n")
+    write(root, '[scan]\nseconds_per_photo = 90\n[cluster]\nmethod = "infomap"\nthreshold = 1\n')
     config = load(root)
     assert isinstance(config.scan.seconds_per_photo, float)
     assert isinstance(config.cluster.threshold, float)
@@ -82,7 +82,7 @@ def test_a_whole_number_does_for_a_fraction(root: Path) -> None:
         ("[detector]\ntiles = 1", r"tiles must be true or false, not 1"),
         ("[scan]\nprofile = 3", r"profile must be text, not 3"),
         ('[scan]\ndevice = "gpu"', r"device must be one of cpu, cuda, not 'gpu'"),
-        ('[cluster]\nmethod = "magic"', r"method must be one of infomap, .*, not 'magic'"),
+        ('[cluster]\nmethod = "magic"', r"method must be one of partition, .*, not 'magic'"),
         ('[cluster]\nthreshold = "high"', r"threshold must be a number, not 'high'"),
         ("[cluster]\nnum_people = 2.5", r"num_people must be a whole number, not 2.5"),
         ('[walk]\nexclude = "*.gif"', r"exclude must be a list of text, not '\*.gif'"),

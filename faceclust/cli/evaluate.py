@@ -26,7 +26,7 @@ def evaluate(
     method: Annotated[
         str | None,
         typer.Option(
-            help="infomap, components, chinese-whispers, cdp, aro, hac, dbscan, hdbscan, "
+            help="partition, infomap, components, chinese-whispers, cdp, aro, hac, dbscan, hdbscan, "
             "kmeans or immich."
         ),
     ] = None,

@@ -10,10 +10,12 @@ import numpy as np
 
 from faceclust.cluster import baselines
 from faceclust.cluster.infomap import communities
+from faceclust.cluster.partition import partition
 from faceclust.errors import OptionError
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 Method: TypeAlias = Literal[
+    "partition",
     "infomap",
     "components",
     "chinese-whispers",
@@ -28,7 +30,9 @@ Method: TypeAlias = Literal[
 
 LARGEST_SEED = 2**32 - 1
 SHARPNESS = 4
+EDGE_LISTS = 50  # neighbours of a face that the edge model was trained with
 DEFAULT_THRESHOLD: dict[Method, float | None] = {
+    "partition": None,
     "infomap": 0.5,  # one setting for LFW, families and small albums, MobileFaceNet 512-d
     "components": 0.58,  # the pruning published with the Infomap baseline on MS1M
     "chinese-whispers": 0.6,  # MS1M benchmark of Yang et al., CVPR 2019
@@ -48,10 +52,11 @@ class ClusterOptions:
 
     Attributes:
         method: one of `Method`.
-        k: neighbours of a face that are looked at (not by hac and kmeans).
+        k: neighbours of a face that are looked at; hac and kmeans need none, partition always the
+            `EDGE_LISTS` that its edge model was trained with.
         threshold: None for the method's own default (`DEFAULT_THRESHOLD`). A cosine similarity in
             (0, 1], the higher the stricter; for aro a rank-order distance from 0 on, the lower
-            the stricter; kmeans has none.
+            the stricter; partition and kmeans have none.
         seed: of infomap, chinese-whispers and kmeans.
         num_people: for kmeans, which cannot do without it.
 
@@ -59,7 +64,7 @@ class ClusterOptions:
         OptionError: an unknown method, or a value that the method cannot use.
     """
 
-    method: Method = "infomap"
+    method: Method = "partition"
     k: int = 50
     threshold: float | None = None
     seed: int = 0
@@ -80,8 +85,11 @@ class ClusterOptions:
             self._check_threshold(self.threshold)
 
     def _check_threshold(self, threshold: float) -> None:
-        if self.method == "kmeans":
-            raise OptionError("--threshold means nothing to --method kmeans; leave it out.")
+        if self.method in ("partition", "kmeans"):
+            raise OptionError(
+                f"--threshold means nothing to --method {self.method}; leave it out, or choose"
+                " another --method, such as infomap."
+            )
         number = isinstance(threshold, int | float)  # a faceclust.toml may hold anything
         if self.method == "aro" and not (number and threshold >= 0):
             raise OptionError(
@@ -115,8 +123,24 @@ def needs_neighbours(method: Method) -> bool:
     return method not in ("hac", "kmeans")
 
 
+def lists_of(options: ClusterOptions) -> int:
+    """How many neighbours of each face the method needs; 0 for none."""
+    if needs_edges(options.method):
+        return EDGE_LISTS
+    return options.k if needs_neighbours(options.method) else 0
+
+
+def needs_edges(method: Method) -> bool:
+    """Whether `cluster` must be given the log-odds of the edge model."""
+    return method == "partition"
+
+
 def cluster(
-    x: FloatArray, options: ClusterOptions, neighbours: Neighbours | None = None
+    x: FloatArray,
+    options: ClusterOptions,
+    neighbours: Neighbours | None = None,
+    edges: Graph | None = None,
+    apart: IntArray | None = None,
 ) -> Clustering:
     """Cluster N faces.
 
@@ -125,6 +149,9 @@ def cluster(
         options: which method, and its settings.
         neighbours: of the same N faces, at least `options.k` each, for the methods that
             `needs_neighbours`.
+        edges: log-odds of pairs of the same N faces, for the methods that `needs_edges`.
+        apart: (2, M) pairs of faces of one photo, which are hardly ever one person; used by
+            the same methods.
 
     Raises:
         OptionError: the method cannot take so many faces, or so few.
@@ -136,7 +163,7 @@ def cluster(
     start = time.perf_counter()
     labels = np.zeros(len(x), np.int64)
     if len(x) > 1:
-        labels = _labels(x, near, options, threshold or 0.0)
+        labels = _labels(x, near, options, threshold or 0.0, edges, apart)
     return Clustering(labels, threshold, time.perf_counter() - start)
 
 
@@ -149,8 +176,19 @@ def _lists(N: int, options: ClusterOptions, neighbours: Neighbours | None) -> Ne
     return Neighbours(neighbours.index[:, : options.k], neighbours.similarity[:, : options.k])
 
 
-def _labels(x: FloatArray, near: Neighbours, options: ClusterOptions, threshold: float) -> IntArray:
+def _labels(
+    x: FloatArray,
+    near: Neighbours,
+    options: ClusterOptions,
+    threshold: float,
+    edges: Graph | None,
+    apart: IntArray | None,
+) -> IntArray:
     match options.method:
+        case "partition":
+            if edges is None or edges.num_nodes != len(x):
+                raise ValueError(f"method partition needs the edges of all {len(x)} faces")
+            return partition(edges, apart=apart)
         case "infomap":
             return communities(sharpened_graph(near, threshold), seed=options.seed)
         case "components":

@@ -113,6 +113,12 @@ def normalise(x: FloatArray, parts: Sequence[int] = ()) -> FloatArray:
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), np.float32)
 
 
+def lengths(x: FloatArray, parts: Sequence[int] = ()) -> FloatArray:
+    """Lengths of raw embeddings (N, D), one for each network: (N, networks)."""
+    pieces = np.split(x, np.cumsum(parts)[:-1], axis=1) if len(parts) > 1 else [x]
+    return np.stack([np.linalg.norm(piece, axis=1) for piece in pieces], axis=1)
+
+
 def free_batch(path: Path) -> bytes:
     """Return the network with a free batch size.
 

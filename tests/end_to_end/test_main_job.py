@@ -69,7 +69,11 @@ def test_an_evening_of_naming_survives_everything(faceclust: Run, cast: Path) ->
     sheldon = next(p for p in people(faceclust) if "sheldon" in str(p["best_photo"]))
     before = {face["face"] for face in faces(faceclust, sheldon["id"])}
     faceclust("name", sheldon["id"], "Sheldon Čoper")
-    for command in ("cluster --threshold 0.9", "cluster --method components", "scan"):
+    for command in (
+        "cluster --method infomap --threshold 0.9",
+        "cluster --method components",
+        "scan",
+    ):
         faceclust(*command.split(), *([cast] if command == "scan" else []))
         assert {f["face"] for f in faces(faceclust, "Sheldon Čoper")} >= before
     # A changed setting reads every photo anew; faces keep their ids, and so their names.

@@ -104,3 +104,14 @@ def test_quality_knows_no_unit(unit_of_length: float, seed: int) -> None:
 def test_quality_of_nobody_and_of_equals() -> None:
     assert structure.quality(np.zeros((0, 1), np.float32)).shape == (0,)
     assert structure.quality(np.ones((3, 1), np.float32)).tolist() == [0, 0, 0]
+
+
+def test_the_scale_of_strangers_is_usual_where_there_are_none() -> None:
+    rng = np.random.default_rng(0)
+    one_person = rng.normal(size=64) + 0.3 * rng.normal(size=(300, 64))
+    x = (one_person / np.linalg.norm(one_person, axis=1, keepdims=True)).astype(np.float32)
+    assert np.mean(x @ x.T) > 0.8
+    for count in (0, 2, 5, 300):
+        scale = strangers(x[:count])
+        assert scale.mean <= 0.12
+        assert 0.05 <= scale.deviation <= 0.17

@@ -9,7 +9,7 @@ import pytest
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import Library, all_people, cluster, name, not_a_face, undo
-from faceclust.pipeline.cluster import group
+from faceclust.pipeline.cluster import group, same_photo
 from faceclust.pipeline.models import Space
 from faceclust.store import ledger, open_database
 from tests.synthetic import looks, photo, put
@@ -65,6 +65,13 @@ def test_nothing_to_cluster(album: Library, tmp_path: Path) -> None:
         cluster(unscanned, COMPONENTS)
 
 
+def test_pairs_of_faces_that_share_a_photo() -> None:
+    pairs = {tuple(pair) for pair in same_photo(np.array([5, 7, 5, 9, 5, 7])).T.tolist()}
+    assert pairs == {(0, 2), (0, 4), (2, 4), (1, 5)}
+    assert same_photo(np.array([1, 2, 3])).shape == (2, 0)
+    assert same_photo(np.zeros(0, np.int64)).shape == (2, 0)
+
+
 def test_nothing_is_clustered_twice(album: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     first = cluster(album, COMPONENTS)
     before = ledger.newest_clustering(album.db)
@@ -93,8 +100,8 @@ def test_the_length_of_embeddings_does_not_matter() -> None:
 
 def test_the_space_has_its_own_threshold_unless_one_is_asked_for() -> None:
     x, space = np.stack([looks(1), looks(2)]), Space(thresholds={"infomap": 0.7})
-    assert group(x, ClusterOptions(), space).threshold == 0.7
-    assert group(x, ClusterOptions(threshold=0.6), space).threshold == 0.6
+    assert group(x, ClusterOptions("infomap"), space).threshold == 0.7
+    assert group(x, ClusterOptions("infomap", threshold=0.6), space).threshold == 0.6
     assert group(x, ClusterOptions("components"), space).threshold == 0.58
 
 
