@@ -26,8 +26,8 @@ def evaluate(
     method: Annotated[
         str | None,
         typer.Option(
-            help="partition, infomap, components, chinese-whispers, cdp, aro, hac, dbscan, hdbscan, "
-            "kmeans or immich."
+            help="partition, infomap, components, chinese-whispers, cdp, aro, hac, dbscan, "
+            "hdbscan, kmeans or immich."
         ),
     ] = None,
     threshold: Annotated[
