@@ -1,1 +1,1 @@
-"""Training: libraries sampled from labelled faces, and the models learnt from them."""
+"""Training of what `pretrained/` holds: one linear script a model."""

@@ -18,4 +18,4 @@ def own(name: str) -> Path:
     for folder in (_PACKAGE / "pretrained", _PACKAGE.parent / "pretrained"):
         if (folder / name).is_file():
             return folder / name
-    raise WeightsError(f"{name} is missing from this installation; install faceclust again.")
+    raise WeightsError(f"pretrained/{name} is missing; install faceclust again.")

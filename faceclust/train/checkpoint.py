@@ -1,0 +1,188 @@
+"""The state of a run of face-CLIP: its options, its optimiser, its files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceclust.train.captions import prompts
+
+# A word of CLIP's vocabulary that no caption holds; it stands for all unknown words.
+UNSEEN = 49000
+END = 49407
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The whole configuration of a run; it is kept in every checkpoint.
+
+    Attributes:
+        data: folder of the labelled tar files.
+        run: folder of checkpoints, the log, and the result.
+        cache: folder of decoded crops; inside `run` if not given.
+        seed: of everything random.
+        steps: batches in all; the learning rate falls to zero over them.
+        words: steps before that, which need no images: the text tower learns what words mean
+            from imaginary faces, see `Imagined`.
+        head: first steps, in which the trunk stays as it is: what it knows of faces is worth more
+            than the gradients of an untrained projection (Kumar et al., 2022).
+        frozen: blocks of the trunk that stay as they are: edges and colours, and most of the time.
+        warmup: steps in which the learning rate rises, for the trunk after the first `head`.
+        batch: faces a step from each set, in the order of `SETS`.
+        lr_image, lr_text: learning rates of the pre-trained trunk, and of everything else.
+        lr_words: learning rate of the text tower on imaginary faces.
+        decay: weight decay of matrices and kernels.
+        smoothing: label smoothing of expressions, whose labels are noisy.
+        captions: weight of the caption loss.
+        unseen: chance that a text gets an unknown word.
+        average: decay of the running average of the weights, which is what is kept.
+        save_every: steps between checkpoints.
+        threads: of torch; the result depends on it in the last bits.
+    """
+
+    data: str
+    run: str
+    cache: str = ""
+    seed: int = 0
+    steps: int = 2600
+    words: int = 600
+    head: int = 100
+    frozen: int = 3
+    warmup: int = 100
+    batch: tuple[int, ...] = (48, 38, 34, 2, 6)
+    lr_image: float = 5e-4
+    lr_text: float = 1e-3
+    lr_words: float = 2e-3
+    decay: float = 0.05
+    smoothing: float = 0.1
+    captions: float = 0.3
+    unseen: float = 0.1
+    average: float = 0.998
+    save_every: int = 100
+    threads: int = 2
+
+
+def optimiser_of(model: nn.Module, options: Options) -> torch.optim.AdamW:
+    """AdamW with the trunk's own learning rate, and no decay of biases, slopes and scales."""
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        decay = options.decay if parameter.dim() > 1 else 0.0
+        groups.setdefault((name.startswith("visual.trunk"), decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": parameters, "weight_decay": decay,
+          "peak": options.lr_image if trunk else options.lr_text,
+          "first": options.head if trunk else 0}
+         for (trunk, decay), parameters in groups.items()],
+        betas=(0.9, 0.98),
+    )  # fmt: skip
+
+
+def rate_at(step: int, first: int, options: Options) -> float:
+    """Share of the peak learning rate: a linear rise from `first` on, under half a cosine."""
+    rise = min(1.0, max(0, step - first + 1) / options.warmup)
+    return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / options.steps)))
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """What a run is made of at one step."""
+
+    model: Any
+    average: dict[str, Tensor]
+    optimiser: torch.optim.AdamW
+    step: int = 0
+
+    def save(self, path: Path, options: Options) -> None:
+        """Write a checkpoint, whole or not at all."""
+        tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average/{k}": v for k, v in self.average.items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"adam/{index}/{k}": v for k, v in moments.items()}
+        part = path.with_suffix(".part")
+        meta = {"options": json.dumps(asdict(options)), "step": str(self.step)}
+        save_file({k: v.contiguous() for k, v in tensors.items()}, part, meta)
+        part.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        tensors, adam = load_file(path), dict[int, dict[str, Tensor]]()
+        with safe_open(path, "pt") as file:
+            self.step = int(file.metadata()["step"])
+        for key in [key for key in tensors if key.startswith("adam/")]:
+            _, index, name = key.split("/")
+            adam.setdefault(int(index), {})[name] = tensors[key]
+        self.model.load_state_dict(_under(tensors, "model/"))
+        self.average = _under(tensors, "average/")
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": adam, "param_groups": groups})
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def update(state: State, options: Options) -> None:
+    """Step the optimiser and the running average of the weights."""
+    for group in state.optimiser.param_groups:
+        group["lr"] = group["peak"] * rate_at(state.step, group["first"], options)
+    state.optimiser.step()
+    state.step += 1
+    keep = min(options.average, state.step / (state.step + 10))
+    with torch.no_grad():
+        state.model.logit_scale.clamp_(max=math.log(100.0))
+        for name, value in state.model.state_dict().items():
+            state.average[name].lerp_(value, 1 - keep)
+
+
+def export(state: State, tokenize: Any, path: Path, options: Options) -> None:
+    """Write the running average in float16; words never seen get the unknown word's vector."""
+    rng, seen = np.random.default_rng(options.seed), torch.zeros(END + 1, dtype=torch.bool)
+    for _ in range(400):
+        seen[tokenize(prompts(rng)).unique()] = True
+    weights = dict(state.average)
+    words = weights["text.token_embedding.weight"].clone()
+    words[~seen] = words[UNSEEN].clone()
+    weights["text.token_embedding.weight"] = words
+    # Weights are given away: whose folders they were trained in is nobody's business.
+    kept = {k: v for k, v in asdict(options).items() if k not in ("data", "run", "cache")}
+    meta = {"options": json.dumps(kept), "step": str(state.step)}
+    save_file({k: v.half().contiguous() for k, v in weights.items()}, path, meta)
+
+
+def load_trunk(trunk: nn.Module, path: Path) -> None:
+    """Start from the identity network of the `mobile` profile: faces are known to it already.
+
+    Its convolutions and slopes come in the order of the trunk's; the last one is seven places
+    wide and is resampled to the places there are.
+    """
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    arrays = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
+    found = [
+        torch.tensor(arrays[name])
+        for node in graph.node
+        if node.op_type in ("Conv", "PRelu")
+        for name in node.input
+        if name in arrays
+    ]
+    ours = [p for name, p in trunk.named_parameters() if not name.startswith("norm.")]
+    for parameter, value in zip(ours, found, strict=False):
+        if value.dim() == 4 and value.shape[2:] != parameter.shape[2:]:
+            side = parameter.shape[-1]
+            ratio = (value.shape[-1] / side) ** 2
+            value = (
+                functional.interpolate(value, (side, side), mode="bilinear", antialias=True) * ratio
+            )
+        parameter.data.copy_(value.view(parameter.shape))

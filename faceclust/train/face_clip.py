@@ -1,0 +1,218 @@
+"""Train face-CLIP: `python -m faceclust.train.face_clip --data ../shared/data --run RUN`.
+
+First the text tower learns words from imaginary faces, then the projection of the image tower
+is fitted to it, then everything is trained together, see `losses`.
+
+Everything random is a function of the seed and the step, so a run that was killed resumes from
+its last checkpoint and ends with the same weights, bit for bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from faceclust import weights
+from faceclust.embed.open_clip_model import MEAN, STD, architecture, prepare
+from faceclust.errors import InputError
+from faceclust.faces.detector import Detector, DetectorOptions
+from faceclust.records import ImageArray
+from faceclust.train import labelled
+from faceclust.train.captions import OFFSETS, VALUES, Labels, caption, prompts, truth
+from faceclust.train.checkpoint import (
+    END,
+    UNSEEN,
+    Options,
+    State,
+    export,
+    load_trunk,
+    optimiser_of,
+    update,
+)
+from faceclust.train.losses import Imagined, caption_loss, prompt_loss
+from faceclust.train.pools import batch_at, log_priors, pools_of
+from faceclust.weights import own
+
+LOG_EVERY = 20
+
+
+def start(config: Path, trunk: Path | None, options: Options) -> tuple[State, Any]:
+    """A fresh state and the tokenizer."""
+    torch.manual_seed(options.seed)
+    model, tokenize = architecture(config)
+    if trunk is not None:
+        load_trunk(model.visual.trunk, trunk)
+    with torch.no_grad():
+        # Words that no caption holds get no gradient: they must not add noise either.
+        model.text.token_embedding.weight[UNSEEN] = 0
+        model.logit_scale.fill_(math.log(20.0))
+    model = model.to(memory_format=torch.channels_last)
+    average = {k: v.detach().clone() for k, v in model.state_dict().items()}
+    return State(model, average, optimiser_of(model, options)), tokenize
+
+
+def tokens_of(texts: list[str], tokenize: Any, unseen: float, rng: np.random.Generator) -> Tensor:
+    """(T, L) token ids, L the longest text; some texts get an unknown word somewhere."""
+    tokens: Tensor = tokenize(texts)
+    for t in np.flatnonzero(rng.random(len(texts)) < unseen):
+        end = int((tokens[t] == END).nonzero()[0])
+        at = int(rng.integers(1, end + 1))
+        tokens[t, at + 1 :] = tokens[t, at:-1].clone()
+        tokens[t, at] = UNSEEN
+        tokens[t, -1] = END if end + 1 >= tokens.shape[1] else tokens[t, -1]
+    return tokens[:, : int((tokens != 0).sum(1).max())]
+
+
+def losses(
+    state: State, embed: Callable[[], Tensor], labels: Labels, rng: np.random.Generator,
+    tokenize: Any, prior: Tensor, options: Options,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """The two losses of one batch.
+
+    Args:
+        state: whose text tower reads.
+        embed: gives the (B, E) image embeddings, normalised.
+        labels: (B, G) value, -1 unknown.
+        rng: draws the words.
+        tokenize: CLIP's tokenizer.
+        prior: (V,) log frequencies.
+        options: of the run.
+    """
+    captions = [caption(known, rng) for known in labels[::2]]
+    texts = prompts(rng) + [item.text for item in captions]
+    tokens = tokens_of(texts, tokenize, options.unseen, rng)
+    # What follows the longest text is padding, which a causal tower never looks at.
+    length = tokens.shape[1]
+    state.model.text.attn_mask = state.model.text.build_causal_mask()[:length, :length]
+    t = state.model.encode_text(tokens, normalize=True)
+    i, scale, v = embed(), state.model.logit_scale.exp(), OFFSETS[-1]
+    true, known = (torch.from_numpy(a) for a in truth(labels, captions))
+    facts = torch.from_numpy(labels)
+    by_prompt = prompt_loss(i, t[:v], facts, scale, prior, options.smoothing)
+    return by_prompt, caption_loss(i, t[v:], true, known, scale)
+
+
+def train_step(
+    state: State, images: ImageArray, labels: Labels, tokenize: Any, prior: Tensor, options: Options
+) -> dict[str, float]:
+    """One step on one batch; returns what to log."""
+    rng = np.random.default_rng((options.seed, 3, state.step))
+    trunk = state.model.visual.trunk
+    trunk.requires_grad_(state.step >= options.head)
+    trunk.blocks[: options.frozen].requires_grad_(False)
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    x = prepare(x, images.shape[1], MEAN, STD)
+    by_prompt, by_caption = losses(
+        state, lambda: state.model.encode_image(x, normalize=True), labels, rng, tokenize, prior,
+        options,
+    )  # fmt: skip
+    loss = by_prompt + options.captions * by_caption
+    state.optimiser.zero_grad()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(state.model.parameters(), 5.0)
+    update(state, options)
+    return {"prompts": by_prompt.item(), "captions": by_caption.item(), "norm": norm.item(),
+            "scale": state.model.logit_scale.exp().item()}  # fmt: skip
+
+
+def learn_words(state: State, tokenize: Any, options: Options) -> Iterator[float]:
+    """Train the text tower alone on imaginary faces; yields the prompt loss of each step."""
+    imagined = Imagined(int(state.model.text.text_projection.shape[1]))
+    learned = [*state.model.text.parameters(), *imagined.parameters()]
+    optimiser = torch.optim.AdamW(learned, lr=options.lr_words, betas=(0.9, 0.98))
+    prior = torch.zeros(OFFSETS[-1])
+    for step in range(options.words):
+        rng = np.random.default_rng((options.seed, 4, step))
+        labels = np.stack([[rng.integers(len(v)) for v in VALUES] for _ in range(64)])
+        labels = labels.astype(np.int8)
+        facts = torch.from_numpy(labels)
+        by_prompt, by_caption = losses(
+            state, partial(imagined.forward, facts), labels, rng, tokenize, prior, options
+        )
+        optimiser.zero_grad()
+        (by_prompt + options.captions * by_caption).backward()
+        nn.utils.clip_grad_norm_(learned, 5.0)
+        for group in optimiser.param_groups:
+            group["lr"] = options.lr_words * min(1.0, (step + 1) / options.warmup)
+        optimiser.step()
+        yield by_prompt.item()
+
+
+def detector() -> Detector:
+    """The detector whose landmarks say how far a face is turned."""
+    options = DetectorOptions(min_score=0.3, min_face=10, small_side=192, large_side=192)
+    return Detector(weights.path_of("scrfd-2.5g"), options)
+
+
+def train(options: Options, config: Path, trunk: Path | None) -> Path:
+    """Run to the last step, from the last checkpoint if there is one; returns the weights' file.
+
+    Raises:
+        InputError: data are missing or malformed.
+    """
+    torch.set_num_threads(options.threads)
+    run = Path(options.run)
+    run.mkdir(parents=True, exist_ok=True)
+    sets = labelled.load(Path(options.data), Path(options.cache or run / "cache"), detector)
+    pools = pools_of(sets)
+    prior = torch.from_numpy(log_priors(pools, options.batch))
+    state, tokenize = start(config, trunk, options)
+    size = int(state.model.visual.image_size[0])
+    checkpoint = run / "state.safetensors"
+    began = time.monotonic()
+    with (run / "losses.jsonl").open("a", encoding="utf-8") as log:
+        if checkpoint.is_file():
+            state.load(checkpoint)
+        else:
+            for number, loss in enumerate(learn_words(state, tokenize, options), 1):
+                if number % LOG_EVERY == 0:
+                    log.write(json.dumps({"words": loss, "step": number}) + "\n")
+                    log.flush()
+            state.average = {k: v.detach().clone() for k, v in state.model.state_dict().items()}
+        while state.step < options.steps:
+            images, labels = batch_at(pools, options.batch, options.seed, state.step, size)
+            row = train_step(state, images, labels, tokenize, prior, options)
+            if state.step % LOG_EVERY == 0:
+                row |= {"step": state.step, "seconds": round(time.monotonic() - began, 1)}
+                log.write(json.dumps(row) + "\n")
+                log.flush()
+            if state.step % options.save_every == 0 or state.step == options.steps:
+                state.save(checkpoint, options)
+                export(state, tokenize, run / "face-clip.safetensors", options)
+    return run / "face-clip.safetensors"
+
+
+def main() -> None:
+    """Parse the options and train."""
+    parser = argparse.ArgumentParser(description="Train face-CLIP.")
+    parser.add_argument("--trunk", type=Path, help="the identity network to start from")
+    parser.add_argument("--config", type=Path, default=own("face-clip.json"))
+    kinds = {"str": str, "int": int, "float": float}
+    for field in fields(Options):
+        if (kind := kinds.get(str(field.type))) is not None:
+            required = field.default is MISSING
+            flag = f"--{field.name.replace('_', '-')}"
+            default = None if required else field.default
+            parser.add_argument(flag, type=kind, required=required, default=default)
+    given = vars(parser.parse_args())
+    trunk, config = given.pop("trunk"), given.pop("config")
+    if trunk is None:
+        trunk = weights.path_of("arcface-mobilefacenet-512")
+    if not Path(given["data"]).is_dir():
+        raise InputError(f"{given['data']} is not a folder; give the labelled tar files' folder.")
+    train(Options(**given), config, trunk)
+
+
+if __name__ == "__main__":
+    main()

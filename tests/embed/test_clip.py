@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust.embed import clip
+from faceclust.embed.clip import Clip
+from faceclust.embed.open_clip_model import BATCH, FACE_CLIP, OpenClipModel
+from faceclust.errors import WeightsError
+from faceclust.weights import own
+
+LIMIT = 25_000_000
+
+
+@pytest.fixture(scope="module")
+def face_clip() -> Clip:
+    return Clip()
+
+
+def crops(count: int) -> np.ndarray:
+    """Smooth noise: the nearest thing to a face that needs no photo."""
+    coarse = np.random.default_rng(0).integers(0, 256, (count, 14, 14, 3)).astype(np.uint8)
+    return coarse.repeat(8, axis=1).repeat(8, axis=2)
+
+
+def test_faces_become_points_of_length_one(face_clip: Clip) -> None:
+    i = face_clip.encode_images(crops(3))
+    assert i.shape == (3, face_clip.dim)
+    assert i.dtype == np.float32
+    assert np.allclose(np.linalg.norm(i, axis=1), 1, atol=1e-5)
+    assert face_clip.scale > 1
+
+
+def test_no_faces_give_no_points(face_clip: Clip) -> None:
+    assert face_clip.encode_images(crops(0)).shape == (0, face_clip.dim)
+
+
+def test_a_batch_changes_no_embedding(face_clip: Clip) -> None:
+    faces = crops(BATCH + 2)
+    together = face_clip.encode_images(faces)
+    alone = np.concatenate([face_clip.encode_images(faces[k : k + 1]) for k in (0, 1, 33)])
+    assert np.allclose(together[[0, 1, 33]], alone, atol=1e-5)
+
+
+def test_the_graph_is_the_image_tower(face_clip: Clip) -> None:
+    pytest.importorskip("open_clip", reason="needs faceclust[clip]")
+    model = OpenClipModel(FACE_CLIP)
+    faces = crops(8)
+    assert np.allclose(face_clip.encode_images(faces), model.encode_images(faces), atol=2e-3)
+    assert face_clip.dim == model.dim
+    assert face_clip.scale == pytest.approx(model.scale, rel=1e-3)
+
+
+def test_faces_need_no_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['open_clip'] = None\n"
+        "import numpy as np; from faceclust.embed.clip import Clip\n"
+        "print(Clip().encode_images(np.zeros((1, 112, 112, 3), np.uint8)).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("(1, ")
+
+
+def test_texts_need_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(WeightsError, match=r"pip install 'faceclust\[clip\]'"):
+        Clip().encode_texts(["a face"])
+    with pytest.raises(WeightsError, match=r"pip install 'faceclust\[clip\]'"):
+        Clip("ViT-B-32/laion2b_s34b_b79k")
+
+
+def test_the_weights_fit_their_limit() -> None:
+    names = ("face-clip.json", "face-clip.safetensors", "face-clip-image.onnx")
+    assert sum(own(name).stat().st_size for name in names) <= LIMIT
+
+
+def test_a_damaged_graph_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = tmp_path / "face-clip-image.onnx"
+    damaged.write_bytes(own("face-clip-image.onnx").read_bytes()[:100_000])
+    monkeypatch.setattr(clip.weights, "own", lambda _: damaged)
+    with pytest.raises(WeightsError, match=r"face-clip-image\.onnx"):
+        Clip()

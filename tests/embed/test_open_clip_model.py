@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust.embed import open_clip_model
+from faceclust.embed.open_clip_model import FACE_CLIP, OpenClipModel
+from faceclust.errors import OptionError, WeightsError
+from faceclust.weights import own
+
+torch = pytest.importorskip("torch", reason="needs faceclust[clip]")
+open_clip = pytest.importorskip("open_clip", reason="needs faceclust[clip]")
+
+
+@pytest.fixture(scope="module")
+def model() -> OpenClipModel:
+    return OpenClipModel(FACE_CLIP)
+
+
+def test_images_and_texts_meet_in_one_space(model: OpenClipModel) -> None:
+    i = model.encode_images(np.zeros((3, 112, 112, 3), np.uint8))
+    t = model.encode_texts(["a smiling child", "an old man with glasses"])
+    assert i.shape == (3, model.dim)
+    assert t.shape == (2, model.dim)
+    for x in (i, t):
+        assert x.dtype == np.float32
+        assert np.allclose(np.linalg.norm(x, axis=1), 1, atol=1e-5)
+
+
+def test_nothing_gives_nothing(model: OpenClipModel) -> None:
+    assert model.encode_images(np.zeros((0, 112, 112, 3), np.uint8)).shape == (0, model.dim)
+    assert model.encode_texts([]).shape == (0, model.dim)
+
+
+def test_a_text_beyond_the_context_is_cut(model: OpenClipModel) -> None:
+    assert model.encode_texts(["a happy man " * 100]).shape == (1, model.dim)
+
+
+def test_an_unknown_word_changes_little(model: OpenClipModel) -> None:
+    known, other, far = model.encode_texts(
+        ["a photo of a bald man", "a photo of a bald zebrafish man", "a photo of a girl in fear"]
+    )
+    assert known @ other > known @ far
+
+
+def test_the_caller_s_threads_and_logging_are_left_alone() -> None:
+    before = torch.get_num_threads(), logging.root.manager.disable
+    OpenClipModel(FACE_CLIP, threads=1).encode_texts(["a face"])
+    assert (torch.get_num_threads(), logging.root.manager.disable) == before
+
+
+def test_open_clip_itself_loads_it_by_name(model: OpenClipModel) -> None:
+    config, weights = (own(f"face-clip.{end}") for end in ("json", "safetensors"))
+    open_clip.add_model_config(config)
+    assert FACE_CLIP in open_clip.list_models()
+    loaded = open_clip.create_model(FACE_CLIP, pretrained=str(weights))
+    assert open_clip.get_tokenizer(FACE_CLIP)(["a face"]).shape == (1, 32)
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(value, model._model.state_dict()[name]), name
+
+
+def test_damaged_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged, config = tmp_path / "face-clip.safetensors", own("face-clip.json")
+    damaged.write_bytes(own("face-clip.safetensors").read_bytes()[:100_000])
+    monkeypatch.setattr(
+        open_clip_model, "own", lambda file: config if file.endswith("json") else damaged
+    )
+    with pytest.raises(WeightsError, match="damaged"):
+        OpenClipModel(FACE_CLIP)
+
+
+def test_missing_weights_are_named() -> None:
+    with pytest.raises(WeightsError, match=r"pretrained/nothing\.safetensors"):
+        own("nothing.safetensors")
+
+
+@pytest.mark.parametrize("name", ["nonsense", "ViT-B-32", "ViT-B-32/nonsense"])
+def test_unknown_names_say_what_there_is(name: str) -> None:
+    with pytest.raises(OptionError, match=r"give face-clip|choose from .*laion2b_s34b_b79k"):
+        OpenClipModel(name)
+
+
+def test_a_hub_out_of_reach_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise RuntimeError("Failed to download weights\nmore lines")
+
+    monkeypatch.setattr(open_clip, "create_model", unreachable)
+    with pytest.raises(WeightsError, match=r"hub cannot be reached.*--clip face-clip") as caught:
+        OpenClipModel("ViT-B-32/laion2b_s34b_b79k")
+    assert "\n" not in str(caught.value)

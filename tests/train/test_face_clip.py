@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs faceclust[clip]")
+pytest.importorskip("open_clip", reason="needs faceclust[clip]")
+
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from faceclust.train import face_clip, labelled  # noqa: E402
+from faceclust.train.captions import OFFSETS, prompts  # noqa: E402
+from faceclust.train.checkpoint import END, UNSEEN, Options  # noqa: E402
+from faceclust.train.pools import batch_at, pools_of  # noqa: E402
+
+
+def test_a_killed_run_resumes_bit_for_bit(
+    options: Options, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load_file(face_clip.train(options, config, None))
+    for file in Path(options.run).iterdir():
+        file.unlink()
+    step = face_clip.train_step
+
+    def killed(state: Any, *rest: Any) -> dict[str, float]:
+        if state.step == 3:
+            raise KeyboardInterrupt
+        return step(state, *rest)
+
+    monkeypatch.setattr(face_clip, "train_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        face_clip.train(options, config, None)
+    monkeypatch.setattr(face_clip, "train_step", step)
+    resumed = load_file(face_clip.train(options, config, None))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_checkpoint_holds_the_whole_configuration(options: Options, config: Path) -> None:
+    path = face_clip.train(options, config, None)
+    for file in (path, Path(options.run) / "state.safetensors"):
+        with safe_open(file, "pt") as opened:
+            meta = opened.metadata()
+        assert meta["step"] == "4"
+        assert json.loads(meta["options"])["batch"] == list(options.batch)
+    words = load_file(path)["text.token_embedding.weight"]
+    assert words.dtype == torch.float16
+    nobody_says = 45678
+    assert torch.equal(words[UNSEEN], words[nobody_says])
+
+
+def test_the_loss_of_a_tiny_batch_falls(options: Options, config: Path) -> None:
+    options = replace(options, words=120, head=0, steps=60, smoothing=0.0, unseen=0.0)
+    state, tokenize = face_clip.start(config, None, options)
+    sets = labelled.load(Path(options.data), Path(options.cache), face_clip.detector)
+    images, labels = batch_at(pools_of(sets), options.batch, 0, 0, 80)
+    prior = torch.zeros(OFFSETS[-1])
+    words = list(face_clip.learn_words(state, tokenize, options))
+    assert np.mean(words[-10:]) < 0.8 * words[0]
+    batch = (state, images, labels, tokenize, prior, options)
+    losses = [face_clip.train_step(*batch)["prompts"] for _ in range(60)]
+    assert np.mean(losses[-10:]) < 0.5 * losses[0]
+
+
+def test_the_trunk_waits_for_the_head(options: Options, config: Path) -> None:
+    options = replace(options, head=2)
+    state, tokenize = face_clip.start(config, None, options)
+    sets = labelled.load(Path(options.data), Path(options.cache), face_clip.detector)
+    pools = pools_of(sets)
+    trunk = state.model.visual.trunk
+    moved = []
+    for step in range(3):
+        before = [parameter.detach().clone() for parameter in trunk.parameters()]
+        images, labels = batch_at(pools, options.batch, 0, step, 80)
+        prior = torch.zeros(OFFSETS[-1])
+        face_clip.train_step(state, images, labels, tokenize, prior, options)
+        now = trunk.parameters()
+        moved.append([not torch.equal(a, b) for a, b in zip(before, now, strict=True)])
+    first = len(list(trunk.blocks[: options.frozen].parameters()))
+    assert not any(moved[0]) and not any(moved[1]) and not any(moved[2][:first])  # noqa: PT018
+    assert all(moved[2][first:])
+
+
+def test_unknown_words_are_put_before_the_end(config: Path, options: Options) -> None:
+    _, tokenize = face_clip.start(config, None, options)
+    texts = [*prompts(np.random.default_rng(0)), "a very long text " * 30]
+    tokens = face_clip.tokens_of(texts, tokenize, 1.0, np.random.default_rng(0))
+    assert tokens.shape[1] <= 32
+    for row in tokens:
+        end = int((row == END).nonzero()[0])
+        assert (row[: end + 1] == UNSEEN).sum() == 1
+        assert (row[end + 1 :] == 0).all() or row[-1] == END
