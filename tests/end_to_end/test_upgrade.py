@@ -33,13 +33,15 @@ def test_names_survive_a_second_network(friends: Path, monkeypatch: pytest.Monke
         one = replace(both, embedders=both.embedders[:1], model_id="arcface-mobilefacenet-512")
         earlier.setattr(models, "resolve", lambda profile, notify: one)
         photos = scan(library, folder, Config()).read
-        cluster(library, ClusterOptions())
+        cluster(library, ClusterOptions("infomap"))
         name(library, str(max(all_people(library), key=lambda p: len(p.faces)).id), "Sheldon")
         named = sheldon(library)
         earlier.undo()
-        assert cluster(library, ClusterOptions()).threshold == 0.5  # as before, until it is scanned
+        assert (
+            cluster(library, ClusterOptions("infomap")).threshold == 0.5
+        )  # as before, until it is scanned
         assert scan(library, folder, Config()).read == photos
-        report = cluster(library, ClusterOptions())
+        report = cluster(library, ClusterOptions("infomap"))
         assert report.threshold == models.space(both.model_id).thresholds["infomap"]
         assert sheldon(library) >= named
         assert status(library)["stale_photos"] == 0
