@@ -20,7 +20,7 @@ BoolArray = NDArray[np.bool_]
 
 FLOOR = -4.0
 REACH = 20
-PENALTY = 5.0
+PENALTY = 8.0  # more than a small library, in which ranks mean little, gives to look-alikes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

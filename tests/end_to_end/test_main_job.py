@@ -276,3 +276,9 @@ def test_nothing_is_written_for_photos_that_are_gone(faceclust: Run, cast: Path)
     done = faceclust("export", "-f", "xmp", code=1)
     assert "the photo is gone" in done.stderr
     assert not cast.exists()
+
+
+def test_the_sample_photos_show_seven_people(faceclust: Run, tmp_path: Path) -> None:
+    faceclust("sample", tmp_path / "sample")
+    faceclust("scan", tmp_path / "sample")
+    assert [person["faces"] for person in people(faceclust)] == [1] * 7
