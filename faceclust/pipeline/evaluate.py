@@ -18,7 +18,7 @@ from faceclust.errors import InputError, LibraryError, OptionError
 from faceclust.evaluate import read_labels, scores
 from faceclust.pipeline import library as libraries
 from faceclust.pipeline import models
-from faceclust.pipeline.cluster import Grouping, group, photos_of
+from faceclust.pipeline.cluster import Grouping, group, own_edges_or_none, photos_of
 from faceclust.pipeline.identities import as_folder, embed_folder, gather, person_of, prominence
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
@@ -97,7 +97,8 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
         wanted = _cluster_options(options, len(set(truth.values())))
         model = library.db.setting("model") or ""
         faces, x = catalogue.live_faces(library.db, model)
-        grouping = group(x, wanted, models.space(model), photos_of(library, faces))
+        own = own_edges_or_none(library)
+        grouping = group(x, wanted, models.space(model), photos_of(library, faces), own)
         method = str(wanted.method)
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
     else:

@@ -13,7 +13,7 @@ import numpy as np
 from faceclust.embed.arcface import normalise
 from faceclust.records import FloatArray, IntArray
 
-BLOCK = 65_536
+BLOCK = 8192  # faces normalised at a time
 
 
 @dataclass(frozen=True, slots=True)

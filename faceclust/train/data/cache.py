@@ -1,8 +1,8 @@
 """Embeddings of data sets, kept on disk: made once, resumed after a kill, mapped when read.
 
 `<name>.npz` holds x and y, the raw embeddings of the first network and of the others, xm and ym
-those of the mirrored crops, i the CLIP embeddings, names, and the digest of all that they were
-made from. What is found on the way lies in `.<name>/`, some thousand faces a file.
+those of the mirrored crops, i the CLIP embeddings, names, the space's model id, and the digest of
+all that they were made from. What is found on the way lies in `.<name>/`, `PART` faces a file.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
@@ -25,7 +26,6 @@ from faceclust.records import FloatArray
 from faceclust.weights import own
 
 PART = 4096  # faces that a kill can cost
-COLUMNS = ("x", "y", "xm", "ym", "i")
 LOCAL_HEADER = 30  # bytes of a zip member's header before its name
 
 Embed = Callable[[frozenset[str]], Iterable[Embedded]]
@@ -42,14 +42,29 @@ def recipe(source: str, models: Models, extras: Extras) -> str:
     return digest.hexdigest()
 
 
-def embed(cache: Path, name: str, digest: str, width: int, run: Embed, count: Count) -> Path:
+@dataclass(frozen=True, slots=True)
+class What:
+    """What a file of embeddings holds.
+
+    Attributes:
+        name: of the data set.
+        digest: from `recipe`; a file with another one is made anew.
+        space: model id of the networks.
+        width: columns of the first network; those of the others are kept apart, as y.
+    """
+
+    name: str
+    digest: str
+    space: str
+    width: int
+
+
+def embed(cache: Path, what: What, run: Embed, count: Count) -> Path:
     """Bring `<name>.npz` about, from where the last attempt was stopped.
 
     Args:
         cache: the folder.
-        name: of the data set.
-        digest: from `recipe`; a file with another one is made anew.
-        width: columns of the first network; those of the others are kept apart, as y.
+        what: see there.
         run: embeds all faces but those whose names it is given.
         count: told how many faces there are by now.
 
@@ -57,15 +72,15 @@ def embed(cache: Path, name: str, digest: str, width: int, run: Embed, count: Co
         InputError: there is no face in the data.
         WriteError: the folder cannot be written.
     """
-    path, scratch = cache / f"{name}.npz", cache / f".{name}" / digest
-    if path.is_file() and stored_digest(path) == digest:
+    path, scratch = cache / f"{what.name}.npz", cache / f".{what.name}" / what.digest
+    if path.is_file() and stored_digest(path) == what.digest:
         return path
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         parts = sorted(scratch.glob("*.npz"))
         done = [str(entry) for part in parts for entry in _read(part)["names"]]
         _collect(scratch, len(parts), run(frozenset(done)), len(done), count)
-        _join(path, sorted(scratch.glob("*.npz")), digest, width)
+        _join(path, sorted(scratch.glob("*.npz")), what)
         shutil.rmtree(scratch.parent)
     except OSError as error:
         raise WriteError(
@@ -110,7 +125,7 @@ def _read(path: Path) -> dict[str, Any]:
         return {key: file[key] for key in file.files}
 
 
-def _join(path: Path, parts: list[Path], digest: str, width: int) -> None:
+def _join(path: Path, parts: list[Path], what: What) -> None:
     """One file of all parts in the order of the names; only a part at a time is in memory."""
     names = [str(name) for part in parts for name in _read(part)["names"]]
     if not names:
@@ -119,7 +134,7 @@ def _join(path: Path, parts: list[Path], digest: str, width: int) -> None:
     place = np.empty(len(names), np.int64)
     place[order] = np.arange(len(names))
     columns: dict[str, FloatArray] = {}
-    start = 0
+    start, width = 0, what.width
     for part in parts:
         rows = _read(part)
         into = place[start : start + len(rows["names"])]
@@ -134,7 +149,8 @@ def _join(path: Path, parts: list[Path], digest: str, width: int) -> None:
             columns[key][into] = piece
     kept = {key: column for key, column in columns.items() if column.shape[1] or key == "y"}
     ordered = np.array([names[i] for i in order])
-    _save(path, {**kept, "names": ordered, "digest": np.array(digest)})
+    about = {"digest": np.array(what.digest), "space": np.array(what.space)}
+    _save(path, {**kept, "names": ordered, **about})
 
 
 def _empty(path: Path, shape: tuple[int, int]) -> FloatArray:
