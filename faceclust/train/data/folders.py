@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -88,8 +88,15 @@ def embed_set(data: Path, using: Embedding) -> Path:
     return using.made(name, source, run)
 
 
-def embed_records(folder: Path, using: Embedding) -> tuple[Path, recordio.Faces]:
+def embed_records(
+    folder: Path, using: Embedding, only: IntArray | None = None
+) -> tuple[Path, recordio.Faces]:
     """Embed the images of a RecordIO, once: the file in the cache, and who is who.
+
+    Args:
+        folder: with train.rec and train.idx.
+        using: what embeds them.
+        only: keys of the images that are wanted; all by default.
 
     Raises:
         InputError: it is missing, damaged or without a face.
@@ -99,6 +106,9 @@ def embed_records(folder: Path, using: Embedding) -> tuple[Path, recordio.Faces]
     facts = faces.path.stat()
     index = content_hash(faces.path.with_suffix(".idx"))
     source = f"{index} {facts.st_size} {facts.st_mtime_ns}"
+    if only is not None:
+        source += hashlib.sha256(only.tobytes()).hexdigest()
+        faces = faces.select(np.isin(faces.key, only))
 
     def run(known: frozenset[str]) -> Iterable[Embedded]:
         pairs = zip(faces.key.tolist(), faces.offset.tolist(), strict=True)
@@ -132,6 +142,24 @@ def read_records(path: Path, faces: recordio.Faces) -> Identities:
     label = faces.label[np.searchsorted(faces.key, keys)]
     label = np.unique(label, return_inverse=True)[1]
     return _identities(path, label, label, np.full(len(keys), -1, np.int64), ())
+
+
+def with_clip(identities: Identities, keys: IntArray, path: Path) -> Identities:
+    """Faces with the CLIP embeddings of their images, whose RecordIO keys are (N,) `keys`.
+
+    Faces whose image could not be read are left out.
+
+    Raises:
+        InputError: no image could.
+    """
+    arrays = cache.mapped(path)
+    there = np.array([int(name) for name in arrays["names"]])
+    order = np.argsort(there)
+    rows = np.flatnonzero(np.isin(keys, there))
+    if not len(rows):
+        raise InputError(f"{path} holds none of the images that the list names; check the list.")
+    place = order[np.searchsorted(there[order], keys[rows])]
+    return replace(identities.select(rows), clip=np.asarray(arrays["i"][place]))
 
 
 def _identities(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from faceclust.errors import InputError
@@ -65,6 +66,10 @@ class Faces:
     offset: IntArray
     key: IntArray
     label: IntArray
+
+    def select(self, rows: NDArray[np.bool_]) -> Faces:
+        """Some of the images; labels stay as they are."""
+        return Faces(self.path, self.offset[rows], self.key[rows], self.label[rows])
 
 
 def damaged(path: Path, why: str) -> InputError:

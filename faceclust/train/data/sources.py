@@ -95,6 +95,11 @@ def members(entry: Path) -> list[Path]:
 
 def _read_ms1m(root: Path, part: str | None, using: Callable[[], Embedding]) -> Identities:
     if ms1m.layout_of(root, part) == "features":
-        return ms1m.read_features(root, part or ms1m.PART)
+        identities = ms1m.read_features(root, part or ms1m.PART)
+        keys = ms1m.read_keys(root, part or ms1m.PART, len(identities))
+        if keys is None or not (embedding := using()).extras.clip:
+            return identities
+        path, _ = folders.embed_records(root, embedding, keys)
+        return folders.with_clip(identities, keys, path)
     path, faces = folders.embed_records(root, using())
     return folders.read_records(path, faces)
