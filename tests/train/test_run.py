@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,6 +141,32 @@ def test_mistakes_get_one_sentence(sets: Path, tmp_path: Path, faceclust: Run) -
     done = faceclust("train", "--data", "ms1m", "--root", sets, "--out", out, code=1)
     assert "features/part0_train.bin" in done.stderr
     assert done.stdout == ""
+
+
+def test_face_clip_is_given_the_data_and_its_losses_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training itself is tested in test_face_clip; a fake stands in for it here."""
+    face_clip = pytest.importorskip("faceclust.train.face_clip", exc_type=ImportError)
+    (tmp_path / "train-celeb-attributes.csv").write_text("")
+
+    def fake(options: Any, config: Path, trunk: Path, tell: Any) -> Path:
+        assert (options.data, options.seed, options.steps) == (str(tmp_path), 4, 7)
+        assert config.is_file()
+        assert trunk.is_file()
+        run = Path(options.run)
+        (run / "losses.jsonl").write_text('{"step": 1, "prompts": 2.5}\n{"step": 2, "prom')
+        tell({"step": 1, "prompts": 2.5})
+        return run / "face-clip.safetensors"
+
+    monkeypatch.setattr(face_clip, "train", fake)
+    rows: list[dict[str, Any]] = []
+    options = TrainOptions("face-clip", seed=4, steps=7)
+    report = train([str(tmp_path)], tmp_path / "run", options, tell=rows.append)
+    assert rows == [{"stage": "face-clip", "step": 1, "prompts": 2.5}]
+    folder = tmp_path / "run" / "face-clip"
+    assert report["files"] == {"face-clip": str(folder / "face-clip.safetensors")}
+    assert (folder / "losses.png").is_file()
 
 
 @pytest.mark.parametrize(

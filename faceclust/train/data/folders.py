@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +34,7 @@ from faceclust.train.data import cache, recordio
 from faceclust.train.data.identities import Identities
 
 SAMPLE = 20  # files looked at to tell crops from photos
+UNTOLD = (0, 0)
 RECORDS = 64  # images a worker reads at a time
 FAMILY = re.compile(r"(F\d+)_MID\d+/(P\d+)_face\d+\.\w+")
 
@@ -220,14 +222,18 @@ def holds_crops(folder: Path) -> bool:
     files = list(islice(photos.walk(folder, WalkOptions()), SAMPLE))
     if not files:
         raise InputError(f"{folder} holds no photo; give a folder or tar with one folder a person.")
-    sizes = set()
-    for file in files:
-        try:
-            with (folder / file.path).open("rb") as stream, Image.open(stream) as image:
-                sizes.add(image.size)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            continue
-    return sizes == {(CROP, CROP)}
+    return {_size(folder / file.path) for file in files} - {UNTOLD} == {(CROP, CROP)}
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height that a picture's header declares; 0 where that cannot be told."""
+    try:
+        with warnings.catch_warnings(), path.open("rb") as stream:
+            warnings.simplefilter("ignore")
+            with Image.open(stream, formats=("JPEG", "PNG", "WEBP", "BMP")) as image:
+                return (image.width, image.height)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return UNTOLD
 
 
 def _source(data: Path) -> str:
