@@ -106,7 +106,9 @@ def test_a_tar_that_is_not_there(tmp_path: Path) -> None:
         unpacked(tmp_path / "nowhere.tar")
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.sampled_from(["w", "w:gz", "w:bz2", "w:xz"]),
     st.dictionaries(st.floats(0, 0.99), st.integers(0, 255), max_size=6),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.train.sampling import SubgraphOptions, Subgraphs, class_centres
@@ -21,6 +21,7 @@ def on_a_circle(classes: int, photos: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return x.astype(np.float32), label
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-1, 12), max_size=120), st.integers(0, 2**32), st.integers(0, 10**9),
     st.integers(1, 20), st.integers(1, 20), st.floats(0.01, 1),

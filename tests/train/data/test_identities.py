@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.train.data.identities import UNLABELLED, Identities
@@ -23,6 +23,7 @@ def test_shapes_are_checked_at_the_door() -> None:
             replace(good, **wrong)  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(1, 4), st.floats(0.05, 0.95), st.integers(0, 99),
        st.data())  # fmt: skip
 def test_nothing_held_out_was_ever_seen(

@@ -44,7 +44,7 @@ def test_im2rec_files_say_it_in_the_header(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from([MAGIC, b"", b"a", b"ab", b"abcd", b"\0" * 7]), max_size=8))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_payload_comes_back(tmp_path: Path, pieces: list[bytes]) -> None:
     writer, image = Writer(tmp_path), b"".join(pieces)
     writer.add(0, header(0, 1.0, 0) + image)
@@ -154,7 +154,9 @@ def test_a_record_of_endless_pieces_ends(tmp_path: Path, monkeypatch: pytest.Mon
         read_record(stream, 0, path)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.dictionaries(st.floats(0, 0.999), st.integers(0, 255), min_size=1, max_size=6),
        st.booleans(), st.sampled_from(["train.rec", "train.idx", "property"]))  # fmt: skip
 def test_any_file_is_read_or_refused(
