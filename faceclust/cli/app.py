@@ -18,6 +18,7 @@ from faceclust.cli.people import people
 from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
 from faceclust.cli.status import status
+from faceclust.cli.train import train
 from faceclust.cli.undo import undo
 
 app = typer.Typer(
@@ -63,5 +64,6 @@ app.command()(undo)
 app.command()(cluster)
 app.command()(export)
 app.command(name="eval")(evaluate)
+app.command(no_args_is_help=True)(train)
 app.add_typer(models_app, name="models")
 app.command()(doctor)

@@ -83,7 +83,8 @@ def load(path: Path) -> EdgeModel:
             )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise WeightsError(
-            f"{path} is no edge model ({error}); install faceclust again or train one."
+            f"{path} is no edge model ({error}); remove it if you trained it, else install "
+            "faceclust again."
         ) from error
     if names != structure.NAMES:
         raise WeightsError(f"{path} was trained on other features; install faceclust again.")

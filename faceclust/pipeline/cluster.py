@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -57,6 +60,7 @@ def group(
     options: ClusterOptions,
     within: Space,
     photo: IntArray | None = None,
+    model: Path | None = None,
 ) -> Grouping:
     """Cluster faces by their embeddings: neighbours, edges, then the method.
 
@@ -66,6 +70,7 @@ def group(
         within: the space of the model that made the embeddings.
         photo: (N,) which photo each face is in, where that is known: two faces of one photo are
             hardly ever one person.
+        model: the edge model, in place of the shipped one.
     """
     if options.threshold is None:
         options = replace(options, threshold=within.thresholds.get(options.method))
@@ -77,7 +82,7 @@ def group(
     scored = None
     if neighbours is not None and needs_edges(options.method):
         quality = structure.quality(lengths(embeddings, within.parts))
-        scored = edges.score(edges.load(weights.own(EDGES)), x, neighbours, quality)
+        scored = edges.score(edges.load(model or weights.own(EDGES)), x, neighbours, quality)
     apart = None if photo is None else same_photo(photo)
     result = partition(x, options, neighbours, scored, apart)
     return Grouping(
@@ -86,6 +91,23 @@ def group(
         searched - started,
         time.perf_counter() - searched,
     )
+
+
+def own_edges(library: Library) -> Path:
+    """Where the edge model that was trained on this library's own people lies, if there is one.
+
+    It stands beside the database and is named after it and the networks whose embeddings it was
+    trained on; `faceclust train --data library` puts it there, and whoever removes it has the
+    shipped one back.
+    """
+    model = re.sub(r"[^A-Za-z0-9+.-]", "_", library.db.setting("model") or "")
+    return library.db.path.with_name(f"{library.db.path.name}.{model}.edges.npz")
+
+
+def own_edges_or_none(library: Library) -> Path | None:
+    """The library's own edge model, or None where the shipped one is to be used."""
+    path = own_edges(library)
+    return path if path.is_file() else None
 
 
 def same_photo(photo: IntArray) -> IntArray:
@@ -122,6 +144,9 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
     excluded = people.not_faces(ledger.decisions(library.db))
     newest = ledger.newest_clustering(library.db)
     recipe = {"faceclust": faceclust.__version__, **asdict(options)}
+    own = own_edges_or_none(library) if needs_edges(options.method) else None
+    if own:
+        recipe["edges"] = hashlib.sha256(own.read_bytes()).hexdigest()
     current = catalogue.embedded_faces(library.db, model) - excluded
     if newest and newest.model == model and newest.membership.keys() == current:
         threshold = newest.options.get("threshold_used")
@@ -131,7 +156,7 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
     faces, x = catalogue.live_faces(library.db, model)
     keep = ~np.isin(faces, list(excluded))
     faces, x = faces[keep], x[keep]
-    result = group(x, options, space(model), photos_of(library, faces))
+    result = group(x, options, space(model), photos_of(library, faces), own)
     ids = stable_ids(
         faces,
         result.labels,

@@ -22,7 +22,7 @@ HEAVY = {
 }  # fmt: skip
 COMMANDS = {
     "scan", "sample", "status", "people", "name", "merge", "reject", "not-a-face", "ignore",
-    "undo", "cluster", "export", "eval", "models", "doctor",
+    "undo", "cluster", "export", "eval", "train", "models", "doctor",
 }  # fmt: skip
 
 
@@ -63,7 +63,9 @@ def run_alone(code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("options", ["--help", "scan --help", "export --help", "doctor --help"])
+@pytest.mark.parametrize(
+    "options", ["--help", "scan --help", "export --help", "train --help", "doctor --help"]
+)
 def test_help_loads_nothing_heavy(options: str, capsys: pytest.CaptureFixture[str]) -> None:
     started = time.perf_counter()
     loaded = run_alone(
