@@ -11,46 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from faceclust.graph.architecture import LIMIT, Architecture
 from faceclust.graph.gcn import EdgeHead, GraphConvolution
 from faceclust.graph.hallucinate import Hallucinated, Hallucinator
-from faceclust.graph.proxy import Fusion, ProxyGenerator
-
-Offsets: TypeAlias = Literal["text", "random", "none"]
-LIMIT = 6.0
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """What the model is made of.
-
-    Attributes:
-        offsets: "text" hallucinates by dt = t~ - t, "random" by differences of random vectors,
-            "none" not at all: the proxy is made from f and its neighbourhood.
-        fusion: how a face and its hallucinations become a proxy.
-        attributes: whether the edge head is told the attributes of both ends.
-        D: dimensions of the identity space in here: the leading principal ones.
-        hidden: width of M and of B.
-        heads, blocks: of the proxy's decoder.
-        graph, edge: widths of the graph convolution and of the edge head.
-        dropout: of the proxies in training: thousands of people are few to learn faces from.
-    """
-
-    offsets: Offsets = "text"
-    fusion: Fusion = "cross-attention"
-    attributes: bool = True
-    D: int = 256
-    hidden: int = 256
-    heads: int = 4
-    blocks: int = 1
-    graph: int = 64
-    edge: int = 64
-    dropout: float = 0.2
+from faceclust.graph.proxy import ProxyGenerator
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ class GraphConvolution(nn.Module):
         self.around = nn.Linear(c_in, c_out, bias=False)
 
     def forward(self, V: Tensor, A: Tensor) -> Tensor:
-        """Shapes as in the class; W_l's two halves stand apart, so that A~ meets the narrow side."""
+        """Shapes as in the class. A~ V W is A~ (V W): A~ meets the narrow side."""
         return relu(self.own(V) + torch.sparse.mm(A, self.around(V)))
 
 

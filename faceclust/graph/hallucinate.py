@@ -19,10 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-
-# Of the softmax over the values of an attribute: softer than face-CLIP's own temperature, so that
-# a face between two ages is seen as between them.
-SHARPNESS = 20.0
+from faceclust.graph.architecture import SHARPNESS
 
 
 class TextToImage(nn.Module):
@@ -131,7 +128,7 @@ class Hallucinator(nn.Module):
         return everything[~has].view(len(own), V - own.shape[1])
 
     def offsets(self, own: Tensor, target: Tensor) -> Tensor:
-        """dt = t~ - t, (N, A) own and (N, M) target values -> (N, M, E)."""
+        """The change of words t~ - t, (N, A) own and (N, M) target values -> (N, M, E)."""
         return self.words[target] - self.words[own.gather(1, self.attribute[target])]
 
     def forward(self, f: Tensor, i: Tensor) -> Hallucinated:

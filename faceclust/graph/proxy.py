@@ -6,13 +6,11 @@ ages, poses and expressions answers.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
 
-Fusion: TypeAlias = Literal["cross-attention", "self-attention", "average"]
+from faceclust.graph.architecture import Fusion
 
 
 class NeighbourInformation(nn.Module):

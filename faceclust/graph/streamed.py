@@ -121,7 +121,7 @@ def unit(x: FloatArray) -> FloatArray:
 
 
 def gelu(x: FloatArray) -> FloatArray:
-    """x Phi(x), exact."""
+    """The exact form, x Phi(x)."""
     from scipy.special import erf
 
     return np.asarray(x * 0.5 * (1 + erf(x / np.float32(np.sqrt(2)))), np.float32)

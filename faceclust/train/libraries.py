@@ -9,7 +9,7 @@ times.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 from zipfile import BadZipFile
@@ -69,6 +69,7 @@ class Crowd:
         known: how many people are labelled.
         shapes: of the libraries that can be drawn, in turn.
         subgraphs: neighbourhoods of a crowd too large for one library.
+        clip: (N, E) CLIP embeddings, L2-normalised, or (N, 0).
     """
 
     faces: FloatArray
@@ -82,6 +83,11 @@ class Crowd:
     known: int
     shapes: tuple[Shape, ...] = SHAPES
     subgraphs: Subgraphs | None = None
+    clip: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def __post_init__(self) -> None:
+        if not len(self.clip):
+            object.__setattr__(self, "clip", np.zeros((len(self.faces), 0), np.float32))
 
     def is_unsure(self, a: IntArray, b: IntArray) -> BoolArray:
         """Whether persons a and b, (E,) each, may be one person without the labels saying so."""
@@ -98,11 +104,12 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Library:
-    """A sampled library: `faces`, `norms`, `person` as in `Crowd`."""
+    """A sampled library: `faces`, `norms`, `person`, `clip` as in `Crowd`."""
 
     faces: FloatArray
     norms: FloatArray
     person: IntArray
+    clip: FloatArray
 
 
 def read(folder: Path, sets: Sequence[str] = tuple(SETS)) -> Crowd:
@@ -251,7 +258,9 @@ def sample(crowd: Crowd, mask: BoolArray, shape: Shape, rng: np.random.Generator
             parts = [pool.neighbourhood()]
             grown = int(rng.integers(0, 4))
     chosen = rng.permutation(np.unique(np.concatenate(parts)))
-    library = Library(crowd.faces[chosen], crowd.norms[chosen], crowd.person[chosen])
+    library = Library(
+        crowd.faces[chosen], crowd.norms[chosen], crowd.person[chosen], crowd.clip[chosen]
+    )
     return _grow(library, crowd.widths, grown, least, rng)
 
 
@@ -324,9 +333,11 @@ def _grow(
     """Give some people who have at least `least` faces 50 to 450 more, but no more than all had.
 
     A new face is the person's mean plus a random rotation of four of the person's own deviations
-    from it, which keeps their covariance; between people it differs how tight they are.
+    from it, which keeps their covariance; between people it differs how tight they are. Its CLIP
+    embedding is made of the same photos.
     """
     faces, norms, person = [library.faces], [library.norms], [library.person]
+    clip = [library.clip]
     who, count = np.unique(library.person, return_counts=True)
     who = who[count >= least]
     for p in rng.choice(who, min(people, len(who)), replace=False):
@@ -343,7 +354,9 @@ def _grow(
         faces.append(np.hstack([_normalise(part) for part in grown]))
         norms.append(library.norms[rng.choice(own, n)])
         person.append(np.full(n, p))
-    return Library(np.vstack(faces), np.vstack(norms), np.concatenate(person))
+        middle = library.clip[own].mean(0)
+        clip.append(_normalise(middle + mixture @ (library.clip[own] - middle)))
+    return Library(np.vstack(faces), np.vstack(norms), np.concatenate(person), np.vstack(clip))
 
 
 def _unify(

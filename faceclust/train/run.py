@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,6 +18,7 @@ from faceclust import config as settings
 from faceclust import weights
 from faceclust.config import Config
 from faceclust.errors import InputError, OptionError, WeightsError, WriteError
+from faceclust.graph.architecture import Architecture
 from faceclust.pipeline import find_library, models
 from faceclust.pipeline.identities import Extras
 from faceclust.pipeline.library import Library
@@ -31,11 +32,14 @@ from faceclust.weights import Device, Notify
 
 Stage = Literal["edges", "face-clip", "clip-cluster"]
 Precision = Literal["float32", "bf16"]
-# In the order in which one needs the other, and those that "all" means.
+# In the order in which one needs the other.
 STAGES: tuple[Stage, ...] = ("face-clip", "edges", "clip-cluster")
-ALL, IN_ALL = "all", ("face-clip", "edges")
+ALL = "all"
 # All that a stage leaves in its folder beside its result.
-LEFT = ("state.safetensors", "losses.jsonl", "losses.png", "edges.npz", "face-clip.safetensors")
+LEFT = (
+    "state.safetensors", "losses.jsonl", "losses.png", "edges.npz", "face-clip.safetensors",
+    "clip-cluster.safetensors",
+)  # fmt: skip
 Tell = Callable[[Row], None]
 
 
@@ -49,6 +53,7 @@ class TrainOptions:
         device: where networks run, for embedding and for the stages that have any.
         precision: of those stages.
         epochs, steps: in place of the stage's own number.
+        architecture: of the stage clip-cluster.
         resume: True goes on from a checkpoint, False begins anew, None goes on where there is one.
 
     Raises:
@@ -61,6 +66,7 @@ class TrainOptions:
     precision: Precision = "float32"
     epochs: int | None = None
     steps: int | None = None
+    architecture: Architecture = field(default_factory=Architecture)
     resume: bool | None = None
 
     def __post_init__(self) -> None:
@@ -81,7 +87,7 @@ class TrainOptions:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages to be trained, in order."""
-        chosen = IN_ALL if self.stage == ALL else (self.stage,)
+        chosen = STAGES if self.stage == ALL else (self.stage,)
         return tuple(stage for stage in STAGES if stage in chosen)
 
 
@@ -174,7 +180,8 @@ def begin(folder: Path, options: TrainOptions) -> None:
     for stage in options.stages if options.resume is False else ():
         for name in LEFT:
             (folder / stage / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / stage / "examples", ignore_errors=True)
+        for name in ("examples", "graphs"):
+            shutil.rmtree(folder / stage / name, ignore_errors=True)
 
 
 def _embedding(
@@ -220,9 +227,8 @@ def _stages(
                 assert corpus is not None
                 files[stage] = str(edges.train(corpus.crowd, edge_options(options), out, tell=rows))
             case "clip-cluster":
-                raise OptionError(
-                    "--stage clip-cluster cannot be trained by this version; choose another."
-                )
+                assert corpus is not None
+                files[stage] = str(_clip_cluster(corpus, options, out, rows))
         journal.draw(journal.read(rows.path), out / "losses.png")
     return files
 
@@ -247,6 +253,26 @@ def _tune(library: Library, folder: Path, options: TrainOptions, tell: Tell) -> 
     verdict = own.tune(library, identities, wanted, folder / "edges", rows)
     journal.draw(journal.read(rows.path), folder / "edges" / "losses.png")
     return {**asdict(verdict), "kept": str(verdict.kept) if verdict.kept else None}
+
+
+def _clip_cluster(corpus: Corpus, options: TrainOptions, out: Path, tell: Journal) -> Path:
+    if not corpus.crowd.clip.shape[1]:
+        raise InputError(
+            "--stage clip-cluster needs the faces' CLIP embeddings, and these data come without "
+            "images; give crops or photos, or MS1M with train.rec beside its features."
+        )
+    try:
+        from faceclust.train import clip_cluster
+    except ImportError as error:
+        raise WeightsError(
+            "Training CLIP-Cluster needs torch and open_clip; pip install 'faceclust[clip]'."
+        ) from error
+    recipe = clip_cluster.ProxyTraining(seed=options.seed, architecture=options.architecture)
+    recipe = replace(recipe, steps=options.steps or recipe.steps)
+    return clip_cluster.train(
+        corpus.crowd, corpus.identities.space, recipe, out, device=options.device,
+        precision=options.precision, tell=tell,
+    )  # fmt: skip
 
 
 def _has_captions(data: Sequence[str]) -> bool:

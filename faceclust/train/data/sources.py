@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from faceclust.errors import InputError, OptionError
 from faceclust.train import libraries
@@ -53,7 +55,7 @@ def read(
         raise OptionError("--root and --part go with --data ms1m only.")
     if data[0] == MS1M:
         identities = _read_ms1m(ms1m.root_of(root), part, using)
-        return Corpus(identities, libraries.crowd_of(identities))
+        return _corpus(identities, libraries.crowd_of(identities))
     paths = _embedded(data) or [
         folders.embed_set(found, embedding)
         for embedding in [using()]
@@ -63,8 +65,16 @@ def read(
     identities = folders.join([folders.read_set(path) for path in paths])
     sets = [path.stem for path in paths]
     if set(sets) <= set(libraries.SETS) and len(identities.parts) > 1:
-        return Corpus(identities, libraries.read(paths[0].parent, sets))
-    return Corpus(identities, libraries.crowd_of(identities))
+        crowd = libraries.read(paths[0].parent, sets)
+    else:
+        crowd = libraries.crowd_of(identities)
+    return _corpus(identities, crowd)
+
+
+def _corpus(identities: Identities, crowd: Crowd) -> Corpus:
+    if identities.clip is not None:
+        crowd = replace(crowd, clip=np.asarray(identities.clip))
+    return Corpus(identities, crowd)
 
 
 def _embedded(data: Sequence[str]) -> list[Path]:
