@@ -44,6 +44,9 @@ def train(
         bool | None,
         typer.Option("--resume/--no-resume", help="Go on from a checkpoint; by itself if any."),
     ] = None,
+    variant: Annotated[
+        str, typer.Option(help="What clip-cluster is made of, for ablations.")
+    ] = "clip-cluster",
     library: LibraryFolder = None,
     db: Db = None,
     json: Json = False,
@@ -55,7 +58,7 @@ def train(
     """
     from faceclust.train import run
 
-    options = run.TrainOptions(stage, seed, device, precision, epochs, steps, resume)  # type: ignore[arg-type]
+    options = run.TrainOptions(stage, seed, device, precision, epochs, steps, resume, variant)  # type: ignore[arg-type]
     with _progress() as tell:
         report = run.train(
             data, out, options, root=root, part=part, profile=profile, library=library, db=db,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -43,3 +44,14 @@ class Architecture:
     graph: int = 64
     edge: int = 64
     dropout: float = 0.2
+
+
+# What an ablation compares; the first is what `scan` uses.
+VARIANTS: Mapping[str, Architecture] = {
+    "clip-cluster": Architecture(),
+    "without-hallucination": Architecture(offsets="none"),
+    "random-offsets": Architecture(offsets="random"),
+    "average": Architecture(fusion="average"),
+    "self-attention": Architecture(fusion="self-attention"),
+    "without-attributes": Architecture(attributes=False),
+}

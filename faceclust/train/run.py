@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,7 +18,7 @@ from faceclust import config as settings
 from faceclust import weights
 from faceclust.config import Config
 from faceclust.errors import InputError, OptionError, WeightsError, WriteError
-from faceclust.graph.architecture import Architecture
+from faceclust.graph.architecture import VARIANTS
 from faceclust.pipeline import find_library, models
 from faceclust.pipeline.identities import Extras
 from faceclust.pipeline.library import Library
@@ -53,8 +53,8 @@ class TrainOptions:
         device: where networks run, for embedding and for the stages that have any.
         precision: of those stages.
         epochs, steps: in place of the stage's own number.
-        architecture: of the stage clip-cluster.
         resume: True goes on from a checkpoint, False begins anew, None goes on where there is one.
+        variant: of the stage clip-cluster, for ablations.
 
     Raises:
         OptionError: a value that no training can run with.
@@ -66,8 +66,8 @@ class TrainOptions:
     precision: Precision = "float32"
     epochs: int | None = None
     steps: int | None = None
-    architecture: Architecture = field(default_factory=Architecture)
     resume: bool | None = None
+    variant: str = "clip-cluster"
 
     def __post_init__(self) -> None:
         if self.stage not in (*STAGES, ALL):
@@ -78,6 +78,8 @@ class TrainOptions:
             raise OptionError(f"--precision must be one of {', '.join(get_args(Precision))}.")
         if self.precision == "bf16" and self.stage in ("edges", "face-clip"):
             raise OptionError(f"--stage {self.stage} is trained in float32 only; leave bf16 out.")
+        if self.variant not in VARIANTS:
+            raise OptionError(f"--variant must be one of {', '.join(VARIANTS)}.")
         for name in ("epochs", "steps"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise OptionError(f"--{name} must be at least 1, not {value}.")
@@ -267,7 +269,7 @@ def _clip_cluster(corpus: Corpus, options: TrainOptions, out: Path, tell: Journa
         raise WeightsError(
             "Training CLIP-Cluster needs torch and open_clip; pip install 'faceclust[clip]'."
         ) from error
-    recipe = clip_cluster.ProxyTraining(seed=options.seed, architecture=options.architecture)
+    recipe = clip_cluster.ProxyTraining(seed=options.seed, architecture=VARIANTS[options.variant])
     recipe = replace(recipe, steps=options.steps or recipe.steps)
     return clip_cluster.train(
         corpus.crowd, corpus.identities.space, recipe, out, device=options.device,
