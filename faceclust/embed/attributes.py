@@ -58,6 +58,21 @@ def parse(table: Mapping[str, Mapping[str, Sequence[str]]]) -> tuple[Attribute, 
     return tuple(attributes)
 
 
+def extend(attributes: Sequence[Attribute], table: Mapping[str, object]) -> tuple[Attribute, ...]:
+    """Attributes with those of a table of configuration: new ones, others, or `false` for none.
+
+    Raises:
+        OptionError: an attribute of the table is malformed, or is to go and is not there.
+    """
+    result = {attribute.name: attribute for attribute in attributes}
+    for name, values in table.items():
+        if values is not False:
+            result |= {name: parse({name: values})[0]}  # type: ignore[dict-item]  # checked there
+        elif result.pop(name, None) is None:
+            raise OptionError(f"There is no attribute {name!r} to leave out.")
+    return tuple(result.values())
+
+
 def _people(*phrases: str) -> tuple[str, ...]:
     """Prompts for a man, a woman and a person, so that gender decides nothing."""
     return tuple(f"a photo of {phrase.format(noun)}"

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.scan [--large 200]
 
-The floor is the pure compute of decoding, detecting, aligning and embedding the same photos, one
-process a core, models already open, nothing stored. Both are measured in the same run, twice, in
-turn; the better of each counts.
+The floor is the pure compute of decoding, detecting, aligning, embedding and describing (CLIP) the
+same photos, one process a core, models already open, nothing stored. Both are measured in the same
+run, twice, in turn; the better of each counts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 
 from faceclust import photos
 from faceclust.config import Config
+from faceclust.embed.clip import model_id
 from faceclust.photos import WalkOptions
 from faceclust.pipeline import models
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
@@ -30,7 +31,9 @@ from tests.benchmarks import corpus
 
 def compute(tasks: list[PhotoTask], barrier: Barrier) -> None:
     """What one core does for the floor."""
-    extract = ExtractorFactory(models.resolve("mobile"), Config().detector, "cpu", 1)()
+    extract = ExtractorFactory(
+        models.resolve("mobile"), Config().detector, "cpu", 1, clip=model_id(Config().scan.clip)
+    )()
     barrier.wait()
     for task in tasks:
         extract(task)
