@@ -55,7 +55,7 @@ def shipped(model: str) -> dict[str, FloatArray]:
             if str(file["model"]) != model:
                 return {}
             return dict(zip(file["digest"].tolist(), file["w"], strict=True))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path} is damaged; install faceclust again.") from error
 
 
