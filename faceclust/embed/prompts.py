@@ -51,7 +51,7 @@ def shipped(model: str) -> dict[str, FloatArray]:
     """
     path = weights.own(SHIPPED)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             if str(file["model"]) != model:
                 return {}
             return dict(zip(file["digest"].tolist(), file["w"], strict=True))

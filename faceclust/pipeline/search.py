@@ -57,20 +57,21 @@ def search(library: Library, text: str, *, limit: int = 20, who: str | None = No
         people = [find(people, who)]
     owner = {face: person for person in people for face in person.faces}
     t = Clip(name_of(model)).encode_texts([text])[0]
-    faces, i = catalogue.live_faces(library.db, model)
+    faces, i = catalogue.live_faces(library.db, model, owner)
     score = i @ t
-    order = np.argsort(-score, kind="stable")
-    best = [(int(faces[row]), row) for row in order if int(faces[row]) in owner]
+    best = np.argsort(-score, kind="stable")[:limit]
     return [
         Match(
             rank=rank,
-            score=float(score[row]),
+            score=score,
             face=face,
             person=owner[face].id,
             name=owner[face].name,
             file=catalogue.file_of(library.db, face) or "",
         )
-        for rank, (face, row) in enumerate(best[:limit], 1)
+        for rank, (face, score) in enumerate(
+            zip(faces[best].tolist(), score[best].tolist(), strict=True), 1
+        )
     ]
 
 

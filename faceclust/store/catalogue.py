@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,9 +82,15 @@ def live_boxes(db: Database) -> dict[int, list[tuple[int, Box]]]:
     return boxes
 
 
-def live_faces(db: Database, model: str) -> tuple[IntArray, FloatArray]:
-    """Ids (N,) ascending and embeddings (N, D), not normalised, of all live faces of a model."""
-    live = live_face_ids(db)
+def live_faces(
+    db: Database, model: str, live: Container[int] | None = None
+) -> tuple[IntArray, FloatArray]:
+    """Ids (N,) ascending and embeddings (N, D), not normalised, of all live faces of a model.
+
+    Args:
+        live: the faces that are wanted, where not all of those that count are.
+    """
+    live = live_face_ids(db) if live is None else live
     rows = db.rows("SELECT face_id, vector FROM embeddings WHERE model = ? ORDER BY 1", (model,))
     kept = [(face, vector) for face, vector in rows if face in live]
     ids = np.array([face for face, _ in kept], np.int64)
