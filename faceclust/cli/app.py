@@ -17,6 +17,7 @@ from faceclust.cli.models import models_app
 from faceclust.cli.people import people
 from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
+from faceclust.cli.search import search
 from faceclust.cli.status import status
 from faceclust.cli.train import train
 from faceclust.cli.undo import undo
@@ -55,6 +56,7 @@ app.command(no_args_is_help=True)(scan)
 app.command()(sample)
 app.command()(status)
 app.command()(people)
+app.command()(search)
 app.command()(name)
 app.command()(merge)
 app.command()(reject)

@@ -26,6 +26,7 @@ from faceclust.pipeline.people import (
 )
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
+from faceclust.pipeline.search import Match, save_crops, search
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Event",
     "ExportRequest",
     "Library",
+    "Match",
     "PersonSummary",
     "ScanReport",
     "Summary",
@@ -52,7 +54,9 @@ __all__ = [
     "reject",
     "remember",
     "sample",
+    "save_crops",
     "scan",
+    "search",
     "settings",
     "status",
     "summaries",

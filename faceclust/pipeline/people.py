@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
 from faceclust.people import not_faces, resolve, standing
+from faceclust.pipeline.attributes import Guesses
 from faceclust.pipeline.library import Library
-from faceclust.records import Decision, DecisionKind, Person
+from faceclust.records import Decision, DecisionKind, Guess, Person
 from faceclust.store import catalogue, ledger
 
 MAX_NAME = 300
@@ -25,6 +26,7 @@ class PersonSummary:
         photos: files the person is in.
         first, last: capture dates (ISO 8601) of the oldest and newest of them, or None.
         best_face: the face with the most detector confidence times pixels; `best_photo` its file.
+        guesses: what prevails over the faces; none where they were not described.
     """
 
     person: Person
@@ -33,6 +35,7 @@ class PersonSummary:
     last: str | None
     best_face: int
     best_photo: str
+    guesses: tuple[Guess, ...] = ()
 
 
 def all_people(library: Library) -> list[Person]:
@@ -50,7 +53,12 @@ def summaries(library: Library, *, ignored: bool = False) -> list[PersonSummary]
     """People with what is worth showing of them, most faces first; the ignored ones if asked."""
     facts = catalogue.face_facts(library.db)
     people = people_of(library, facts)
-    shown = [_summary(person, facts) for person in people if person.ignored == ignored]
+    guesses = Guesses(library)
+    shown = [
+        replace(_summary(person, facts), guesses=guesses.prevailing(person.faces))
+        for person in people
+        if person.ignored == ignored
+    ]
     return sorted(shown, key=lambda s: (-len(s.person.faces), s.person.id))
 
 

@@ -17,7 +17,22 @@ def m0001_initial(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m0001_initial,)
+def m0002_attributes(db: sqlite3.Connection) -> None:
+    """What is guessed of faces, as weights of a zero-shot classifier in a CLIP model's space."""
+    db.execute(
+        """CREATE TABLE attribute_values (
+            model TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            attribute TEXT NOT NULL,
+            value TEXT NOT NULL,
+            prompts TEXT NOT NULL,
+            weights BLOB NOT NULL,
+            PRIMARY KEY (model, position)
+        ) WITHOUT ROWID"""
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (m0001_initial, m0002_attributes)
 
 _INITIAL = (
     "CREATE TABLE library (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
