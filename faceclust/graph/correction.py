@@ -29,7 +29,7 @@ class Model:
         basis: (D_in, D) from the space's embeddings to the model's own dimensions.
         share: how much of the correction counts; fitted on people held out.
         space: model id of the identity embeddings.
-        clip: name of the CLIP model.
+        clip: id of the CLIP model.
     """
 
     tensors: dict[str, FloatArray]

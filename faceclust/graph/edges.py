@@ -6,15 +6,17 @@ log-odds that the pair is one person, calibrated on people that were held out of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 from zipfile import BadZipFile
 
 import numpy as np
 
 from faceclust.errors import WeightsError
 from faceclust.graph import structure
-from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 LIMIT = 6.0
 LARGEST = 12.0
@@ -98,8 +100,16 @@ def candidates(x: FloatArray, neighbours: Neighbours) -> tuple[structure.Pairs, 
     return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
 
 
+# What is added to the log-odds of some pairs, from their places (2, e) and features (e, F).
+Addition: TypeAlias = Callable[[IntArray, FloatArray], FloatArray]
+
+
 def score(
-    model: EdgeModel, x: FloatArray, neighbours: Neighbours, quality: FloatArray | None = None
+    model: EdgeModel,
+    x: FloatArray,
+    neighbours: Neighbours,
+    quality: FloatArray | None = None,
+    corrected: Callable[[structure.Pairs, structure.Scale], Addition] | None = None,
 ) -> Graph:
     """The log-odds of every listed pair that is not hopeless.
 
@@ -107,14 +117,22 @@ def score(
         x: (N, D) float32, L2-normalised.
         neighbours: of the same N faces, 50 each as in training.
         quality: (N,) from `structure.quality`, or None.
+        corrected: opens what knows more than structure does, see `correction.Correction.of`.
 
     Returns:
         Each pair once, i < j, weighted by its log-odds > `FLOOR`; a pair that is left out is
         less likely than that.
     """
     pairs, scale = candidates(x, neighbours)
-    chunks = structure.features(x, neighbours, pairs, scale, quality)
-    weights = [model.log_odds(chunk) for chunk in chunks]
-    weight = np.concatenate(weights) if weights else np.zeros(0, np.float32)
+    addition = corrected(pairs, scale) if corrected else None
+    weights, start = [np.zeros(0, np.float32)], 0
+    for features in structure.features(x, neighbours, pairs, scale, quality):
+        log_odds = model.log_odds(features)
+        if addition:
+            index = pairs.index[:, start : start + len(features)]
+            log_odds = (log_odds + addition(index, features)).clip(-LARGEST, LARGEST)
+        weights.append(log_odds)
+        start += len(features)
+    weight = np.concatenate(weights)
     keep = weight > FLOOR
     return Graph(pairs.index[:, keep], weight[keep], len(x))

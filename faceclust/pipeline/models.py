@@ -37,10 +37,12 @@ class Space:
     Attributes:
         parts: sizes of the networks' embeddings, where there are several; see `normalise`.
         thresholds: of the clustering methods whose own default is another network's.
+        proxies: the CLIP-Cluster model of `pretrained/` that was trained on this space, if any.
     """
 
     parts: tuple[int, ...] = ()
     thresholds: Mapping[Method, float] = field(default_factory=dict)
+    proxies: str | None = None
 
 
 def space(model_id: str) -> Space:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from faceclust import weights
 from faceclust.cluster.partition import partition
+from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.evaluate import bcubed
 from faceclust.graph import correction, edges
 from faceclust.graph.architecture import Architecture
@@ -222,7 +223,7 @@ def _joint(
     s, base, same, sure = (
         torch.from_numpy(a[rows]).to(device) for a in (graph.s, graph.base, graph.same, graph.sure)
     )
-    found = model(nodes, torch.from_numpy(pairs).to(device), s, base, float(graph.spread))
+    found = model(nodes, torch.from_numpy(pairs).to(device), s, base, float(graph.spread[0]))
     cross = proxy_losses.cross_entropy(found.log_odds.float(), same.float(), sure)
     losses = {"cross": options.cross * cross}
     if found.seen is None:
@@ -264,7 +265,7 @@ def additions(model: ClipCluster, graph: FaceGraph) -> FloatArray:
     nodes = nodes_of(graph, np.arange(len(graph)), index)
     with torch.inference_mode():
         nothing = torch.zeros(len(graph.base))
-        found = model(nodes, index, torch.from_numpy(graph.s), nothing, float(graph.spread))
+        found = model(nodes, index, torch.from_numpy(graph.s), nothing, float(graph.spread[0]))
     return np.asarray(found.log_odds.numpy(), np.float32)
 
 
@@ -311,7 +312,7 @@ def _finish(
     before, after = (float(np.mean(column)) for column in zip(*f, strict=True))
     tell({"step": state.step, "share": share, "f_structure": before, "f": after})
     tensors = {k: v.detach().cpu().numpy() for k, v in model.state_dict().items()}
-    kept = correction.Model(tensors, options.architecture, basis, share, space, "face-clip")
+    kept = correction.Model(tensors, options.architecture, basis, share, space, model_id(FACE_CLIP))
     path = out / "clip-cluster.safetensors"
-    kept.save(path, asdict(replace(options)))
+    kept.save(path, asdict(options))
     return path

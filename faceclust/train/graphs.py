@@ -32,7 +32,7 @@ class FaceGraph:
         near: (N, k) int32 first neighbours, -1 where there are fewer.
         index: (2, E) candidate pairs; s: (E, S) their features; base: (E,) log-odds.
         same, sure: (E,) whether a pair is one person, and whether that is known.
-        spread: () of the cosine between strangers.
+        spread: (1,) of the cosine between strangers.
     """
 
     f: FloatArray
@@ -97,7 +97,7 @@ def build(
         base=model.log_odds(s),
         same=a == b,
         sure=~crowd.is_unsure(a, b),
-        spread=np.array(scale.deviation, np.float32),
+        spread=np.array([scale.deviation], np.float32),
     )
 
 
