@@ -182,7 +182,7 @@ def _proxies(model: Model, f: FloatArray, i: FloatArray, neighbours: Neighbours)
 def _convolve(w: streamed.Tensors, v: FloatArray, index: IntArray) -> FloatArray:
     """`gcn.GraphConvolution` over the candidate pairs."""
     around = adjacency(index, len(v)) @ (v @ w["around.weight"].T)
-    return np.maximum(v @ w["own.weight"].T + w["own.bias"] + around, 0)
+    return np.asarray(np.maximum(v @ w["own.weight"].T + w["own.bias"] + around, 0), np.float32)
 
 
 def adjacency(index: IntArray, N: int) -> Any:

@@ -29,10 +29,10 @@ from faceclust.graph import correction, edges
 from faceclust.graph.architecture import Architecture
 from faceclust.graph.clip_cluster import ClipCluster, Nodes
 from faceclust.graph.edges import FLOOR, EdgeModel
-from faceclust.records import FloatArray, Graph
+from faceclust.records import FloatArray, Graph, IntArray
 from faceclust.train import graphs, libraries, proxy_losses
 from faceclust.train.graphs import FaceGraph
-from faceclust.train.libraries import Crowd
+from faceclust.train.libraries import Crowd, View
 from faceclust.train.proxy_state import ProxyState
 
 Tell = Callable[[dict[str, Any]], None]
@@ -107,7 +107,7 @@ def train(
     torch.set_num_threads(options.threads)
     base = base or edges.load(weights.own("edges-universal.npz"))
     apart = libraries.held_out(crowd, options.held_out, options.seed)
-    both = "both" if "both" in crowd.views else "first"
+    both: View = "both" if "both" in crowd.views else "first"
     x = libraries.view(crowd.faces, crowd.widths, both)
     basis = graphs.principal(x[~apart], options.architecture.D)
     drawn = [
@@ -236,7 +236,7 @@ def _joint(
     return losses | {"real": options.real * real}
 
 
-def nodes_of(graph: FaceGraph, faces: FloatArray, pairs: Tensor, device: str = "cpu") -> Nodes:
+def nodes_of(graph: FaceGraph, faces: IntArray, pairs: Tensor, device: str = "cpu") -> Nodes:
     """The faces of a sub-graph and its adjacency D^-1 (A + I)."""
     n = len(faces)
     (a, b), own = pairs, torch.arange(n)

@@ -59,7 +59,7 @@ class ProxyState:
             self.best = {k: v.clone() for k, v in self.average.items()}
 
     def _with(self, tensors: dict[str, Tensor]) -> ClipCluster:
-        model = copy.deepcopy(self.model).cpu()
+        model: ClipCluster = copy.deepcopy(self.model).cpu()
         model.load_state_dict({k: v.cpu() for k, v in tensors.items()})
         return model
 
