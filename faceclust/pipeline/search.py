@@ -58,6 +58,8 @@ def search(library: Library, text: str, *, limit: int = 20, who: str | None = No
     owner = {face: person for person in people for face in person.faces}
     t = Clip(name_of(model)).encode_texts([text])[0]
     faces, i = catalogue.live_faces(library.db, model, owner)
+    if not len(faces):
+        return []
     score = i @ t
     best = np.argsort(-score, kind="stable")[:limit]
     return [

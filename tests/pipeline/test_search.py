@@ -56,6 +56,12 @@ def test_who_is_hidden_is_not_found(described: Library) -> None:
     assert [match.face for match in search(described, "a man")] == [6]
 
 
+def test_nobody_is_left_to_be_found(described: Library) -> None:
+    for person in ("1", "2", "3"):
+        ignore(described, person)
+    assert search(described, "a man") == []
+
+
 def test_nothing_to_search(album: Library) -> None:
     with pytest.raises(OptionError, match="empty"):
         search(album, " ")
