@@ -9,21 +9,26 @@ from pathlib import Path
 from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
 from faceclust.pipeline.cluster import ClusterReport, cluster
-from faceclust.pipeline.evaluate import evaluate
-from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
-from faceclust.pipeline.library import Library, for_scan, remember, settings
-from faceclust.pipeline.library import find as find_library
-from faceclust.pipeline.people import (
-    PersonSummary,
-    all_people,
+from faceclust.pipeline.decide import (
+    LogEntry,
+    birth,
+    confirm,
+    differ,
+    hide,
     ignore,
+    log,
     merge,
     name,
     not_a_face,
     reject,
-    summaries,
+    split,
     undo,
 )
+from faceclust.pipeline.evaluate import evaluate
+from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+from faceclust.pipeline.library import Library, for_scan, remember, settings
+from faceclust.pipeline.library import find as find_library
+from faceclust.pipeline.people import PersonSummary, all_people, summaries
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
@@ -33,19 +38,25 @@ __all__ = [
     "Event",
     "ExportRequest",
     "Library",
+    "LogEntry",
     "PersonSummary",
     "ScanReport",
     "Summary",
     "all_people",
+    "birth",
     "cluster",
+    "confirm",
     "count_photos",
+    "differ",
     "evaluate",
     "export",
     "faces_of",
     "find_library",
     "for_scan",
     "head_count",
+    "hide",
     "ignore",
+    "log",
     "merge",
     "name",
     "not_a_face",
@@ -54,6 +65,7 @@ __all__ = [
     "sample",
     "scan",
     "settings",
+    "split",
     "status",
     "summaries",
     "table_bytes",
