@@ -12,7 +12,6 @@ from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.decide import (
     LogEntry,
     birth,
-    confirm,
     differ,
     hide,
     ignore,
@@ -32,6 +31,7 @@ from faceclust.pipeline.people import PersonSummary, all_people, summaries
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
+from faceclust.pipeline.suggestions import answer, suggestions
 
 __all__ = [
     "ClusterReport",
@@ -43,9 +43,9 @@ __all__ = [
     "ScanReport",
     "Summary",
     "all_people",
+    "answer",
     "birth",
     "cluster",
-    "confirm",
     "count_photos",
     "differ",
     "evaluate",
@@ -67,6 +67,7 @@ __all__ = [
     "settings",
     "split",
     "status",
+    "suggestions",
     "summaries",
     "table_bytes",
     "undo",
