@@ -26,7 +26,6 @@ from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import Config
 from faceclust.evaluate import scores
 from faceclust.pipeline import Library, models
-from faceclust.pipeline.evaluate import prominent_faces
 from faceclust.records import FloatArray, IntArray
 from faceclust.store import Scanned, catalogue, intake, open_database
 from tests.benchmarks.edges import long_tail
@@ -45,7 +44,7 @@ def empty(scratch: Path) -> Iterator[Library]:
 
 
 def add(library: Library, x: FloatArray, photo: IntArray, rows: Iterable[int]) -> None:
-    """Put photos into a library, as a scan would; face ids are rows + 1 where rows come in order."""
+    """Put photos into a library, as a scan would."""
     photos: defaultdict[int, list[int]] = defaultdict(list)
     for row in rows:
         photos[int(photo[row])].append(row)
@@ -143,15 +142,16 @@ def batches(x: FloatArray, person: IntArray, photo: IntArray, count: int = 10) -
 
 
 def album(folder: Path) -> None:
-    """Churn on real photos: scanned without the last one, then with it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        with Library(folder, open_database(Path(scratch) / "l.db", create=True)) as library:
-            pipeline.scan(library, folder, Config())
-            _, x = catalogue.live_faces(library.db, models.MOBILE)
-            ids = sorted(catalogue.photo_of_faces(library.db).items())
-            subject = set(prominent_faces(library).values())
+    """Churn on a folder of real photos."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Library(folder, open_database(Path(scratch) / "library.db", create=True)) as library,
+    ):
+        pipeline.scan(library, folder, Config())
+        _, x = catalogue.live_faces(library.db, models.MOBILE)
+        ids = sorted(catalogue.photo_of_faces(library.db).items())
     photo = np.array([number for _, number in ids], np.int64)
-    print(f"{folder}: {len(x)} faces, {len(subject)} photos")
+    print(f"{folder.name}: {len(x)} faces, {len(np.unique(photo))} photos")
     one_more(x, photo)
 
 

@@ -58,7 +58,7 @@ def test_people(capsys: Capture, album: Library) -> None:
         ["1", "Ann", "[bold]", "Ćorić", "2", "2", "2019-07-14", "2019-07-14", "1", "a.jpg"],
         ["2", "2", "2", "3", *LONG.split()],
     ]
-    assert err == "and 1 seen once (--all shows them)\n"
+    assert err == "and 1 strangers (--strangers lists them)\n"
     out, err = run(capsys, album, "people", "--all")
     assert len(lines(out)) == 4
     assert err == ""
