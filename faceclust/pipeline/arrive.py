@@ -139,7 +139,7 @@ def _linked(crowd: Crowd, neighbours: Neighbours, new: IntArray) -> IntArray:
     label = np.full(len(crowd.faces), -1, np.int64)
     label[new] = new
     graph = crowd.score(neighbours, near[near >= 0], label)
-    return np.setdiff1d(graph.edge_index, new)
+    return np.asarray(np.setdiff1d(graph.edge_index, new), np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
