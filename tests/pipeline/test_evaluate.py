@@ -15,7 +15,8 @@ from PIL import Image
 
 from faceclust.errors import InputError, LibraryError, OptionError
 from faceclust.pipeline import Library, evaluate, not_a_face
-from faceclust.pipeline.evaluate import _as_folder, peak_rss_mb, prominence, prominent_faces
+from faceclust.pipeline.evaluate import _as_folder, prominence, prominent_faces
+from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.records import Box
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
 
