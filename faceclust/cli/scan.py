@@ -52,7 +52,7 @@ def scan(
     wait: Wait = 0.0,
     json: Json = False,
 ) -> None:
-    """Find the people in FOLDER: new and changed photos are read, then all faces are grouped.
+    """Find the people in FOLDER: new and changed photos are read, their faces grouped.
 
     Profile, CLIP model, device, sizes and exclusions are remembered for the library.
     """
@@ -68,15 +68,15 @@ def scan(
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
         with _progress(lambda: pipeline.count_photos(library, inside, config)) as progress:
             report = pipeline.scan(library, inside, config, notify=console.say, progress=progress)
-        grouped = pipeline.cluster(library, config.cluster)
+        grouped = pipeline.cluster(library, config.cluster, anew=False)
         pipeline.remember(library, flags)
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})
         else:
-            _summary(report, pipeline.head_count(library))
+            _summary(report, pipeline.head_count(library), grouped.edges)
 
 
-def _summary(report: ScanReport, heads: dict[str, int]) -> None:
+def _summary(report: ScanReport, heads: dict[str, int], edges: str | None) -> None:
     console.tell(
         f"{report.found} photos: {report.read} read, {report.unchanged} unchanged, "
         f"{report.linked} moved or copied, {report.errors} unreadable, {report.missing} gone "
@@ -86,6 +86,8 @@ def _summary(report: ScanReport, heads: dict[str, int]) -> None:
         f"{heads['faces']} faces, {heads['several']} people seen more than once, "
         f"{heads['once']} seen once, {heads['named']} with a name."
     )
+    if edges and heads["faces"]:
+        console.say(f"Pairs of faces scored by {edges}.")
     if report.described:
         console.say(f"{count(report.described)} of earlier scans described by CLIP.")
     for folder, reason in report.folders:

@@ -93,10 +93,32 @@ def load(path: Path) -> EdgeModel:
     return model
 
 
-def candidates(x: FloatArray, neighbours: Neighbours) -> tuple[structure.Pairs, structure.Scale]:
-    """The listed pairs that are not hopeless, and the scale that says so."""
-    pairs, scale = structure.candidate_pairs(neighbours), structure.strangers(x)
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of a library's pairs, to be scored as they would be among all.
+
+    Attributes:
+        faces: (F,) rows, ascending; only pairs of these.
+        label: (N,) int64; no pairs of faces that have one label.
+        scale: of all faces.
+    """
+
+    faces: IntArray
+    label: IntArray
+    scale: structure.Scale
+
+
+def candidates(
+    x: FloatArray, neighbours: Neighbours, part: Part | None = None
+) -> tuple[structure.Pairs, structure.Scale]:
+    """The listed pairs (of a part) that are not hopeless, and the scale that says so."""
+    if part is None:
+        scale, pairs = structure.strangers(x), structure.candidate_pairs(neighbours)
+    else:
+        scale, pairs = part.scale, structure.pairs_among(neighbours, part.faces)
     near = pairs.similarity > scale.mean + HOPELESS * scale.deviation
+    if part is not None:
+        near &= part.label[pairs.index[0]] != part.label[pairs.index[1]]
     return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
 
 
@@ -110,6 +132,7 @@ def score(
     neighbours: Neighbours,
     quality: FloatArray | None = None,
     corrected: Callable[[structure.Pairs, structure.Scale], Addition] | None = None,
+    part: Part | None = None,
 ) -> Graph:
     """The log-odds of every listed pair that is not hopeless.
 
@@ -118,15 +141,17 @@ def score(
         neighbours: of the same N faces, 50 each as in training.
         quality: (N,) from `structure.quality`, or None.
         corrected: opens what knows more than structure does, see `correction.Correction.of`.
+        part: which pairs; None for all.
 
     Returns:
         Each pair once, i < j, weighted by its log-odds > `FLOOR`; a pair that is left out is
         less likely than that.
     """
-    pairs, scale = candidates(x, neighbours)
+    pairs, scale = candidates(x, neighbours, part)
     addition = corrected(pairs, scale) if corrected else None
+    faces = None if part is None else np.unique(pairs.index)
     weights, start = [np.zeros(0, np.float32)], 0
-    for features in structure.features(x, neighbours, pairs, scale, quality):
+    for features in structure.features(x, neighbours, pairs, scale, quality, faces):
         log_odds = model.log_odds(features)
         if addition:
             index = pairs.index[:, start : start + len(features)]

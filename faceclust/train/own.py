@@ -15,8 +15,10 @@ from faceclust.graph import edges
 from faceclust.graph.edges import EdgeModel
 from faceclust.graph.knn import knn
 from faceclust.graph.structure import quality
-from faceclust.pipeline.cluster import EDGES, own_edges, same_photo
+from faceclust.pipeline.arrive import same_photo
+from faceclust.pipeline.cluster import own_edges
 from faceclust.pipeline.library import Library
+from faceclust.pipeline.models import EDGES
 from faceclust.train import edges as training
 from faceclust.train.data.identities import Identities
 from faceclust.train.edges import EdgeTraining

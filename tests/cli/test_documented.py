@@ -21,8 +21,9 @@ HEAVY = {
     "cv2", "infomap", "rawpy", "pillow_heif", "onnx", "exiv2",
 }  # fmt: skip
 COMMANDS = {
-    "scan", "sample", "status", "people", "search", "name", "merge", "reject", "not-a-face",
-    "ignore", "undo", "cluster", "export", "eval", "train", "models", "doctor",
+    "scan", "sample", "status", "people", "search", "name", "merge", "split", "reject", "differ",
+    "not-a-face", "birth", "ignore", "hide", "undo", "log", "cluster", "export", "eval", "train",
+    "models", "doctor",
 }  # fmt: skip
 
 

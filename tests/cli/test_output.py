@@ -58,7 +58,7 @@ def test_people(capsys: Capture, album: Library) -> None:
         ["1", "Ann", "[bold]", "Ćorić", "2", "2", "2019-07-14", "2019-07-14", "1", "a.jpg"],
         ["2", "2", "2", "3", *LONG.split()],
     ]
-    assert err == "and 1 seen once (--all shows them)\n"
+    assert err == "and 1 strangers (--strangers lists them)\n"
     out, err = run(capsys, album, "people", "--all")
     assert len(lines(out)) == 4
     assert err == ""
@@ -148,7 +148,7 @@ def test_answers_are_confirmed(capsys: Capture, album: Library) -> None:
     assert run(capsys, album, "merge", 2, 3)[0] == "2, 3 are one person now: Bob, 3 faces.\n"
     assert run(capsys, album, "reject", 3, "Bob")[0].startswith("Face 3 now belongs to number ")
     assert run(capsys, album, "not-a-face", 5)[0] == "Face 5 is left out from now on.\n"
-    assert run(capsys, album, "ignore", "Bob")[0].endswith("is hidden from now on.\n")
+    assert run(capsys, album, "ignore", "Bob")[0].endswith("is ignored from now on.\n")
     group(album.db, (1, 2), (3,), (5,))
     assert run(capsys, album, "reject", 4, "Bob")[0] == "Face 4 waits for the next clustering.\n"
 
@@ -162,7 +162,7 @@ def test_json(capsys: Capture, album: Library) -> None:
     assert found[0] == {
         "id": 1, "name": "Ann [bold] Ćorić", "faces": 2, "photos": 2,
         "first": "2019-07-14T18:03:22", "last": "2019-07-14T18:03:22", "best_face": 1,
-        "best_photo": "a.jpg", "attributes": {},
+        "best_photo": "a.jpg", "attributes": {}, "stranger": False,
     }  # fmt: skip
     assert json.loads(run(capsys, album, "people", "2", "--json")[0])[0]["file"] == LONG
     assert json.loads(run(capsys, album, "status", "--json")[0])["photos"] == 5

@@ -12,8 +12,9 @@ from PIL import Image
 
 from faceclust.errors import InputError, LibraryError, OptionError
 from faceclust.pipeline import Library, evaluate, not_a_face
-from faceclust.pipeline.evaluate import peak_rss_mb, prominent_faces
+from faceclust.pipeline.evaluate import prominent_faces
 from faceclust.pipeline.identities import prominence
+from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.records import Box
 from tests.pipeline.test_identities import tar_of
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
