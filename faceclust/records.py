@@ -1,7 +1,8 @@
 """The shared vocabulary: frozen records for photos, faces and people, arrays for embeddings.
 
 Boxes and points are normalised to the *displayed* photo (EXIF orientation applied): x and w by
-its width, y and h by its height, origin at the top left. Only `export.xmp` knows of stored pixels.
+its width, y and h by its height, origin at the top left. Only `xmp` and its users know of
+stored pixels.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Names that other programs gave to the people in photos: read, matched to faces, settled."""
