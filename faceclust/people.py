@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from faceclust.records import Decision, Person
+from faceclust.records import Decision, Person, Placed
 
 # A cluster that holds a second named person with at least this share of the first one's named
 # faces is a mixture; its other faces are left unnamed rather than given to the larger of the two.
@@ -86,6 +86,28 @@ def not_faces(decisions: Sequence[Decision]) -> frozenset[int]:
     return frozenset(_add_up(standing(decisions)).not_faces)
 
 
+def steps(decisions: Sequence[Decision]) -> list[list[Decision]]:
+    """The standing decisions by what one undo takes back, oldest first: an import is one step."""
+    found: dict[tuple[str, int], list[Decision]] = {}
+    for decision in standing(decisions):
+        key = ("one", decision.id) if decision.batch is None else ("batch", decision.batch)
+        found.setdefault(key, []).append(decision)
+    return sorted(found.values(), key=lambda step: step[-1].id)
+
+
+def placed(decisions: Sequence[Decision]) -> Placed:
+    """What the user's answers say of single faces; clusters have no say in it."""
+    answers = _add_up(standing(decisions))
+    groups = answers.groups
+    return Placed(
+        group={face: group.id for group in groups.values() for face in group.faces},
+        names={group.id: group.name for group in groups.values() if group.name},
+        ignored=frozenset(group.id for group in groups.values() if group.ignored),
+        rejected=frozenset(answers.rejected),
+        not_faces=frozenset(answers.not_faces),
+    )
+
+
 def _person(person: int, faces: Iterable[int], answers: _Answers) -> Person:
     group = answers.groups.get(person)
     name, ignored = (group.name, group.ignored) if group else (None, False)
@@ -110,7 +132,7 @@ def _add_up(decisions: Sequence[Decision]) -> _Answers:
                 _reject(answers, decision)
             case "not-a-face":
                 answers.not_faces.update(decision.faces)
-            case "undo":
+            case "hint" | "undo":
                 pass
     return answers
 

@@ -7,6 +7,7 @@ stored pixels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -137,7 +138,7 @@ class Graph:
             raise ValueError(f"edge_weight must be (E,), got {self.edge_weight.shape}")
 
 
-DecisionKind: TypeAlias = Literal["name", "merge", "reject", "not-a-face", "ignore", "undo"]
+DecisionKind: TypeAlias = Literal["name", "merge", "reject", "not-a-face", "ignore", "hint", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,9 @@ class Decision:
         spare: an unused person id, for what is left behind (the rest of the cluster that was
             named, or the face that was rejected).
         undoes: "undo": id of the decision that no longer holds.
+        photos: "hint": ids of the photos that someone called `name` is in, nobody knows where.
+        batch: the same number for all decisions of one import; `undo` takes them back together.
+        source: "import" where other programs' tags were taken over; None: the user said it here.
     """
 
     id: int
@@ -167,6 +171,9 @@ class Decision:
     undoes: int | None = None
     made_at: str = ""
     made_by: str = ""
+    photos: tuple[int, ...] = ()
+    batch: int | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +191,25 @@ class Person:
     name: str | None
     faces: tuple[int, ...]
     ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the user himself put faces, whatever clusters they are in.
+
+    Attributes:
+        group: face id to the id of the person it was put to.
+        names: the names of those people, by id; unnamed ones are left out.
+        ignored: ids of the people that are not to be shown.
+        rejected: (face id, person id): not this person.
+        not_faces: ids of what is no face.
+    """
+
+    group: Mapping[int, int]
+    names: Mapping[int, str]
+    ignored: frozenset[int] = frozenset()
+    rejected: frozenset[tuple[int, int]] = frozenset()
+    not_faces: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from faceclust.cli.decide import ignore, merge, name, not_a_face, reject
 from faceclust.cli.doctor import doctor
 from faceclust.cli.evaluate import evaluate
 from faceclust.cli.export import export
+from faceclust.cli.import_tags import import_tags
 from faceclust.cli.models import models_app
 from faceclust.cli.people import people
+from faceclust.cli.report import report
 from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
 from faceclust.cli.status import status
@@ -62,6 +64,8 @@ app.command()(ignore)
 app.command()(undo)
 app.command()(cluster)
 app.command()(export)
+app.command(name="import")(import_tags)
+app.command()(report)
 app.command(name="eval")(evaluate)
 app.add_typer(models_app, name="models")
 app.command()(doctor)

@@ -11,6 +11,13 @@ from faceclust.export.journal import Event, Summary
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+from faceclust.pipeline.imports import (
+    ImportReport,
+    OpenHint,
+    import_tags,
+    open_hints,
+    undo_import,
+)
 from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
 from faceclust.pipeline.people import (
@@ -24,6 +31,7 @@ from faceclust.pipeline.people import (
     summaries,
     undo,
 )
+from faceclust.pipeline.report import ReportOptions, ReportRequest, report
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
@@ -32,8 +40,12 @@ __all__ = [
     "ClusterReport",
     "Event",
     "ExportRequest",
+    "ImportReport",
     "Library",
+    "OpenHint",
     "PersonSummary",
+    "ReportOptions",
+    "ReportRequest",
     "ScanReport",
     "Summary",
     "all_people",
@@ -46,11 +58,14 @@ __all__ = [
     "for_scan",
     "head_count",
     "ignore",
+    "import_tags",
     "merge",
     "name",
     "not_a_face",
+    "open_hints",
     "reject",
     "remember",
+    "report",
     "sample",
     "scan",
     "settings",
@@ -59,6 +74,7 @@ __all__ = [
     "table_bytes",
     "undo",
     "undo_export",
+    "undo_import",
     "unreadable",
 ]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
-from faceclust.people import not_faces, resolve, standing
+from faceclust.people import not_faces, resolve, steps
 from faceclust.pipeline.library import Library
 from faceclust.records import Decision, DecisionKind, Person
 from faceclust.store import catalogue, ledger
@@ -185,21 +185,33 @@ def ignore(library: Library, who: str, *, show: bool = False) -> Person:
     return person
 
 
-def undo(library: Library, *, dry_run: bool = False) -> Decision:
-    """Take back the newest decision that still holds; itself only an addition.
+def undo(library: Library, *, dry_run: bool = False) -> list[Decision]:
+    """Take back the newest decision that still holds, or a whole import; itself only an addition.
 
     Args:
-        dry_run: only tell which one that is.
+        dry_run: only tell which ones these are.
+
+    Returns:
+        What was taken back, newest first.
 
     Raises:
         PersonError: there is nothing to take back.
     """
-    holding = standing(ledger.decisions(library.db))
+    holding = steps(ledger.decisions(library.db))
     if not holding:
         raise PersonError("There is no decision to take back.")
+    return take_back(library, holding[-1], dry_run=dry_run)
+
+
+def take_back(
+    library: Library, decisions: Sequence[Decision], *, dry_run: bool = False
+) -> list[Decision]:
+    """Undo these decisions, newest first."""
+    newest = list(decisions)[::-1]
     if not dry_run:
-        ledger.put_decisions(library.db, [Decision(0, "undo", undoes=holding[-1].id)])
-    return holding[-1]
+        undone = [Decision(0, "undo", undoes=decision.id) for decision in newest]
+        ledger.put_decisions(library.db, undone)
+    return newest
 
 
 def _decide(library: Library, decision: Decision) -> None:

@@ -22,7 +22,7 @@ HEAVY = {
 }  # fmt: skip
 COMMANDS = {
     "scan", "sample", "status", "people", "name", "merge", "reject", "not-a-face", "ignore",
-    "undo", "cluster", "export", "eval", "models", "doctor",
+    "undo", "cluster", "export", "import", "report", "eval", "models", "doctor",
 }  # fmt: skip
 
 
