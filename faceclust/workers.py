@@ -24,6 +24,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 # A worker is given its next tasks before it asks, so that it never waits for the parent.
+ENDING_SECONDS = 10.0
 QUEUED = 3
 # Workers that die before finishing anything: after so many in a row the set-up is to blame.
 MAX_STILLBORN = 3
@@ -227,7 +228,10 @@ class _Pool(Generic[Task, Result]):
     def _dismiss(self, worker: _Worker[Task]) -> None:
         worker.pipe.close()
         self._workers.remove(worker)
-        worker.process.join(timeout=10)
+        worker.process.join(ENDING_SECONDS)
+        if worker.process.is_alive():  # a busy machine has not let it end
+            worker.process.kill()
+            worker.process.join()
         worker.process.close()
 
     def stop(self) -> None:

@@ -106,3 +106,9 @@ def test_an_error_of_the_set_up_is_raised() -> None:
 def test_workers_that_cannot_start_are_given_up() -> None:
     with pytest.raises(WorkerError, match="die while starting"):
         run(["task"], make=Make("die"))
+
+
+def test_a_worker_that_is_slow_to_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine under load, joining it timed out and closing it was an error."""
+    monkeypatch.setattr(workers, "ENDING_SECONDS", 0.0)
+    assert run(["task"], count=1) == {"task": "done task"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
+from faceclust.export.report import ReportOptions
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
@@ -31,7 +32,7 @@ from faceclust.pipeline.people import (
     summaries,
     undo,
 )
-from faceclust.pipeline.report import ReportOptions, ReportRequest, report
+from faceclust.pipeline.report import ReportRequest, report
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable

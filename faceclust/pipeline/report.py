@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -37,7 +37,7 @@ class ReportRequest:
 
     to: Path
     format: ReportFormat = "html"
-    options: ReportOptions = ReportOptions()
+    options: ReportOptions = field(default_factory=ReportOptions)
     force: bool = False
 
     @property

@@ -39,8 +39,8 @@ def match(
 
     The regions of one file refer to one picture: as it is stored, or as it is displayed. What the
     format demands (`frame`) is believed unless the other way matches more of them. Where neither
-    matches any, the photo may have been turned after it was tagged; then the six remaining
-    orientations are tried, and believed if all regions match in one way alone.
+    matches most, the photo may have been turned after it was tagged: the six other orientations
+    are tried, and believed if all of several regions match, and in one way alone.
 
     Args:
         regions: boxes as they stand in the file.
@@ -51,7 +51,7 @@ def match(
     usual = (orientation, 1) if frame == "stored" else (1, orientation)
     tries = [_match(_turned(regions, each), faces) for each in dict.fromkeys(usual)]
     best = max(tries, key=lambda found: len(found.pairs))
-    if best.pairs or not regions or not faces:
+    if 2 * len(best.pairs) > len(regions) or len(regions) < 2:
         return best
     others = [_match(_turned(regions, o), faces) for o in _ORIENTATIONS if o not in usual]
     # The boxes differ from one orientation to the next; what counts is who is where.

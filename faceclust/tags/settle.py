@@ -227,9 +227,13 @@ class _Desk:
         """One hint and one face left of a photo, unless photos then disagree about a cluster."""
         offers: dict[int, Hint] = {}
         for photo, wanted in by_photo.items():
-            free = [f for f in self.faces.get(photo, ()) if self._is_free(f)]
-            if len(wanted) == len(free) == 1 and self._may(free[0], *wanted):
-                offers[free[0]] = next(iter(wanted.values()))
+            left = [f for f in self.faces.get(photo, ()) if self._may_be(f, wanted)]
+            if (
+                len(wanted) == len(left) == 1
+                and self._may(left[0], *wanted)
+                and not self._near(left[0])
+            ):
+                offers[left[0]] = next(iter(wanted.values()))
             else:
                 self.open += wanted.values()
         names: defaultdict[int | None, set[str]] = defaultdict(set)
@@ -258,12 +262,13 @@ class _Desk:
             return None
         return found[0]
 
-    def _is_free(self, face: int) -> bool:
-        """Whether it is a face, and nothing says whose."""
+    def _may_be(self, face: int, keys: Collection[str]) -> bool:
+        """Whether a face is nobody's yet and, by its cluster, may be one of these people's."""
+        near = self._near(face)
         return (
             face not in self.placed.not_faces
             and self._name_of(face) is None
-            and not self._near(face)
+            and (not near or not near.keys().isdisjoint(keys))
         )
 
     def _may(self, face: int, key: str) -> bool:

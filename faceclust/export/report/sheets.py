@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
 from faceclust.export.report.figures import PersonFigures
 
@@ -66,8 +66,9 @@ def _picture(face: int | None, thumbnail: Thumbnail) -> Image.Image:
     jpeg = None if face is None else thumbnail(face)
     try:
         with Image.open(io.BytesIO(jpeg or b""), formats=["JPEG"]) as image:
-            return image.convert("RGB").resize((_FACE, _FACE))
-    except (OSError, UnidentifiedImageError):
+            face_image: Image.Image = image.convert("RGB").resize((_FACE, _FACE))
+            return face_image
+    except OSError:
         return Image.new("RGB", (_FACE, _FACE), _NO_FACE)
 
 
