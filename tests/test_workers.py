@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,6 +57,21 @@ def test_every_task_comes_back_with_its_result() -> None:
     assert run(tasks) == {task: f"done {task}" for task in tasks}
 
 
+class Lingers:
+    """A worker that has done its work and does not end."""
+
+    def __call__(self) -> Callable[[str], str]:
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        return act
+
+
+def test_a_worker_that_does_not_end_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "GOODBYE_SECONDS", 0.2)
+    tasks = ["task 1", "task 2"]
+    found = dict(workers.run(Lingers(), tasks, workers=1, limits=Limits()))
+    assert found == {task: f"done {task}" for task in tasks}
+
+
 def test_no_tasks() -> None:
     assert run([]) == {}
 
@@ -106,9 +122,3 @@ def test_an_error_of_the_set_up_is_raised() -> None:
 def test_workers_that_cannot_start_are_given_up() -> None:
     with pytest.raises(WorkerError, match="die while starting"):
         run(["task"], make=Make("die"))
-
-
-def test_a_worker_that_is_slow_to_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine under load, joining it timed out and closing it was an error."""
-    monkeypatch.setattr(workers, "ENDING_SECONDS", 0.0)
-    assert run(["task"], count=1) == {"task": "done task"}

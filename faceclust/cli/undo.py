@@ -1,8 +1,8 @@
-"""faceclust undo: take back the last decision, export or import."""
+"""faceclust undo: take back the last decisions, the last import, or the last export."""
 
 from __future__ import annotations
 
-from enum import Enum
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,23 +10,21 @@ import typer
 from faceclust.cli.console import console, faces
 from faceclust.cli.export import print_summary, show_event
 from faceclust.cli.options import Db, LibraryFolder, Wait
+from faceclust.errors import OptionError
 
 if TYPE_CHECKING:
     from faceclust.records import Decision
 
-
-class What(str, Enum):
-    """What can be taken back."""
-
-    decision = "decision"
-    export = "export"
-    import_ = "import"
+MOST_DIGITS = 9
 
 
 def undo(
-    what: Annotated[What, typer.Argument(help="The last decision, export or import.")] = (
-        What.decision
-    ),
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="[N|import|export]", help="How many decisions, or the last import or export."
+        ),
+    ] = "1",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be taken back.")
     ] = False,
@@ -34,15 +32,18 @@ def undo(
     db: Db = None,
     wait: Wait = 0.0,
 ) -> None:
-    """Take back the last decision (the default), or what the last export or import did."""
+    """Take back the last decision (the default), N of them, or the last import or export.
+
+    An import counts as one decision.
+    """
     from faceclust import pipeline
 
     with pipeline.find_library(library, db) as found:
-        if what is What.decision:
-            _tell(pipeline.undo(found, dry_run=dry_run), dry_run)
+        if what == "import":
+            _tell_all(pipeline.undo_import(found, dry_run=dry_run), dry_run)
             return
-        if what is What.import_:
-            _tell(pipeline.undo_import(found, dry_run=dry_run), dry_run)
+        if what != "export":
+            _tell_all(pipeline.undo(found, _count(what), dry_run=dry_run), dry_run)
             return
         with found.db.exclusive(wait):
             summary = pipeline.undo_export(found, dry_run=dry_run, on_event=show_event(dry_run))
@@ -51,13 +52,24 @@ def undo(
         raise typer.Exit(1)
 
 
-def _tell(decisions: list[Decision], dry_run: bool) -> None:
+def _count(what: str) -> int:
+    if what == "decision":
+        return 1
+    if not (what.isascii() and what.isdecimal()) or len(what) > MOST_DIGITS:
+        raise OptionError(f"{what!r} cannot be taken back; give a number, import or export.")
+    return int(what)
+
+
+def _tell_all(decisions: list[Decision], dry_run: bool) -> None:
+    """One line for each decision, and one for each import."""
     verb = "Would be taken back" if dry_run else "Taken back"
-    last = decisions[0]
-    if last.batch is not None:
-        count = sum(len(decision.faces) for decision in decisions if decision.kind == "name")
-        console.tell(f"{verb}: the import of {last.made_at[:10]}, {faces(count)}.")
-        return
-    subject = f" {console.escape(last.name)}" if last.name else ""
-    about = f" of number {last.person}" if last.person else ""
-    console.tell(f"{verb}: {last.kind}{subject}{about}, {faces(len(last.faces))}.")
+    for batch, group in groupby(decisions, key=lambda decision: decision.batch):
+        taken = list(group)
+        if batch is not None:
+            count = sum(len(decision.faces) for decision in taken if decision.kind == "name")
+            console.tell(f"{verb}: the import of {taken[0].made_at[:10]}, {faces(count)}.")
+            continue
+        for decision in taken:
+            subject = f" {console.escape(decision.name)}" if decision.name else ""
+            about = f" of number {decision.person}" if decision.person else ""
+            console.tell(f"{verb}: {decision.kind}{subject}{about}, {faces(len(decision.faces))}.")

@@ -10,6 +10,20 @@ from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
 from faceclust.export.report import ReportOptions
 from faceclust.pipeline.cluster import ClusterReport, cluster
+from faceclust.pipeline.decide import (
+    LogEntry,
+    birth,
+    differ,
+    hide,
+    ignore,
+    log,
+    merge,
+    name,
+    not_a_face,
+    reject,
+    split,
+    undo,
+)
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
 from faceclust.pipeline.imports import (
@@ -21,21 +35,13 @@ from faceclust.pipeline.imports import (
 )
 from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
-from faceclust.pipeline.people import (
-    PersonSummary,
-    all_people,
-    ignore,
-    merge,
-    name,
-    not_a_face,
-    reject,
-    summaries,
-    undo,
-)
+from faceclust.pipeline.people import PersonSummary, all_people, summaries
 from faceclust.pipeline.report import ReportRequest, report
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
+from faceclust.pipeline.search import Match, save_crops, search
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
+from faceclust.pipeline.suggestions import answer, suggestions
 
 __all__ = [
     "ClusterReport",
@@ -43,6 +49,8 @@ __all__ = [
     "ExportRequest",
     "ImportReport",
     "Library",
+    "LogEntry",
+    "Match",
     "OpenHint",
     "PersonSummary",
     "ReportOptions",
@@ -50,16 +58,21 @@ __all__ = [
     "ScanReport",
     "Summary",
     "all_people",
+    "answer",
+    "birth",
     "cluster",
     "count_photos",
+    "differ",
     "evaluate",
     "export",
     "faces_of",
     "find_library",
     "for_scan",
     "head_count",
+    "hide",
     "ignore",
     "import_tags",
+    "log",
     "merge",
     "name",
     "not_a_face",
@@ -68,9 +81,13 @@ __all__ = [
     "remember",
     "report",
     "sample",
+    "save_crops",
     "scan",
+    "search",
     "settings",
+    "split",
     "status",
+    "suggestions",
     "summaries",
     "table_bytes",
     "undo",

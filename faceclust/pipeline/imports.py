@@ -10,9 +10,10 @@ from pathlib import Path
 
 from faceclust.errors import OptionError, PersonError
 from faceclust.people import placed, standing, steps
+from faceclust.pipeline.decide import take_back
 from faceclust.pipeline.gather import PhotoFile, gather, wanted
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, clean_name, take_back
+from faceclust.pipeline.people import all_people, clean_name, dates
 from faceclust.records import Box, Decision, Placed
 from faceclust.store import catalogue, ledger
 from faceclust.tags import (
@@ -104,7 +105,8 @@ def import_tags(
     for shot, found in gather(library, request, problems.append):
         intake.take(shot, found)
     decisions = ledger.decisions(library.db)
-    where, newest = placed(decisions), ledger.newest_clustering(library.db)
+    where = placed(decisions, dates(library, decisions))
+    newest = ledger.newest_clustering(library.db)
     outcome = settle(
         intake.claims,
         intake.open_hints(),
@@ -234,7 +236,7 @@ def undo_import(library: Library, *, dry_run: bool = False) -> list[Decision]:
     imports = [step for step in steps(ledger.decisions(library.db)) if step[0].source == SOURCE]
     if not imports:
         raise PersonError("There is no import to take back.")
-    return take_back(library, imports[-1], dry_run=dry_run)
+    return take_back(library, imports[-1][::-1], dry_run=dry_run)
 
 
 def open_hints(library: Library) -> list[OpenHint]:

@@ -57,7 +57,9 @@ def report(library: Library, request: ReportRequest) -> list[Path]:
     target = request.to.expanduser().absolute()
     _check(library, request, target)
     facts = catalogue.face_facts(library.db)
-    everyone = [person for person in people_of(library, facts) if not person.ignored]
+    everyone = [
+        person for person in people_of(library, facts) if not (person.ignored or person.hidden)
+    ]
     shown = figures(everyone, facts, request.options)
     if not shown:
         raise PersonError("There is nobody to show yet; run `faceclust scan FOLDER` first.")

@@ -64,7 +64,8 @@ def figures(
     shown = [
         person
         for person in people
-        if not person.ignored and (person.name or len(person.faces) > 1 or options.seen_once)
+        if not (person.ignored or person.hidden)
+        and (person.name or len(person.faces) > 1 or options.seen_once)
     ]
     shown.sort(key=lambda person: (person.name is None, -len(person.faces), person.id))
     return [_figures(person, facts, options.faces_each) for person in shown]
