@@ -8,6 +8,7 @@ from pathlib import Path
 
 from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
+from faceclust.export.report import ReportOptions
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.decide import (
     LogEntry,
@@ -25,9 +26,17 @@ from faceclust.pipeline.decide import (
 )
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+from faceclust.pipeline.imports import (
+    ImportReport,
+    OpenHint,
+    import_tags,
+    open_hints,
+    undo_import,
+)
 from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
 from faceclust.pipeline.people import PersonSummary, all_people, summaries
+from faceclust.pipeline.report import ReportRequest, report
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.search import Match, save_crops, search
@@ -38,10 +47,14 @@ __all__ = [
     "ClusterReport",
     "Event",
     "ExportRequest",
+    "ImportReport",
     "Library",
     "LogEntry",
     "Match",
+    "OpenHint",
     "PersonSummary",
+    "ReportOptions",
+    "ReportRequest",
     "ScanReport",
     "Summary",
     "all_people",
@@ -58,12 +71,15 @@ __all__ = [
     "head_count",
     "hide",
     "ignore",
+    "import_tags",
     "log",
     "merge",
     "name",
     "not_a_face",
+    "open_hints",
     "reject",
     "remember",
+    "report",
     "sample",
     "save_crops",
     "scan",
@@ -76,6 +92,7 @@ __all__ = [
     "table_bytes",
     "undo",
     "undo_export",
+    "undo_import",
     "unreadable",
 ]
 

@@ -73,6 +73,12 @@ def photos_with_files(db: Database) -> Iterator[tuple[str, int, PhotoInfo]]:
         yield path_from_db(path), int(photo_id), PhotoInfo(*info)
 
 
+def file_sizes(db: Database) -> dict[str, int]:
+    """Bytes of each present file, by path."""
+    rows = db.rows("SELECT path, size FROM files WHERE missing_since IS NULL")
+    return {path_from_db(path): int(size) for path, size in rows}
+
+
 def live_boxes(db: Database) -> dict[int, list[tuple[int, Box]]]:
     """The faces of each photo: photo id to (face id, box), in order of face id."""
     boxes: dict[int, list[tuple[int, Box]]] = {}

@@ -79,7 +79,9 @@ def put_decisions(db: Database, decisions: Iterable[Decision]) -> None:
     with db.transaction() as sql:
         known = sql.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0]
         for decision in decisions:
-            kept = asdict(replace(decision, known=int(known)))
+            # An import speaks of single faces: nobody has looked at the rest of their clusters.
+            seen = 0 if decision.source == "import" else int(known)
+            kept = asdict(replace(decision, known=seen))
             payload = {
                 key: value
                 for key, value in kept.items()
@@ -106,6 +108,6 @@ def decisions(db: Database) -> list[Decision]:
 
 def _decision(number: int, made_at: str, made_by: str, kind: str, payload: str) -> Decision:
     fields = json.loads(payload)
-    for key in ("faces", "others", "against"):
+    for key in ("faces", "others", "against", "photos"):
         fields[key] = tuple(fields.get(key, ()))
     return Decision(id=number, kind=kind, made_at=made_at, made_by=made_by, **fields)  # type: ignore[arg-type]
