@@ -15,6 +15,7 @@ from faceclust.cli.evaluate import evaluate
 from faceclust.cli.export import export
 from faceclust.cli.models import models_app
 from faceclust.cli.people import people
+from faceclust.cli.review import review
 from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
 from faceclust.cli.status import status
@@ -60,6 +61,7 @@ app.command()(reject)
 app.command(name="not-a-face")(not_a_face)
 app.command()(ignore)
 app.command()(undo)
+app.command()(review)
 app.command()(cluster)
 app.command()(export)
 app.command(name="eval")(evaluate)

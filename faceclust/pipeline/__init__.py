@@ -11,6 +11,7 @@ from faceclust.export.journal import Event, Summary
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+from faceclust.pipeline.gallery import Gallery, gallery, mark
 from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
 from faceclust.pipeline.people import (
@@ -24,6 +25,7 @@ from faceclust.pipeline.people import (
     summaries,
     undo,
 )
+from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
@@ -32,8 +34,11 @@ __all__ = [
     "ClusterReport",
     "Event",
     "ExportRequest",
+    "Gallery",
     "Library",
     "PersonSummary",
+    "PhotoView",
+    "Pictures",
     "ScanReport",
     "Summary",
     "all_people",
@@ -44,11 +49,14 @@ __all__ = [
     "faces_of",
     "find_library",
     "for_scan",
+    "gallery",
     "head_count",
     "ignore",
+    "mark",
     "merge",
     "name",
     "not_a_face",
+    "photo",
     "reject",
     "remember",
     "sample",
@@ -57,6 +65,7 @@ __all__ = [
     "status",
     "summaries",
     "table_bytes",
+    "thumbnail",
     "undo",
     "undo_export",
     "unreadable",

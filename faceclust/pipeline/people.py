@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
@@ -50,11 +50,12 @@ def summaries(library: Library, *, ignored: bool = False) -> list[PersonSummary]
     """People with what is worth showing of them, most faces first; the ignored ones if asked."""
     facts = catalogue.face_facts(library.db)
     people = people_of(library, facts)
-    shown = [_summary(person, facts) for person in people if person.ignored == ignored]
+    shown = [summary(person, facts) for person in people if person.ignored == ignored]
     return sorted(shown, key=lambda s: (-len(s.person.faces), s.person.id))
 
 
-def _summary(person: Person, facts: dict[int, tuple[str, str | None, float]]) -> PersonSummary:
+def summary(person: Person, facts: Mapping[int, tuple[str, str | None, float]]) -> PersonSummary:
+    """What is worth showing of a person, from `catalogue.face_facts`."""
     mine = {face: facts[face] for face in person.faces}
     dates = sorted(date for _, date, _ in mine.values() if date)
     best = max(mine, key=lambda face: mine[face][2])

@@ -41,6 +41,16 @@ def newest_clustering(db: Database) -> StoredClustering | None:
     return StoredClustering(row[1], row[2], json.loads(row[3]), dict(members))
 
 
+def newest_ids(db: Database) -> tuple[int, int]:
+    """Ids of the newest clustering and of the newest decision; 0 where there is none."""
+    row = db.row(
+        """SELECT (SELECT coalesce(max(id), 0) FROM clusterings),
+            (SELECT coalesce(max(id), 0) FROM decisions)"""
+    )
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
 def put_clustering(db: Database, clustering: StoredClustering) -> None:
     """Keep a clustering as the newest one, and only the last few."""
     with db.transaction() as sql:

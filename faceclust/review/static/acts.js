@@ -1,0 +1,48 @@
+// What can be done to people, from wherever: ask, answer, tell, offer to undo.
+
+import { answer, refreshState, state } from "./api.js";
+import { askName } from "./dialog.js";
+import { label } from "./dom.js";
+import { toast } from "./toast.js";
+
+let busy = false;
+
+/** Give an answer and tell what came of it; the reply, or null where it was refused. */
+export async function act(kind, fields) {
+  if (busy) return null; // a double click is one click
+  busy = true;
+  try {
+    const reply = await answer(kind, fields);
+    toast(reply.done, kind === "undo" ? {} : { action: "Undo", act: undo });
+    return reply;
+  } catch (error) {
+    toast(error.message, { bad: true });
+    if (error.status === 409 || error.status === 404) await refreshState().catch(() => {});
+    return null;
+  } finally {
+    busy = false;
+  }
+}
+
+export function undo() {
+  if (!state?.undo) return toast("There is nothing to take back.");
+  return act("undo", { expected: state.undo.id });
+}
+
+export async function rename(person, faces) {
+  const given = await askName({
+    title: person.name ? "Rename" : "Who is this?", faces, start: person.name ?? "", button: "Save", not: person,
+  });
+  return given && act("name", { people: [person], name: given.name });
+}
+
+export async function mergeWith(person, faces) {
+  const given = await askName({
+    title: `Merge ${label(person)} with…`, hint: "The two become one person; undo parts them again.",
+    faces, button: "Merge", existing: true, not: person,
+  });
+  return given && act("merge", { people: [given.person, person] });
+}
+
+export const merge = (people) => act("merge", { people });
+export const hide = (people) => act(people.every((each) => each.hidden) ? "show" : "hide", { people });

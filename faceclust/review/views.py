@@ -1,0 +1,135 @@
+"""The library as JSON, as the page's modules take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from faceclust import pipeline
+from faceclust.errors import PersonError
+from faceclust.pipeline import Gallery, Library, PersonSummary
+from faceclust.records import Decision
+
+Json = dict[str, Any]
+COMPLETIONS = 8
+
+
+def state(library: Library, gallery: Gallery, steps: Mapping[int, int]) -> Json:
+    """What every page shows: counts, and what `undo` would take back."""
+    return {
+        "stamp": "-".join(map(str, gallery.stamp)),
+        "counts": gallery.counts,
+        "errors": len(pipeline.unreadable(library)),
+        "undo": undo(gallery, steps),
+    }
+
+
+def undo(gallery: Gallery, steps: Mapping[int, int]) -> Json | None:
+    """What undo would take back: the newest decision that holds, or all that one click made.
+
+    Args:
+        steps: how many decisions were made by the click whose last one has this id.
+    """
+    if not gallery.standing:
+        return None
+    newest = gallery.standing[-1]
+    count = steps.get(newest.id, 1)
+    more = f", and {count - 1} more" if count > 1 else ""
+    return {"id": newest.id, "count": count, "what": sentence(newest) + more}
+
+
+def person(found: PersonSummary) -> Json:
+    """A person as a card shows it; `mark` tells whether they have changed since."""
+    return {
+        "id": found.person.id,
+        "name": found.person.name,
+        "faces": len(found.person.faces),
+        "photos": found.photos,
+        "first": (found.first or "")[:10],
+        "last": (found.last or "")[:10],
+        "best": found.best_face,
+        "hidden": found.person.ignored,
+        "mark": pipeline.mark(found),
+    }
+
+
+def someone(gallery: Gallery, who: int) -> PersonSummary:
+    """The person with this number.
+
+    Raises:
+        PersonError: there is none, or no more.
+    """
+    if who not in gallery.people:
+        raise PersonError(f"There is no person number {who} any more.")
+    return gallery.people[who]
+
+
+def portrait(gallery: Gallery, who: int) -> Json:
+    """A person and all their faces in order of time: face id, photo id, date."""
+    found = someone(gallery, who)
+    faces = [
+        [face, gallery.photo_of[face], (gallery.facts[face][1] or "")[:10]]
+        for face in gallery.dated_faces(who)
+    ]
+    return {"person": person(found), "faces": faces}
+
+
+def photo(library: Library, gallery: Gallery, photo_id: int) -> Json:
+    """A photo, and for each face its box and its person, if it has one."""
+    view = pipeline.photo(library, photo_id)
+    faces = []
+    for face, box in view.faces:
+        who = gallery.person_of.get(face)
+        faces.append(
+            {
+                "id": face,
+                "box": [box.x, box.y, box.w, box.h],
+                "person": None if who is None else person(gallery.people[who]),
+            }
+        )
+    return {
+        "id": photo_id,
+        "file": printable(view.file),
+        "width": view.info.width,
+        "height": view.info.height,
+        "taken": (view.info.taken_at or "").replace("T", " "),
+        "camera": view.info.camera or "",
+        "faces": faces,
+    }
+
+
+def completions(gallery: Gallery, typed: str) -> list[Json]:
+    """People whose names go on as typed, most faces first; a number finds its person."""
+    if typed.isascii() and typed.isdecimal() and len(typed) < 20:
+        return [person(gallery.people[n]) for n in (int(typed),) if n in gallery.people]
+    shown = gallery.listed("named", words=typed) + [
+        each for each in gallery.listed("hidden", words=typed) if each.person.name
+    ]
+    return [person(each) for each in shown[:COMPLETIONS]]
+
+
+def sentence(decision: Decision) -> str:
+    """What a decision was, in a few words."""
+    who = decision.name or f"number {decision.person}"
+    count = len(decision.faces)
+    faces = "1 face" if count == 1 else f"{count} faces"
+    match decision.kind:
+        case "name":
+            return f"named {who}, {faces}"
+        case "merge" if decision.others:
+            return f"joined {who} with {len(decision.others)} more"
+        case "merge":
+            return f"showed {who} again"
+        case "reject":
+            return f"took {faces} from number {decision.person}"
+        case "not-a-face":
+            return f"left out {faces}"
+        case "ignore":
+            return f"hid {who}"
+        case "undo":
+            return "took something back"
+
+
+def printable(text: str) -> str:
+    """A file's name as it can be sent: bytes that are no text become the replacement sign."""
+    return text.encode("utf-8", "replace").decode()
