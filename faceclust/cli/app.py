@@ -9,7 +9,18 @@ import typer
 import faceclust
 from faceclust.cli.cluster import cluster
 from faceclust.cli.console import console, out
-from faceclust.cli.decide import ignore, merge, name, not_a_face, reject
+from faceclust.cli.decide import (
+    birth,
+    differ,
+    hide,
+    ignore,
+    log,
+    merge,
+    name,
+    not_a_face,
+    reject,
+    split,
+)
 from faceclust.cli.doctor import doctor
 from faceclust.cli.evaluate import evaluate
 from faceclust.cli.export import export
@@ -57,11 +68,19 @@ app.command()(status)
 app.command()(people)
 app.command()(name)
 app.command()(merge)
+app.command()(split)
 app.command()(reject)
+app.command()(differ)
 app.command(name="not-a-face")(not_a_face)
+app.command()(birth)
 app.command()(ignore)
+app.command()(hide)
 app.command()(undo)
+<<<<<<< HEAD
 app.command()(review)
+=======
+app.command()(log)
+>>>>>>> decisions
 app.command()(cluster)
 app.command()(export)
 app.command(name="eval")(evaluate)

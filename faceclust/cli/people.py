@@ -24,7 +24,8 @@ def people(
         bool, typer.Option("--all", help="Also those seen only once and without a name.")
     ] = False,
     hidden: Annotated[
-        bool, typer.Option("--hidden", help="Only those that `faceclust ignore` hid.")
+        bool,
+        typer.Option("--hidden", help="Only those that `faceclust hide` or `ignore` put away."),
     ] = False,
     library: LibraryFolder = None,
     db: Db = None,
@@ -37,7 +38,7 @@ def people(
         if who is not None:
             _faces(who, pipeline.faces_of(found, who), json)
             return
-        summaries = pipeline.summaries(found, ignored=hidden)
+        summaries = pipeline.summaries(found, hidden=hidden)
         waiting = pipeline.status(found)["unclustered_faces"]
     everyone = everyone or hidden
     shown = [s for s in summaries if everyone or s.person.name or len(s.person.faces) > 1]

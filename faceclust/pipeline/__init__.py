@@ -9,22 +9,27 @@ from pathlib import Path
 from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
 from faceclust.pipeline.cluster import ClusterReport, cluster
+from faceclust.pipeline.decide import (
+    LogEntry,
+    birth,
+    confirm,
+    differ,
+    hide,
+    ignore,
+    log,
+    merge,
+    name,
+    not_a_face,
+    reject,
+    split,
+    undo,
+)
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
 from faceclust.pipeline.gallery import Gallery, gallery, mark
 from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
-from faceclust.pipeline.people import (
-    PersonSummary,
-    all_people,
-    ignore,
-    merge,
-    name,
-    not_a_face,
-    reject,
-    summaries,
-    undo,
-)
+from faceclust.pipeline.people import PersonSummary, all_people, summaries
 from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
@@ -36,14 +41,18 @@ __all__ = [
     "ExportRequest",
     "Gallery",
     "Library",
+    "LogEntry",
     "PersonSummary",
     "PhotoView",
     "Pictures",
     "ScanReport",
     "Summary",
     "all_people",
+    "birth",
     "cluster",
+    "confirm",
     "count_photos",
+    "differ",
     "evaluate",
     "export",
     "faces_of",
@@ -51,7 +60,9 @@ __all__ = [
     "for_scan",
     "gallery",
     "head_count",
+    "hide",
     "ignore",
+    "log",
     "mark",
     "merge",
     "name",
@@ -62,6 +73,7 @@ __all__ = [
     "sample",
     "scan",
     "settings",
+    "split",
     "status",
     "summaries",
     "table_bytes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faceclust.people import not_faces
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, find, people_of
+from faceclust.pipeline.people import all_people, find, is_hidden, people_of
 from faceclust.store import catalogue, ledger
 
 
@@ -30,7 +30,7 @@ def status(library: Library) -> dict[str, object]:
         "people": heads["several"],
         "seen_once": heads["once"],
         "named": heads["named"],
-        "hidden": sum(person.ignored for person in all_people(library)),
+        "hidden": sum(is_hidden(person) for person in all_people(library)),
         "errors": counts["errors"],
         "missing": counts["missing"],
         "model": library.db.setting("model") or "none yet",
@@ -42,7 +42,7 @@ def status(library: Library) -> dict[str, object]:
 
 def head_count(library: Library) -> dict[str, int]:
     """Faces; people seen more than once, seen once, and with a name; unreadable photos."""
-    people = [person for person in all_people(library) if not person.ignored]
+    people = [person for person in all_people(library) if not is_hidden(person)]
     return {
         "faces": sum(len(person.faces) for person in people),
         "several": sum(len(person.faces) > 1 for person in people),

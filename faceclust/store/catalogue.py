@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +103,24 @@ def embedded_faces(db: Database, model: str) -> frozenset[int]:
     query = f"""SELECT face_id FROM embeddings JOIN faces ON faces.id = embeddings.face_id
         WHERE model = ? AND {LIVE_FACES}"""
     return frozenset(int(row[0]) for row in db.rows(query, (model,)))
+
+
+def embeddings_of(db: Database, model: str, faces: Iterable[int]) -> tuple[IntArray, FloatArray]:
+    """As `live_faces`, of those of the given faces that have an embedding of the model."""
+    query = "SELECT vector FROM embeddings WHERE model = ? AND face_id = ?"
+    found = [(face, row[0]) for face in sorted(faces) if (row := db.row(query, (model, face)))]
+    x = [np.frombuffer(vector, "<f2").astype(np.float32) for _, vector in found]
+    ids = np.array([face for face, _ in found], np.int64)
+    return ids, np.stack(x) if x else np.zeros((0, 0), np.float32)
+
+
+def taken_dates(db: Database) -> dict[int, str]:
+    """The capture date of each face's photo, where it is known: face id to ISO 8601."""
+    rows = db.rows(
+        """SELECT faces.id, taken_at FROM faces JOIN photos ON photos.id = photo_id
+        WHERE taken_at IS NOT NULL"""
+    )
+    return {int(face): str(taken) for face, taken in rows}
 
 
 def photo_of_faces(db: Database) -> dict[int, int]:

@@ -107,6 +107,6 @@ def decisions(db: Database) -> list[Decision]:
 
 def _decision(number: int, made_at: str, made_by: str, kind: str, payload: str) -> Decision:
     fields = json.loads(payload)
-    for key in ("faces", "others"):
+    for key in ("faces", "others", "against"):
         fields[key] = tuple(fields.get(key, ()))
     return Decision(id=number, kind=kind, made_at=made_at, made_by=made_by, **fields)  # type: ignore[arg-type]

@@ -21,8 +21,9 @@ HEAVY = {
     "cv2", "infomap", "rawpy", "pillow_heif", "onnx", "exiv2",
 }  # fmt: skip
 COMMANDS = {
-    "scan", "sample", "status", "people", "name", "merge", "reject", "not-a-face", "ignore",
-    "undo", "cluster", "export", "eval", "models", "doctor",
+    "scan", "sample", "status", "people", "name", "merge", "split", "reject", "differ",
+    "not-a-face", "birth", "ignore", "hide", "undo", "log", "cluster", "export",
+    "eval", "models", "doctor",
 }  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def test_answers_are_confirmed(capsys: Capture, album: Library) -> None:
     assert run(capsys, album, "merge", 2, 3)[0] == "2, 3 are one person now: Bob, 3 faces.\n"
     assert run(capsys, album, "reject", 3, "Bob")[0].startswith("Face 3 now belongs to number ")
     assert run(capsys, album, "not-a-face", 5)[0] == "Face 5 is left out from now on.\n"
-    assert run(capsys, album, "ignore", "Bob")[0].endswith("is hidden from now on.\n")
+    assert run(capsys, album, "ignore", "Bob")[0].endswith("is ignored from now on.\n")
     group(album.db, (1, 2), (3,), (5,))
     assert run(capsys, album, "reject", 4, "Bob")[0] == "Face 4 waits for the next clustering.\n"
 
