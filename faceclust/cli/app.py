@@ -76,11 +76,8 @@ app.command()(birth)
 app.command()(ignore)
 app.command()(hide)
 app.command()(undo)
-<<<<<<< HEAD
-app.command()(review)
-=======
 app.command()(log)
->>>>>>> decisions
+app.command()(review)
 app.command()(cluster)
 app.command()(export)
 app.command(name="eval")(evaluate)

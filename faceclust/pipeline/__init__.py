@@ -29,10 +29,12 @@ from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_e
 from faceclust.pipeline.gallery import Gallery, gallery, mark
 from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
+from faceclust.pipeline.memo import Memo
 from faceclust.pipeline.people import PersonSummary, all_people, summaries
 from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
+from faceclust.pipeline.selected import not_faces, reject_all, split_off
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Gallery",
     "Library",
     "LogEntry",
+    "Memo",
     "PersonSummary",
     "PhotoView",
     "Pictures",
@@ -67,13 +70,16 @@ __all__ = [
     "merge",
     "name",
     "not_a_face",
+    "not_faces",
     "photo",
     "reject",
+    "reject_all",
     "remember",
     "sample",
     "scan",
     "settings",
     "split",
+    "split_off",
     "status",
     "summaries",
     "table_bytes",

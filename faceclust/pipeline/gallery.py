@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from faceclust.people import resolve, standing
+from faceclust.people import standing
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import PersonSummary, summary
-from faceclust.records import Decision
-from faceclust.store import StoredClustering, catalogue, ledger
+from faceclust.pipeline.memo import Stamp
+from faceclust.pipeline.people import PersonSummary, all_people, is_hidden, summary
+from faceclust.records import Decision, Person
+from faceclust.store import catalogue, ledger
 
 Facts: TypeAlias = Mapping[int, tuple[str, str | None, float]]
 Show: TypeAlias = Literal["several", "named", "unnamed", "once", "hidden"]
@@ -25,18 +26,15 @@ class Gallery:
     """People and faces of a library as they were at `stamp`.
 
     Attributes:
-        stamp: revision of the catalogue, newest clustering, newest decision.
         facts: file, capture date and quality of each live face; see `catalogue.face_facts`.
         photo_of: photo id of each face.
-        clustering: the newest one, or None.
         people: every person by id, hidden ones too, most faces first.
         standing: the decisions that hold, oldest first.
     """
 
-    stamp: tuple[int, int, int]
+    stamp: Stamp
     facts: Facts
     photo_of: Mapping[int, int]
-    clustering: StoredClustering | None
     people: Mapping[int, PersonSummary]
     standing: Sequence[Decision]
 
@@ -48,7 +46,7 @@ class Gallery:
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many people each view of the list shows, and how many faces there are."""
-        people = list(self.people.values())
+        people = [found.person for found in self.people.values()]
         shown: dict[str, int] = {show: sum(map(rule, people)) for show, rule in _SHOWN.items()}
         return {**shown, "faces": len(self.facts)}
 
@@ -58,7 +56,7 @@ class Gallery:
         found = [
             each
             for each in self.people.values()
-            if _SHOWN[show](each) and (not wanted or _matches(each.person.name, wanted))
+            if _SHOWN[show](each.person) and (not wanted or _matches(each.person.name, wanted))
         ]
         match order:
             case "faces":
@@ -74,52 +72,42 @@ class Gallery:
         return sorted(faces, key=lambda face: (self.facts[face][1] or "9999", face))
 
 
-_SHOWN: dict[Show, Callable[[PersonSummary], bool]] = {
-    "several": lambda s: not s.person.ignored and (bool(s.person.name) or len(s.person.faces) > 1),
-    "named": lambda s: not s.person.ignored and bool(s.person.name),
-    "unnamed": lambda s: not s.person.ignored and not s.person.name and len(s.person.faces) > 1,
-    "once": lambda s: not s.person.ignored and not s.person.name and len(s.person.faces) == 1,
-    "hidden": lambda s: s.person.ignored,
+_SHOWN: dict[Show, Callable[[Person], bool]] = {
+    "several": lambda p: not is_hidden(p) and (bool(p.name) or len(p.faces) > 1),
+    "named": lambda p: not is_hidden(p) and bool(p.name),
+    "unnamed": lambda p: not is_hidden(p) and not p.name and len(p.faces) > 1,
+    "once": lambda p: not is_hidden(p) and not p.name and len(p.faces) == 1,
+    "hidden": is_hidden,
 }
 
 
-def gallery(
-    library: Library, before: Gallery | None = None, *, catalogue_too: bool = True
-) -> Gallery:
-    """The library as it is now.
+def gallery(library: Library) -> Gallery:
+    """The library as it is now; the same object while nothing changes."""
+    memo, db = library.memo, library.db
+    stamp = memo.stamp(db)
 
-    Args:
-        before: what was read earlier: returned itself where nothing changed since, and what did
-            not change is taken from it.
-        catalogue_too: False: the files and faces of `before` are new enough.
-    """
-    revision = catalogue.revision(library.db)
-    if before is not None and not catalogue_too:
-        revision = before.stamp[0]
-    clustering_id, decision_id = ledger.newest_ids(library.db)
-    stamp = (revision, clustering_id, decision_id)
-    if before is not None and before.stamp == stamp:
-        return before
-    if before is not None and before.stamp[0] == revision:
-        facts, photo_of = before.facts, before.photo_of
-    else:
-        facts, photo_of = catalogue.face_facts(library.db), catalogue.photo_of_faces(library.db)
-    if before is not None and before.stamp[1] == clustering_id:
-        clustering = before.clustering
-    else:
-        clustering = ledger.newest_clustering(library.db)
-    decisions = ledger.decisions(library.db)
-    people = resolve(clustering.membership if clustering else {}, decisions, facts.keys())
-    found = sorted((summary(each, facts) for each in people), key=lambda s: -len(s.person.faces))
-    return Gallery(
-        stamp, facts, photo_of, clustering, {s.person.id: s for s in found}, standing(decisions)
-    )
+    def read() -> Gallery:
+        facts = memo.get("facts", stamp.revision, lambda: catalogue.face_facts(db))
+        photo_of = memo.get("photos", stamp.revision, lambda: catalogue.photo_of_faces(db))
+        before: Gallery | None = memo.last("gallery")
+        known = before.people if before is not None and before.facts is facts else {}
+        memo.get("live", stamp.revision, lambda: frozenset(facts))
+        found = [_summary(person, facts, known.get(person.id)) for person in all_people(library)]
+        found.sort(key=lambda each: (-len(each.person.faces), each.person.id))
+        holding = standing(ledger.decisions(db))
+        return Gallery(stamp, facts, photo_of, {s.person.id: s for s in found}, holding)
+
+    return memo.get("gallery", stamp, read)
+
+
+def _summary(person: Person, facts: Facts, before: PersonSummary | None) -> PersonSummary:
+    return before if before is not None and before.person == person else summary(person, facts)
 
 
 def mark(found: PersonSummary) -> str:
     """What tells this state of a person from a later one: a digest of name, faces and hiding."""
     person = found.person
-    state = repr((person.name, person.faces, person.ignored))
+    state = repr((person.name, person.faces, person.ignored, person.hidden, person.birth))
     return hashlib.blake2b(state.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 

@@ -37,7 +37,17 @@ class PersonSummary:
 
 def all_people(library: Library) -> list[Person]:
     """Every person and unnamed cluster, in order of id."""
-    return people_of(library, catalogue.live_face_ids(library.db))
+    memo, db = library.memo, library.db
+    stamp = memo.stamp(db)
+
+    def read() -> list[Person]:
+        live = memo.get("live", stamp.revision, lambda: catalogue.live_face_ids(db))
+        newest = memo.get("clustering", stamp.clustering, lambda: ledger.newest_clustering(db))
+        decisions = ledger.decisions(db)
+        taken = dates(library, decisions)
+        return resolve(newest.membership if newest else {}, decisions, live, taken)
+
+    return memo.get("people", stamp, read)
 
 
 def people_of(library: Library, live: Collection[int]) -> list[Person]:

@@ -11,7 +11,10 @@ from faceclust.pipeline import Gallery, Library
 from faceclust.records import Person
 from faceclust.review import views
 
-KINDS = ("name", "merge", "reject", "split", "not-a-face", "hide", "show", "undo")
+KINDS = (
+    "name", "birth", "merge", "reject", "split-off", "split", "not-a-face", "ignore", "hide",
+    "show", "same", "member", "undo",
+)  # fmt: skip
 MAX_FACES = 20_000
 
 
@@ -23,7 +26,9 @@ class Given:
         key: chosen by the page for this one click.
         people: numbers of the people it is about, and the marks of what the page showed of them.
         faces: the faces it is about.
-        name: for "name".
+        name: for "name"; for "birth" the date, empty to forget it.
+        yes, no: for "same" the other people who are, and who are not, the first one of `people`;
+            for "member" faces of that person.
         expected: for "undo": id of the decision that the page offered to take back.
     """
 
@@ -32,6 +37,8 @@ class Given:
     people: Mapping[int, str]
     faces: tuple[int, ...] = ()
     name: str = ""
+    yes: tuple[int, ...] = ()
+    no: tuple[int, ...] = ()
     expected: int = 0
 
 
@@ -52,16 +59,22 @@ def parse(body: object) -> Given:
     if not isinstance(body, dict):
         raise OptionError("An answer must be a JSON object.")
     key, kind, name = body.get("key"), body.get("kind"), body.get("name", "")
-    people, faces, expected = body.get("people", []), body.get("faces", []), body.get("expected", 0)
+    expected = body.get("expected", 0)
+    faces, yes, no = (_ids(body.get(field, [])) for field in ("faces", "yes", "no"))
     if not (isinstance(key, str) and 8 <= len(key) <= 64):
         raise OptionError("An answer must have a key of 8 to 64 characters.")
     if kind not in KINDS:
         raise OptionError(f"There is no answer {kind!r}; there are {', '.join(KINDS)}.")
     if not isinstance(name, str) or type(expected) is not int:
         raise OptionError("The name must be text, and what is expected a number.")
-    if not (isinstance(faces, list) and len(faces) <= MAX_FACES and all(map(_is_id, faces))):
-        raise OptionError("Faces must be a list of numbers.")
-    return Given(key, kind, _people(people), tuple(dict.fromkeys(faces)), name, expected)
+    return Given(key, kind, _people(body.get("people", [])), faces, name, yes, no, expected)
+
+
+def _ids(given: object) -> tuple[int, ...]:
+    """A list of numbers without repetitions."""
+    if not (isinstance(given, list) and len(given) <= MAX_FACES and all(map(_is_id, given))):
+        raise OptionError("Faces and people must be lists of numbers.")
+    return tuple(dict.fromkeys(given))
 
 
 def _people(given: object) -> dict[int, str]:
@@ -93,29 +106,38 @@ def give(library: Library, gallery: Gallery, given: Given, steps: Mapping[int, i
     """
     _check_seen(gallery, given)
     numbers = list(given.people)
-    if given.kind in ("hide", "show") and not numbers:
+    if given.kind in ("ignore", "hide", "show") and not numbers:
         raise OptionError("This answer is about people; select some.")
     match given.kind:
         case "name":
             return _name(library, _one(numbers), given.name)
+        case "birth":
+            return _birth(library, _one(numbers), given.name)
         case "merge":
             person = pipeline.merge(library, list(map(str, numbers)))
-            return Done(f"{_label(person)} has {_faces(len(person.faces))} now", person.id)
+            return Done(f"{_label(person)} has {views.count(len(person.faces))} now", person.id)
         case "reject":
-            return _reject(library, gallery, _one(numbers), given.faces)
+            label = _about(gallery, _one(numbers), given.faces)
+            pipeline.reject_all(library, given.faces, str(numbers[0]))
+            return Done(f"{views.count(len(given.faces))} taken from {label}", numbers[0])
+        case "split-off":
+            label = _about(gallery, _one(numbers), given.faces)
+            person = pipeline.split_off(library, given.faces, str(numbers[0]))
+            return Done(
+                f"{views.count(len(person.faces))} of {label} are another person", person.id
+            )
         case "split":
-            return _reject(library, gallery, _one(numbers), given.faces)
+            return _split(library, _one(numbers), given.faces)
         case "not-a-face":
             _check_faces(given.faces, gallery.facts)
-            for face in given.faces:
-                pipeline.not_a_face(library, face)
-            return Done(f"{_faces(len(given.faces))} left out")
-        case "hide" | "show":
-            people = [
-                pipeline.ignore(library, str(number), show=given.kind == "show")
-                for number in numbers
-            ]
-            return Done(f"{_labels(people)} {'hidden' if given.kind == 'hide' else 'shown again'}")
+            pipeline.not_faces(library, given.faces)
+            return Done(f"{views.count(len(given.faces))} left out")
+        case "ignore" | "hide" | "show":
+            return _set_aside(library, gallery, given.kind, numbers)
+        case "same":
+            return _same(library, gallery, numbers, given)
+        case "member":
+            return _member(library, gallery, _one(numbers), given)
         case _:
             return _undo(library, views.undo(gallery, steps), given.expected)
 
@@ -134,17 +156,56 @@ def _name(library: Library, number: int, name: str) -> Done:
     person, joined = pipeline.name(library, str(number), name)
     if joined is None:
         return Done(f"Named {person.name}", person.id)
-    count = _faces(len(person.faces))
+    count = views.count(len(person.faces))
     return Done(f"Joined with {person.name}, who has {count} now", person.id)
 
 
-def _reject(library: Library, gallery: Gallery, number: int, faces: Sequence[int]) -> Done:
-    person = gallery.people[number].person
-    _check_faces(faces, person.faces)
-    label = _label(person)
-    for face in faces:
-        pipeline.reject(library, face, str(number))
-    return Done(f"{_faces(len(faces))} taken from {label}", number)
+def _birth(library: Library, number: int, born: str) -> Done:
+    person, left = pipeline.birth(library, str(number), born or None)
+    if not born:
+        return Done(f"When {_label(person)} was born is not known any more", number)
+    early = f"; {views.count(left)} taken on earlier days left" if left else ""
+    return Done(f"{_label(person)} was born {born}{early}", number)
+
+
+def _split(library: Library, number: int, like: Sequence[int]) -> Done:
+    person, new = pipeline.split(library, str(number), like)
+    sizes = f"{views.count(len(person.faces))} and {views.count(len(new.faces))}"
+    return Done(f"{_label(person)} is two people now, of {sizes}", number)
+
+
+def _set_aside(library: Library, gallery: Gallery, kind: str, numbers: Sequence[int]) -> Done:
+    for number in numbers:
+        ignored = gallery.people[number].person.ignored
+        set_aside = pipeline.ignore if kind == "ignore" or ignored else pipeline.hide
+        set_aside(library, str(number), show=kind == "show")
+    people = [gallery.people[number].person for number in numbers]
+    done = {"ignore": "ignored", "hide": "hidden", "show": "shown again"}[kind]
+    return Done(f"{_labels(people)} {done}")
+
+
+def _same(library: Library, gallery: Gallery, numbers: Sequence[int], given: Given) -> Done:
+    """Some people are the first one, others are not: those first, while the numbers hold."""
+    if not numbers or sorted(numbers[1:]) != sorted((*given.yes, *given.no)):
+        raise OptionError("This answer is about a person and others; say yes or no to each.")
+    first = str(numbers[0])
+    for other in given.no:
+        pipeline.differ(library, first, str(other))
+    if not given.yes:
+        return Done(f"Not {_label(gallery.people[numbers[0]].person)}", numbers[0])
+    person = pipeline.merge(library, [first, *map(str, given.yes)])
+    return Done(f"{_label(person)} has {views.count(len(person.faces))} now", person.id)
+
+
+def _member(library: Library, gallery: Gallery, number: int, given: Given) -> Done:
+    label = _about(gallery, number, (*given.yes, *given.no))
+    if given.yes:
+        pipeline.confirm(library, given.yes, str(number))
+    if given.no:
+        pipeline.reject_all(library, given.no, str(number))
+    return Done(
+        f"{views.count(len(given.yes))} confirmed, {len(given.no)} taken from {label}", number
+    )
 
 
 def _undo(library: Library, offered: views.Json | None, expected: int) -> Done:
@@ -155,9 +216,15 @@ def _undo(library: Library, offered: views.Json | None, expected: int) -> Done:
             f"Something was answered since this page was shown: {offered['what']}. "
             "Undo again to take that back."
         )
-    for _ in range(offered["count"]):
-        pipeline.undo(library)
+    pipeline.undo(library, offered["count"])
     return Done(f"Taken back: {offered['what']}")
+
+
+def _about(gallery: Gallery, number: int, faces: Sequence[int]) -> str:
+    """What the person is called whose selected faces the answer is about."""
+    person = gallery.people[number].person
+    _check_faces(faces, person.faces)
+    return _label(person)
 
 
 def _check_faces(faces: Sequence[int], known: Collection[int]) -> None:
@@ -180,7 +247,3 @@ def _label(person: Person) -> str:
 
 def _labels(people: Sequence[Person]) -> str:
     return _label(people[0]) if len(people) == 1 else f"{len(people)} people"
-
-
-def _faces(count: int) -> str:
-    return "1 face" if count == 1 else f"{count} faces"

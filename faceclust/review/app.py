@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 MOST_BODY = 1 << 20
 MOST_LISTED = 500
+MOST_LOGGED = 300
 # Pictures stay in this browser's memory and disk cache, and nobody else's; a later scan may cut a
 # face anew, so not for long.
 PICTURE = {"Cache-Control": "private, max-age=600"}
@@ -49,7 +50,7 @@ def create_app(session: Session, token: str, port: int) -> Starlette:
     def look(path: str, view: Look) -> Route:
         def endpoint(request: Request) -> Response:
             with session.library() as library:
-                return JSONResponse(view(request, library, session.gallery(library)))
+                return JSONResponse(view(request, library, pipeline.gallery(library)))
 
         return Route(path, endpoint, methods=["GET"])
 
@@ -73,6 +74,8 @@ def create_app(session: Session, token: str, port: int) -> Starlette:
             look("/api/names", _names),
             look("/api/people/{number:int}", _person),
             look("/api/photos/{number:int}", _photo),
+            look("/api/suggestions", _suggestions),
+            look("/api/log", _log),
             look("/api/errors", lambda _, library, __: pipeline.unreadable(library)),
             draw("/faces/{number:int}.jpg", lambda _, lib, n: pipeline.thumbnail(lib, n)),
             draw("/faces/{number:int}/large.jpg", lambda s, lib, n: s.pictures.face(lib, n)),
@@ -85,7 +88,7 @@ def create_app(session: Session, token: str, port: int) -> Starlette:
     )
 
 
-PAGES = ("/", "/suggestions", "/people/{number:int}", "/photos/{number:int}", "/errors")
+PAGES = ("/", "/suggestions", "/people/{number:int}", "/photos/{number:int}", "/log", "/errors")
 
 
 def _people(request: Request, _: Library, gallery: Gallery) -> object:
@@ -112,14 +115,23 @@ def _photo(request: Request, library: Library, gallery: Gallery) -> object:
     return views.photo(library, gallery, _id(request))
 
 
+def _suggestions(_: Request, library: Library, gallery: Gallery) -> object:
+    asked = library.memo.get("asked", gallery.stamp, lambda: pipeline.suggestions(library))
+    return views.suggestions(gallery, asked)
+
+
+def _log(_: Request, library: Library, gallery: Gallery) -> object:
+    return [views.entry(each, gallery) for each in pipeline.log(library, MOST_LOGGED)]
+
+
 def _give(session: Session, given: answers.Given) -> object:
     with session.library() as library:
 
         def now() -> dict[str, object]:
-            before = session.gallery(library)
+            before = pipeline.gallery(library)
             done = answers.give(library, before, given, session.steps)
-            after = session.gallery(library)
-            made = [d.id for d in after.standing if d.id > before.stamp[2]]
+            after = pipeline.gallery(library)
+            made = [d.id for d in after.standing if d.id > before.stamp.decision]
             if len(made) > 1:
                 session.steps[made[-1]] = len(made)
             state = views.state(library, after, session.steps)

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from faceclust import pipeline
 from faceclust.errors import OptionError, SystemFailure
 from faceclust.review.app import create_app
 from faceclust.review.session import Session
@@ -35,7 +36,7 @@ def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     session = Session(database)
     with session.library() as library:
-        session.gallery(library)  # read before the browser asks
+        pipeline.gallery(library)  # read before the browser asks
     config = uvicorn.Config(
         create_app(session, token, port),
         http="h11", ws="none", loop="asyncio", lifespan="off", log_level="critical",

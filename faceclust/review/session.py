@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from time import monotonic
 from typing import Any
 
 from faceclust import pipeline
-from faceclust.pipeline import Gallery, Library
+from faceclust.pipeline import Library, Memo
 
 Answer = dict[str, Any]
 KEPT_ANSWERS = 1000
@@ -33,9 +32,7 @@ class Session:
     def __init__(self, database: Path) -> None:
         self.database = database
         self.pictures = pipeline.Pictures()
-        self._reading = Lock()
-        self._gallery: Gallery | None = None
-        self._read_at = 0.0
+        self._memo = Memo(SECONDS_BETWEEN_READINGS)
         self.steps: dict[int, int] = {}
         self._answering = Lock()
         self._answers: OrderedDict[str, Answer] = OrderedDict()
@@ -44,18 +41,7 @@ class Session:
     def library(self) -> Iterator[Library]:
         """The library with a connection of the caller's own."""
         with pipeline.find_library(db=self.database) as found:
-            yield found
-
-    def gallery(self, library: Library) -> Gallery:
-        """Everyone in the library; read again where something changed."""
-        with self._reading:
-            before = self._gallery
-            recent = monotonic() - self._read_at < SECONDS_BETWEEN_READINGS
-            now = pipeline.gallery(library, before, catalogue_too=not recent)
-            if before is None or now.stamp[0] != before.stamp[0]:
-                self._read_at = monotonic()
-            self._gallery = now
-            return now
+            yield Library(found.root, found.db, self._memo)
 
     def answer(self, key: str, give: Callable[[], Answer]) -> Answer:
         """Give an answer once: another with the same key gets the same reply and changes nothing.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from faceclust import pipeline
 from faceclust.errors import PersonError
-from faceclust.pipeline import Gallery, Library, PersonSummary
+from faceclust.pipeline import Gallery, Library, LogEntry, PersonSummary
 from faceclust.records import Decision
+from faceclust.suggest import Suggestion
 
 Json = dict[str, Any]
 COMPLETIONS = 8
+MOST_ASKED = 30
+SAMPLES = 5
 
 
 def state(library: Library, gallery: Gallery, steps: Mapping[int, int]) -> Json:
@@ -48,7 +51,9 @@ def person(found: PersonSummary) -> Json:
         "first": (found.first or "")[:10],
         "last": (found.last or "")[:10],
         "best": found.best_face,
-        "hidden": found.person.ignored,
+        "hidden": found.person.hidden,
+        "ignored": found.person.ignored,
+        "birth": found.person.birth,
         "mark": pipeline.mark(found),
     }
 
@@ -108,26 +113,95 @@ def completions(gallery: Gallery, typed: str) -> list[Json]:
     return [person(each) for each in shown[:COMPLETIONS]]
 
 
+def entry(logged: LogEntry, gallery: Gallery) -> Json:
+    """A decision as the history shows it; `person` where it is about somebody who is there."""
+    decision = logged.decision
+    return {
+        "id": decision.id,
+        "what": sentence(decision),
+        "at": decision.made_at,
+        "by": decision.made_by,
+        "person": decision.person if decision.person in gallery.people else None,
+        "stands": logged.stands,
+        "undoes": decision.undoes,
+    }
+
+
+def suggestions(gallery: Gallery, asked: Sequence[Suggestion]) -> Json:
+    """The first of the questions, and how many there are."""
+    people = gallery.people
+    return {
+        "total": len(asked),
+        "suggestions": [
+            _question(gallery, each) for each in asked[:MOST_ASKED] if each.person in people
+        ],
+    }
+
+
+def _question(gallery: Gallery, asked: Suggestion) -> Json:
+    """A question; `key` is the same as long as it is about the same people in the same state."""
+    about = gallery.people[asked.person]
+    candidates = []
+    for each in asked.candidates:
+        other = gallery.people[each.id] if asked.kind == "same" else None
+        candidates.append(
+            {
+                "id": each.id,
+                "person": None if other is None else person(other),
+                "samples": [each.id] if other is None else best_faces(gallery, other),
+                "settles": each.faces,
+                "probability": round(each.probability, 3),
+            }
+        )
+    marks = [each["person"]["mark"] if each["person"] else each["id"] for each in candidates]
+    return {
+        "key": "-".join(map(str, [asked.kind, pipeline.mark(about), *marks])),
+        "kind": asked.kind,
+        "person": person(about),
+        "samples": best_faces(gallery, about),
+        "candidates": candidates,
+    }
+
+
+def best_faces(gallery: Gallery, found: PersonSummary) -> list[int]:
+    """A few faces that show a person well, the best first."""
+    return sorted(found.person.faces, key=lambda face: -gallery.facts[face][2])[:SAMPLES]
+
+
 def sentence(decision: Decision) -> str:
     """What a decision was, in a few words."""
     who = decision.name or f"number {decision.person}"
-    count = len(decision.faces)
-    faces = "1 face" if count == 1 else f"{count} faces"
+    faces = count(len(decision.faces))
     match decision.kind:
         case "name":
             return f"named {who}, {faces}"
         case "merge" if decision.others:
             return f"joined {who} with {len(decision.others)} more"
         case "merge":
-            return f"showed {who} again"
+            return f"confirmed {faces} of {who}"
+        case "split":
+            return f"split {count(len(decision.against))} off {who}"
         case "reject":
-            return f"took {faces} from number {decision.person}"
+            return f"took {faces} from {who}"
+        case "differ":
+            return f"kept {who} and number {decision.others[0]} apart"
         case "not-a-face":
             return f"left out {faces}"
+        case "birth":
+            return f"{who} was born {decision.date}" if decision.date else f"birth of {who} unknown"
         case "ignore":
+            return f"ignored {who}"
+        case "hide":
             return f"hid {who}"
+        case "show":
+            return f"showed {who} again"
         case "undo":
-            return "took something back"
+            return f"took back answer {decision.undoes}"
+
+
+def count(faces: int) -> str:
+    """A number of faces in words."""
+    return "1 face" if faces == 1 else f"{faces} faces"
 
 
 def printable(text: str) -> str:

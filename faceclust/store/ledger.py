@@ -92,6 +92,12 @@ def put_decisions(db: Database, decisions: Iterable[Decision]) -> None:
             )
 
 
+def put_decision(db: Database, decision: Decision) -> None:
+    """Append one decision, with an unused id for what it leaves behind."""
+    (spare,) = new_ids(db, 1)
+    put_decisions(db, [replace(decision, spare=spare)])
+
+
 def _user() -> str:
     try:
         return getpass.getuser()

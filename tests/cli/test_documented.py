@@ -22,7 +22,7 @@ HEAVY = {
 }  # fmt: skip
 COMMANDS = {
     "scan", "sample", "status", "people", "name", "merge", "split", "reject", "differ",
-    "not-a-face", "birth", "ignore", "hide", "undo", "log", "cluster", "export",
+    "not-a-face", "birth", "ignore", "hide", "undo", "log", "review", "cluster", "export",
     "eval", "models", "doctor",
 }  # fmt: skip
 

@@ -7,10 +7,12 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 from faceclust.errors import OptionError
-from faceclust.pipeline import Library, ignore, name, undo
+from faceclust.pipeline import Library, Memo, ignore, name, undo
 from faceclust.review.answers import parse
+from faceclust.review.session import Session
 from faceclust.store import intake
 from tests.review.conftest import ORIGIN, TOKEN, Page, people
 from tests.synthetic import group, photo, put
@@ -103,10 +105,15 @@ def test_every_answer_is_one_decision(page: Page, album: Library) -> None:
     assert people(album)["Ann"] == (1, 2, 3)
     page.answer("not-a-face", people=[page.person(3)], faces=[6])
     assert all(6 not in faces for faces in people(album).values())
-    page.answer("hide", people=[page.person(1)])
-    assert listed(page, "?show=hidden") == [1]
-    page.answer("show", people=[page.person(1)])
-    assert listed(page, "?show=hidden") == []
+    for aside in ("hide", "ignore"):
+        page.answer(aside, people=[page.person(1)])
+        assert listed(page, "?show=hidden") == [1]
+        page.answer("show", people=[page.person(1)])
+        assert listed(page, "?show=hidden") == []
+    new = page.answer("split-off", people=[page.person(1)], faces=[2])["person"]
+    assert people(album)[new] == (2,)
+    page.answer("birth", people=[page.person(1)], name="2019-07-15")
+    assert "Ann" not in people(album)  # not born when these photos were taken
 
 
 def test_undo_takes_back_whole_answers(page: Page, album: Library) -> None:
@@ -168,10 +175,12 @@ def test_a_clustering_meanwhile_is_noticed(page: Page, album: Library) -> None:
 
 
 def test_photos_that_go_meanwhile_are_noticed_in_time(
-    page: Page, album: Library, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, album: Library, stranger: TestClient, session: Session
 ) -> None:
+    stranger.get("/", params={"token": TOKEN})
+    page = Page(stranger)
     assert len(page.get("/api/people/1")["faces"]) == 3
-    monkeypatch.setattr("faceclust.review.session.SECONDS_BETWEEN_READINGS", 0.0)
+    monkeypatch.setattr(session, "_memo", Memo(patience=0.0))
     with album.db.transaction() as sql:
         intake.mark_missing(sql, ["a.jpg"])
     assert len(page.get("/api/people/1")["faces"]) == 2

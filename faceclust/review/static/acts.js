@@ -1,7 +1,7 @@
 // What can be done to people, from wherever: ask, answer, tell, offer to undo.
 
 import { answer, refreshState, state } from "./api.js";
-import { askName } from "./dialog.js";
+import { askDate, askName } from "./dialog.js";
 import { label } from "./dom.js";
 import { toast } from "./toast.js";
 
@@ -44,5 +44,12 @@ export async function mergeWith(person, faces) {
   return given && act("merge", { people: [given.person, person] });
 }
 
+export async function birth(person, faces) {
+  const born = await askDate({ title: `When was ${label(person)} born?`, faces, start: person.birth ?? "" });
+  return born !== null && act("birth", { people: [person], name: born });
+}
+
 export const merge = (people) => act("merge", { people });
-export const hide = (people) => act(people.every((each) => each.hidden) ? "show" : "hide", { people });
+export const away = (person) => person.hidden || person.ignored;
+/** "hide": in no list, exported still; "ignore": a stranger, not even exported. */
+export const setAside = (kind, people) => act(people.every(away) ? "show" : kind, { people });

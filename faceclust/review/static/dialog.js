@@ -115,12 +115,33 @@ export function askName({ title, hint, faces = [], start = "", button, existing 
   });
 }
 
+/** Ask for a date, "2015-07-14", "2015-07" or "2015"; "" to forget it, null where closed. */
+export function askDate({ title, faces = [], start = "" }) {
+  return new Promise((resolve) => {
+    let result = null;
+    const input = h("input", {
+      type: "text", id: "date", value: start, placeholder: "2015-07-14, 2015-07 or 2015", "aria-label": "Date of birth",
+      pattern: "[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?", title: "Year, year-month or year-month-day", autocomplete: "off",
+    });
+    const form = h("form", { method: "dialog", class: "ask" },
+      h("h2", { id: "dialog-title" }, title), h("div", { class: "strip" }, faces.slice(0, 6).map((face) => portrait(face, ""))), input,
+      h("p", { class: "note" }, "No earlier photo will be taken for this person’s. Empty: not known."),
+      h("div", { class: "buttons" },
+        h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel"), h("button", { class: "primary" }, "Save")));
+    form.addEventListener("submit", () => (result = input.value.trim()));
+    const dialog = open(form, "sheet");
+    dialog.addEventListener("close", () => resolve(result));
+    input.focus();
+    input.select();
+  });
+}
+
 const KEYS = [
-  ["Everywhere", [["1  2  3", "people, suggestions, unreadable photos"], ["/", "search"], ["z", "undo"], ["?", "these keys"], ["Esc", "clear the selection, go back"]]],
-  ["People", [["← ↑ ↓ →", "move"], ["Enter", "open"], ["n", "name"], ["x", "select"], ["m", "merge the selected"], ["h", "hide, or show again"]]],
-  ["A person", [["n", "name"], ["m", "merge with…"], ["h", "hide"], ["x", "select a face"], ["a", "select all, or none"], ["r", "selected: not this person"], ["s", "selected: a person of their own"], ["d", "selected: not a face"]]],
-  ["Suggestions", [["y", "yes, the same person"], ["n", "no"], ["s", "skip"]]],
-  ["A photo", [["← →", "the person's other photos"], ["b", "boxes on or off"]]],
+  ["Everywhere", [["p  q  l  u", "people, suggestions, history, unreadable"], ["/", "search"], ["z", "undo"], ["?", "these keys"], ["Esc", "clear the selection, go back"]]],
+  ["People", [["← ↑ ↓ →", "move"], ["Enter", "open"], ["n", "name"], ["x", "select"], ["m", "merge the selected"], ["h  i", "hide, ignore; or show again"]]],
+  ["Suggestions", [["y  n  s", "yes, no, skip"], ["1 … 9", "tick, or not"]]],
+  ["A person", [["n", "name"], ["m", "merge with…"], ["b", "date of birth"], ["h  i", "hide, ignore; or show again"], ["x", "select a face"], ["a", "select all, or none"], ["r", "selected: not this person"], ["s", "selected: make another person"], ["t", "two selected: split between them"], ["d", "selected: not a face"]]],
+  ["A photo", [["← →", "the person’s other photos"], ["b", "boxes on or off"]]],
 ];
 
 export function showKeys() {

@@ -40,22 +40,16 @@ export function label(person) {
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August",
   "September", "October", "November", "December"];
 
-/** "2019-07-14" as "14 July 2019". */
+/** "2019-07-14" as "14 July 2019", "2019-07" as "July 2019". */
 export function day(date) {
   const [year, month, number] = date.split("-");
-  const word = MONTHS[Number(month) - 1];
-  return word ? `${Number(number)} ${word} ${year}` : date;
+  return [number && Number(number), MONTHS[Number(month) - 1], year].filter(Boolean).join(" ");
 }
 
 /** "2001 – 2019", one year, or nothing. */
 export function years(first, last) {
   const [from, to] = [first.slice(0, 4), last.slice(0, 4)];
   return from === to ? from : `${from} – ${to}`;
-}
-
-export function month(date) {
-  const [year, number] = date.split("-");
-  return `${MONTHS[Number(number) - 1] ?? ""} ${year}`.trim();
 }
 
 export const thumbnail = (face) => `/faces/${face}.jpg`;

@@ -5,6 +5,7 @@ import { onState, refreshState, state } from "./api.js";
 import { showKeys } from "./dialog.js";
 import { h } from "./dom.js";
 import { errors } from "./errors.js";
+import { log } from "./log.js";
 import { people } from "./people.js";
 import { person } from "./person.js";
 import { photo } from "./photo.js";
@@ -15,7 +16,7 @@ const search = document.querySelector(".search input");
 const ended = document.getElementById("ended");
 const ROUTES = [
   [/^\/$/, people], [/^\/suggestions$/, suggestions], [/^\/people\/(\d+)$/, person],
-  [/^\/photos\/(\d+)$/, photo], [/^\/errors$/, errors],
+  [/^\/photos\/(\d+)$/, photo], [/^\/log$/, log], [/^\/errors$/, errors],
 ];
 let view = null;
 let visit = 0;
@@ -78,7 +79,7 @@ document.addEventListener("click", (event) => {
 
 const GLOBAL = {
   z: undo, "?": showKeys, "/": () => search.focus(),
-  1: () => go("/"), 2: () => go("/suggestions"), 3: () => go("/errors"),
+  p: () => go("/"), q: () => go("/suggestions"), l: () => go("/log"), u: () => state.errors && go("/errors"),
 };
 
 document.addEventListener("keydown", (event) => {

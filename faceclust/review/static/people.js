@@ -1,6 +1,6 @@
 // Everyone: a grid that is loaded in stretches as it comes into sight.
 
-import { hide, merge, rename } from "./acts.js";
+import { away, merge, rename, setAside } from "./acts.js";
 import { get, state } from "./api.js";
 import { showBar } from "./bar.js";
 import { CHECK, count, h, icon, label, years } from "./dom.js";
@@ -101,7 +101,8 @@ export async function people(main, { query, go }) {
   function drawBar() {
     if (!selected.size) return showBar(null);
     const chosen = [...selected.values()];
-    const buttons = [{ text: chosen.every((each) => each.hidden) ? "Show again" : "Hide", key: "h", act: keys.h }];
+    const buttons = chosen.every(away) ? [{ text: "Show again", key: "h", act: keys.h }]
+      : [{ text: "Hide", key: "h", act: keys.h }, { text: "Ignore", key: "i", act: keys.i }];
     if (chosen.length > 1) buttons.unshift({ text: "Merge", key: "m", act: keys.m, main: true });
     else buttons.unshift({ text: "Name", key: "n", act: keys.n, main: true });
     showBar(count(chosen.length, "person", "people"), buttons, clear);
@@ -168,7 +169,8 @@ export async function people(main, { query, go }) {
   const keys = {
     n: () => current().length === 1 && rename(current()[0], [current()[0].best]),
     m: () => selected.size > 1 && merge([...selected.values()]),
-    h: () => current().length && hide(current()),
+    h: () => current().length && setAside("hide", current()),
+    i: () => current().length && setAside("ignore", current()),
     x: () => grid.hasFocus && toggle(grid.active),
     Escape: () => (selected.size ? clear() : words && go("/")),
   };

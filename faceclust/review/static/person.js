@@ -1,9 +1,9 @@
 // One person: their faces over time, and what to do where one of them is somebody else.
 
-import { act, hide, mergeWith, rename } from "./acts.js";
+import { act, away, birth, mergeWith, rename, setAside } from "./acts.js";
 import { get, state } from "./api.js";
 import { showBar } from "./bar.js";
-import { CHECK, count, day, h, icon, label, month, years } from "./dom.js";
+import { CHECK, count, day, h, icon, label, years } from "./dom.js";
 import { portrait } from "./faces.js";
 import { Grid } from "./grid.js";
 
@@ -70,10 +70,11 @@ export async function person(main, { number, go, back }) {
   function drawBar() {
     if (!selected.size) return showBar(null);
     showBar(count(selected.size, "face"), [
-      { text: `Not ${shown.name ?? "this person"}`, key: "r", act: keys.r, main: true },
-      { text: "Somebody else", key: "s", act: keys.s },
+      { text: `Not ${shown.name && shown.name.length < 16 ? shown.name : "this person"}`, key: "r", act: keys.r, main: true },
+      { text: "Another person", key: "s", act: keys.s },
+      selected.size === 2 && faces.length > 2 && { text: "Split between them", key: "t", act: keys.t },
       { text: "Not a face", key: "d", act: keys.d },
-    ], () => select(false));
+    ].filter(Boolean), () => select(false));
   }
 
   const grid = new Grid(place, { cell, width: 118, caption: 0, gap: 12, label: "Faces, oldest first" });
@@ -82,12 +83,14 @@ export async function person(main, { number, go, back }) {
     heading.textContent = label(shown);
     heading.classList.toggle("none", !shown.name);
     facts.textContent = [
-      count(shown.faces, "face"), `in ${count(shown.photos, "photo")}`, years(shown.first, shown.last), shown.hidden ? "hidden" : "",
+      count(shown.faces, "face"), `in ${count(shown.photos, "photo")}`, years(shown.first, shown.last), shown.birth ? `born ${day(shown.birth)}` : "",
+      shown.ignored ? "ignored" : shown.hidden ? "hidden" : "",
     ].filter(Boolean).join(" · ").replace(" · in ", " in ");
     cover.replaceChildren(portrait(shown.best, `Best face of ${label(shown)}`, { large: true, now: true }));
     buttons.replaceChildren(
       button(shown.name ? "Rename" : "Name", "n", keys.n, !shown.name), button("Merge with…", "m", keys.m),
-      button(shown.hidden ? "Show again" : "Hide", "h", keys.h));
+      ...(shown.name ? [button("Born", "b", keys.b)] : []),
+      ...(away(shown) ? [button("Show again", "h", keys.h)] : [button("Hide", "h", keys.h), button("Ignore", "i", keys.i)]));
     const sections = byTime(faces);
     grid.show(sections);
     const most = Math.max(...sections.map((each) => each.count));
@@ -128,11 +131,14 @@ export async function person(main, { number, go, back }) {
   const keys = {
     n: async () => follow(await rename(shown, best())),
     m: async () => follow(await mergeWith(shown, best())),
-    h: () => hide([shown]),
+    b: () => shown.name && birth(shown, best()),
+    h: () => setAside("hide", [shown]),
+    i: () => setAside("ignore", [shown]),
     x: () => grid.hasFocus && toggle(grid.active),
     a: () => select(selected.size < faces.length),
     r: () => about("reject"),
-    s: () => about("split"),
+    s: () => selected.size < faces.length && about("split-off"),
+    t: () => selected.size === 2 && about("split"),
     d: () => about("not-a-face"),
     Escape: () => (selected.size ? select(false) : back("/")),
   };
@@ -154,8 +160,8 @@ function byTime(faces) {
   for (const [, , date] of faces) {
     const key = date.slice(0, byMonth ? 7 : 4);
     if (sections.at(-1)?.key !== key) {
-      const title = !key ? "Without a date" : byMonth ? month(key) : key;
-      sections.push({ key, title, short: !key ? "–" : byMonth ? month(key).slice(0, 3) : key, count: 0 });
+      const title = !key ? "Without a date" : byMonth ? day(key) : key;
+      sections.push({ key, title, short: !key ? "–" : byMonth ? day(key).slice(0, 3) : key, count: 0 });
     }
     sections.at(-1).count += 1;
   }

@@ -2,7 +2,7 @@
 
 import { act } from "./acts.js";
 import { get } from "./api.js";
-import { count, h, label } from "./dom.js";
+import { CHECK, count, h, icon, label } from "./dom.js";
 import { portrait, prefetch } from "./faces.js";
 
 const AHEAD = 2;
@@ -13,46 +13,93 @@ export async function suggestions(main) {
   let total = 0;
   let answered = 0;
   let reading = 0;
+  let refused = new Set(); // candidates of the question shown that are not ticked any more
   const skipped = new Set(JSON.parse(sessionStorage.getItem(SKIPPED) ?? "[]"));
   const heading = h("h1", { tabindex: "-1" });
   const facts = h("p", { class: "soft summary" });
   const pair = h("div", { class: "pair" });
-  const vote = (text, key, kind, run) =>
-    h("button", { type: "button", class: kind, "aria-keyshortcuts": key, onclick: run }, text, h("kbd", { "aria-hidden": "true" }, key));
   const votes = h("div", { class: "votes", role: "group", "aria-label": "Your answer" });
   const empty = h("p", { class: "empty" });
-  const page = h("div", { class: "question" }, h("div", { class: "head" }, h("div", {}, heading, facts)), pair, votes, empty);
-  main.replaceChildren(page);
+  main.replaceChildren(h("div", { class: "question" }, h("div", { class: "head" }, h("div", {}, heading, facts)), pair, votes, empty));
 
-  function side(person, faces) {
-    const alternative = `Face of ${label(person)}`;
-    return h("div", { class: "side" },
-      h("a", { href: `/people/${person.id}`, "data-link": true, "aria-label": `Open ${label(person)}, ${count(person.faces, "face")}` },
-        h("span", { class: "face" }, portrait(faces[0], alternative, { large: true, now: true })),
-        h("span", { class: person.name ? "who" : "who none", dir: "auto" }, person.name ?? "No name"),
-        h("span", { class: "soft" }, count(person.faces, "face"))),
-      h("div", { class: "more" }, faces.slice(1, 7).map((face) => portrait(face, ""))));
-  }
+  const vote = (text, key, kind, run) =>
+    h("button", { type: "button", class: kind, "aria-keyshortcuts": key, onclick: run }, text, h("kbd", { "aria-hidden": "true" }, key));
 
   function draw() {
-    const [asked, ...rest] = queue;
+    const asked = queue[0];
+    refused = new Set();
     for (const part of [pair, votes]) part.hidden = !asked;
     empty.hidden = Boolean(asked);
-    if (!asked) {
-      heading.textContent = "Suggestions";
-      facts.textContent = "";
-      empty.replaceChildren(answered ? "That was the last question. Thank you." : "There is nothing to ask.",
-        ...(skipped.size ? [" ", h("button", { type: "button", class: "link", onclick: again }, `Ask the ${skipped.size} skipped again`)] : []));
-      return;
-    }
-    const [left, right] = asked.people;
-    const named = left.name ?? right.name;
-    heading.textContent = left.name && right.name ? "Are these one person?" : named ? `Is this ${named}?` : "The same person?";
-    facts.textContent = `${Math.round(asked.probability * 100)} % likely · settles ${count(asked.settles, "face")} · ${count(total, "question")} left`;
-    pair.replaceChildren(side(left, asked.faces[0]), side(right, asked.faces[1]));
+    if (!asked) return drawEmpty();
+    heading.textContent = wording(asked);
+    const settles = asked.candidates.reduce((sum, each) => sum + each.settles, 0);
+    facts.textContent = [
+      asked.candidates.length === 1 && `${Math.round(asked.candidates[0].probability * 100)} % likely`,
+      `settles ${count(settles, "face")}`, `${count(total, "question")} left`,
+    ].filter(Boolean).join(" · ");
+    drawPair(asked);
+    drawVotes(asked);
+    prefetch(queue.slice(1, 1 + AHEAD).flatMap((next) => [next.samples[0], ...next.candidates.map((each) => each.samples[0])]).reverse());
+  }
+
+  function drawEmpty() {
+    heading.textContent = "Suggestions";
+    facts.textContent = "";
+    empty.replaceChildren(answered ? "That was the last question. Thank you." : "There is nothing to ask.",
+      ...(skipped.size ? [" ", h("button", { type: "button", class: "link", onclick: again }, `Ask the ${skipped.size} skipped again`)] : []));
+  }
+
+  function drawPair(asked) {
+    const many = asked.candidates.length > 1;
+    pair.classList.toggle("many", many);
+    pair.replaceChildren(
+      side(asked.person, asked.samples),
+      many ? h("ul", { class: "candidates", "aria-label": "Candidates" }, asked.candidates.map(candidate))
+        : side(asked.candidates[0].person ?? { id: asked.person.id, name: "This face", faces: 1 }, asked.candidates[0].samples));
+  }
+
+  function side(person, faces) {
+    return h("div", { class: "side" },
+      h("a", { href: `/people/${person.id}`, "data-link": true, "aria-label": `Open ${label(person)}, ${count(person.faces, "face")}` },
+        h("span", { class: "face" }, portrait(faces[0], `Face of ${label(person)}`, { large: true, now: true })),
+        h("span", { class: person.name ? "who" : "who none", dir: "auto" }, person.name ?? "No name"),
+        h("span", { class: "soft" }, count(person.faces, "face"))),
+      h("div", { class: "more" }, faces.slice(1, 5).map((face) => portrait(face, "", { large: true }))));
+  }
+
+  function candidate(each, index) {
+    const name = each.person ? label(each.person) : `Face ${each.id}`;
+    const on = !refused.has(each.id);
+    return h("li", {}, h("button", {
+      type: "button", class: on ? "candidate on" : "candidate", role: "checkbox", "aria-checked": String(on),
+      "aria-label": `${name}, ${count(each.settles, "face")}, ${Math.round(each.probability * 100)} % likely`,
+      "aria-keyshortcuts": index < 9 ? String(index + 1) : null, onclick: () => toggle(index),
+    },
+    h("span", { class: "face" }, portrait(each.samples[0], "", { large: true, now: true })),
+    h("span", { class: "check" }, icon(CHECK)),
+    index < 9 && h("kbd", { "aria-hidden": "true" }, String(index + 1)),
+    h("span", { class: each.person?.name ? "name" : "name none", dir: "auto" }, each.person?.name ?? (each.person ? "No name" : "")),
+    h("span", { class: "soft" }, each.person ? count(each.settles, "face") : "")));
+  }
+
+  function toggle(index) {
+    const asked = queue[0];
+    const each = asked?.candidates[index];
+    if (!each || asked.candidates.length < 2) return;
+    if (!refused.delete(each.id)) refused.add(each.id);
+    const list = pair.querySelector(".candidates");
+    const focused = list.children[index].contains(document.activeElement);
+    list.children[index].replaceWith(candidate(each, index));
+    if (focused) list.children[index].querySelector("button").focus();
+    drawVotes(asked);
+  }
+
+  function drawVotes(asked) {
+    const many = asked.candidates.length;
+    const ticked = many - refused.size;
+    const yes = many === 1 ? "Yes" : ticked === many ? `Yes, all ${many}` : ticked ? `Yes, ${ticked}; ${refused.size} not` : "None of them";
     votes.replaceChildren(
-      vote("No", "n", "quiet", keys.n), vote("Skip", "s", "quiet", keys.s), vote("Yes", "y", "primary", keys.y));
-    prefetch(rest.slice(0, AHEAD).flatMap((next) => next.faces.map((faces) => faces[0])).reverse());
+      vote(many === 1 ? "No" : "None", "n", "quiet", keys.n), vote("Skip", "s", "quiet", keys.s), vote(yes, "y", "primary", keys.y));
   }
 
   function again() {
@@ -63,43 +110,57 @@ export async function suggestions(main) {
 
   async function refresh() {
     const mine = ++reading;
-    const asked = queue[0]?.key;
+    const before = queue[0]?.key;
     const found = await get("/api/suggestions");
     if (mine !== reading) return;
     queue = found.suggestions.filter((each) => !skipped.has(each.key));
-    total = found.total - found.suggestions.length + queue.length;
-    const still = queue.findIndex((each) => each.key === asked);
-    if (still > 0) queue.unshift(...queue.splice(still, 1)); // do not change the question while it is read
-    draw();
+    total = Math.max(queue.length, found.total - skipped.size);
+    const still = queue.findIndex((each) => each.key === before);
+    if (still > 0) queue.unshift(...queue.splice(still, 1));
+    if (still < 0 || !before) draw(); // the question that is being read is not taken away
   }
 
-  async function settle(kind) {
+  async function settle(yes, no) {
     const asked = queue[0];
     if (!asked) return;
-    const reply = await act(kind, { people: asked.people, faces: asked.about });
-    if (!reply) return;
+    const others = asked.candidates.map((each) => each.person).filter(Boolean);
+    if (!await act(asked.kind, { people: [asked.person, ...others], yes, no })) return;
     answered += 1;
     // The next question at once, if it is about others; fresh ones come with what has changed.
-    const touched = new Set(asked.people.map((each) => each.id));
-    queue = queue.filter((each) => !each.people.some((person) => touched.has(person.id)));
+    const touched = new Set([asked.person.id, ...others.map((each) => each.id)]);
+    const about = (each) => [each.person, ...each.candidates.map((one) => one.person).filter(Boolean)];
+    queue = queue.filter((each) => !about(each).some((person) => touched.has(person.id)));
     total = Math.max(queue.length, total - 1);
     draw();
     heading.focus({ preventScroll: true });
+    if (!queue.length) refresh();
   }
 
+  const ids = (rule) => queue[0]?.candidates.map((each) => each.id).filter(rule) ?? [];
   const keys = {
-    y: () => settle("same"),
-    n: () => settle("differ"),
+    y: () => settle(ids((id) => !refused.has(id)), ids((id) => refused.has(id))),
+    n: () => settle([], ids(() => true)),
     s: () => {
       if (!queue.length) return;
       skipped.add(queue.shift().key);
       sessionStorage.setItem(SKIPPED, JSON.stringify([...skipped]));
-      total -= 1;
+      total = Math.max(queue.length, total - 1);
       draw();
       if (!queue.length) refresh();
     },
   };
+  for (let digit = 1; digit <= 9; digit++) keys[digit] = () => toggle(digit - 1);
 
   await refresh();
+  if (!queue.length) draw();
   return { page: "suggestions", title: "Suggestions", heading, keys, refresh, leave() {} };
+}
+
+function wording({ kind, person, candidates }) {
+  const one = candidates.length === 1;
+  const name = person.name;
+  if (kind === "member") return one ? `Is this ${label(person)}?` : `Are these all ${label(person)}?`;
+  if (one && !name && candidates[0].person.name) return `Is this ${candidates[0].person.name}?`;
+  if (name) return one ? `Is this ${name}, too?` : `Which of these are ${name}, too?`;
+  return one ? "The same person?" : "Which of these are the same person?";
 }
