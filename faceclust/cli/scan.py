@@ -47,7 +47,7 @@ def scan(
     wait: Wait = 0.0,
     json: Json = False,
 ) -> None:
-    """Find the people in FOLDER: new and changed photos are read, then all faces are grouped.
+    """Find the people in FOLDER: new and changed photos are read, their faces grouped.
 
     Profile, device, sizes and exclusions are remembered for the library.
     """
@@ -63,7 +63,7 @@ def scan(
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
         with _progress(lambda: pipeline.count_photos(library, inside, config)) as progress:
             report = pipeline.scan(library, inside, config, notify=console.say, progress=progress)
-        grouped = pipeline.cluster(library, config.cluster)
+        grouped = pipeline.cluster(library, config.cluster, anew=False)
         pipeline.remember(library, flags)
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from faceclust.cluster import baselines
+from faceclust.cluster.constraints import Constraints, honour
 from faceclust.cluster.infomap import communities
 from faceclust.cluster.partition import partition
 from faceclust.errors import OptionError
@@ -141,6 +142,7 @@ def cluster(
     neighbours: Neighbours | None = None,
     edges: Graph | None = None,
     apart: IntArray | None = None,
+    constraints: Constraints | None = None,
 ) -> Clustering:
     """Cluster N faces.
 
@@ -152,6 +154,7 @@ def cluster(
         edges: log-odds of pairs of the same N faces, for the methods that `needs_edges`.
         apart: (2, M) pairs of faces of one photo, which are hardly ever one person; used by
             the same methods.
+        constraints: of the same N faces; whatever the method, they hold.
 
     Raises:
         OptionError: the method cannot take so many faces, or so few.
@@ -163,7 +166,9 @@ def cluster(
     start = time.perf_counter()
     labels = np.zeros(len(x), np.int64)
     if len(x) > 1:
-        labels = _labels(x, near, options, threshold or 0.0, edges, apart)
+        labels = _labels(x, near, options, threshold or 0.0, edges, apart, constraints)
+        if constraints is not None and not needs_edges(options.method):
+            labels = honour(labels, x, constraints)
     return Clustering(labels, threshold, time.perf_counter() - start)
 
 
@@ -183,12 +188,13 @@ def _labels(
     threshold: float,
     edges: Graph | None,
     apart: IntArray | None,
+    constraints: Constraints | None,
 ) -> IntArray:
     match options.method:
         case "partition":
             if edges is None or edges.num_nodes != len(x):
                 raise ValueError(f"method partition needs the edges of all {len(x)} faces")
-            return partition(edges, apart=apart)
+            return partition(edges, apart=apart, constraints=constraints)
         case "infomap":
             return communities(sharpened_graph(near, threshold), seed=options.seed)
         case "components":

@@ -14,7 +14,7 @@ import numpy as np
 
 from faceclust.errors import WeightsError
 from faceclust.graph import structure
-from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 LIMIT = 6.0
 LARGEST = 12.0
@@ -90,15 +90,25 @@ def load(path: Path) -> EdgeModel:
     return model
 
 
-def candidates(x: FloatArray, neighbours: Neighbours) -> tuple[structure.Pairs, structure.Scale]:
-    """The listed pairs that are not hopeless, and the scale that says so."""
-    pairs, scale = structure.candidate_pairs(neighbours), structure.strangers(x)
+def candidates(
+    x: FloatArray, neighbours: Neighbours, faces: IntArray | None = None
+) -> tuple[structure.Pairs, structure.Scale]:
+    """The listed pairs (of some faces) that are not hopeless, and the scale that says so."""
+    scale = structure.strangers(x)
+    if faces is None:
+        pairs = structure.candidate_pairs(neighbours)
+    else:
+        pairs = structure.pairs_among(neighbours, faces)
     near = pairs.similarity > scale.mean + HOPELESS * scale.deviation
     return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
 
 
 def score(
-    model: EdgeModel, x: FloatArray, neighbours: Neighbours, quality: FloatArray | None = None
+    model: EdgeModel,
+    x: FloatArray,
+    neighbours: Neighbours,
+    quality: FloatArray | None = None,
+    faces: IntArray | None = None,
 ) -> Graph:
     """The log-odds of every listed pair that is not hopeless.
 
@@ -106,13 +116,14 @@ def score(
         x: (N, D) float32, L2-normalised.
         neighbours: of the same N faces, 50 each as in training.
         quality: (N,) from `structure.quality`, or None.
+        faces: ascending; only pairs of these are scored, as they would be among all.
 
     Returns:
         Each pair once, i < j, weighted by its log-odds > `FLOOR`; a pair that is left out is
         less likely than that.
     """
-    pairs, scale = candidates(x, neighbours)
-    chunks = structure.features(x, neighbours, pairs, scale, quality)
+    pairs, scale = candidates(x, neighbours, faces)
+    chunks = structure.features(x, neighbours, pairs, scale, quality, faces)
     weights = [model.log_odds(chunk) for chunk in chunks]
     weight = np.concatenate(weights) if weights else np.zeros(0, np.float32)
     keep = weight > FLOOR

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 import faceclust
 from faceclust import people, weights
+from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.methods import ClusterOptions, lists_of, needs_edges
 from faceclust.cluster.methods import cluster as partition
 from faceclust.cluster.stable import stable_ids
@@ -16,10 +18,12 @@ from faceclust.embed.arcface import lengths, normalise
 from faceclust.errors import LibraryError
 from faceclust.graph import edges, structure
 from faceclust.graph.knn import knn
+from faceclust.pipeline.arrive import Crowd, arrive, between, constraints_of, same_photo
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.models import Space, space
-from faceclust.records import FloatArray, IntArray
-from faceclust.store import StoredClustering, catalogue, ledger
+from faceclust.pipeline.models import EDGES, Space, space
+from faceclust.pipeline.people import dates
+from faceclust.records import Decision, FloatArray, Graph, IntArray, Neighbours
+from faceclust.store import Nearby, StoredClustering, catalogue, ledger
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +34,15 @@ class Grouping:
         labels: (N,) int64, 0..K-1.
         threshold: the one that was used, or None.
         knn_seconds, cluster_seconds: wall-clock time.
+        neighbours, edges: what it was made from, where the method scores pairs of faces.
     """
 
     labels: IntArray
     threshold: float | None
     knn_seconds: float
     cluster_seconds: float
+    neighbours: Neighbours | None = None
+    edges: Graph | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +56,12 @@ class ClusterReport:
     seconds: float
 
 
-EDGES = "edges-universal.npz"
-
-
 def group(
     embeddings: FloatArray,
     options: ClusterOptions,
     within: Space,
     photo: IntArray | None = None,
+    constraints: Constraints | None = None,
 ) -> Grouping:
     """Cluster faces by their embeddings: neighbours, edges, then the method.
 
@@ -66,6 +71,7 @@ def group(
         within: the space of the model that made the embeddings.
         photo: (N,) which photo each face is in, where that is known: two faces of one photo are
             hardly ever one person.
+        constraints: what the user decided.
     """
     if options.threshold is None:
         options = replace(options, threshold=within.thresholds.get(options.method))
@@ -79,22 +85,15 @@ def group(
         quality = structure.quality(lengths(embeddings, within.parts))
         scored = edges.score(edges.load(weights.own(EDGES)), x, neighbours, quality)
     apart = None if photo is None else same_photo(photo)
-    result = partition(x, options, neighbours, scored, apart)
+    result = partition(x, options, neighbours, scored, apart, constraints)
     return Grouping(
         result.labels,
         result.threshold,
         searched - started,
         time.perf_counter() - searched,
+        None if scored is None else neighbours,
+        scored,
     )
-
-
-def same_photo(photo: IntArray) -> IntArray:
-    """All pairs of faces that share a photo: (2, M), i < j, from (N,) photos."""
-    order = np.argsort(photo, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(photo[order])) + 1)
-    pairs = [np.stack(np.triu_indices(len(group), 1)) for group in groups]
-    found = [group[pair] for group, pair in zip(groups, pairs, strict=True) if pair.size]
-    return np.concatenate(found, axis=1) if found else np.zeros((2, 0), np.int64)
 
 
 def photos_of(library: Library, faces: IntArray) -> IntArray:
@@ -103,11 +102,15 @@ def photos_of(library: Library, faces: IntArray) -> IntArray:
     return np.array([photos[int(face)] for face in faces], np.int64)
 
 
-def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
-    """Cluster all faces of the library and keep the result; ids stay where clusters do.
+def cluster(library: Library, options: ClusterOptions, *, anew: bool = True) -> ClusterReport:
+    """Cluster the faces of the library and keep the result; ids stay where clusters do.
 
-    Nothing is done where neither faces nor options have changed since: the result is a function
-    of them.
+    What the user decided holds in the result. Nothing is done where nothing has changed since.
+
+    Args:
+        anew: group all faces. Else, faces that were grouped stay where they are, and new ones find
+            their place (see `arrive`), unless options or networks have changed, the method is not
+            "partition", or the library has grown by more than `GROWTH` since it was grouped anew.
 
     Raises:
         LibraryError: nothing was scanned yet.
@@ -119,34 +122,61 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
         raise LibraryError(
             f"{library.root} has not been scanned yet; run `faceclust scan {library.root}`."
         )
-    excluded = people.not_faces(ledger.decisions(library.db))
+    decisions = ledger.decisions(library.db)
+    excluded = people.not_faces(decisions)
     newest = ledger.newest_clustering(library.db)
     recipe = {"faceclust": faceclust.__version__, **asdict(options)}
     current = catalogue.embedded_faces(library.db, model) - excluded
-    if newest and newest.model == model and newest.membership.keys() == current:
-        threshold = newest.options.get("threshold_used")
-        if newest.options == recipe | {"threshold_used": threshold}:
-            clusters, seconds = len(set(newest.membership.values())), time.perf_counter() - started
-            return ClusterReport(len(current), clusters, options.method, threshold, seconds)
+    same = newest is not None and newest.model == model and recipe.items() <= newest.options.items()
+    if newest and same and newest.membership.keys() == current:
+        known = newest.options.get("anew"), newest.options.get("decisions")
+        if not anew or known == (len(current), len(decisions)):
+            return _report(newest, started)
     faces, x = catalogue.live_faces(library.db, model)
     keep = ~np.isin(faces, list(excluded))
-    faces, x = faces[keep], x[keep]
-    result = group(x, options, space(model), photos_of(library, faces))
+    crowd = Crowd(faces[keep], x[keep], photos_of(library, faces[keep]), space(model))
+    found = None
+    if newest and same and not anew:
+        found = arrive(library, crowd, newest, decisions)
+    if found is None:
+        result, nearby = _anew(library, crowd, options, newest, decisions)
+        facts = {"threshold_used": result.threshold, "anew": len(current)}
+        kept = dict(zip(crowd.faces.tolist(), result.labels.tolist(), strict=True))
+    else:
+        kept, nearby = found
+        assert newest is not None
+        facts = {key: newest.options.get(key) for key in ("threshold_used", "anew")}
+    noted = recipe | facts | {"decisions": len(decisions)}
+    clustering = StoredClustering(model, options.method, noted, kept)
+    ledger.put_clustering(library.db, clustering, nearby)
+    return _report(clustering, started)
+
+
+def _anew(
+    library: Library,
+    crowd: Crowd,
+    options: ClusterOptions,
+    newest: StoredClustering | None,
+    decisions: Sequence[Decision],
+) -> tuple[Grouping, Nearby | None]:
+    """All faces grouped, with stable ids for labels, and what is to be kept beside."""
+    faces = crowd.faces
+    demanded = people.bonds(decisions, faces.tolist(), dates(library, decisions))
+    result = group(crowd.x, options, crowd.space, crowd.photo, constraints_of(demanded, faces))
+    nearby = None
+    if result.neighbours is not None and result.edges is not None:
+        nearby = Nearby(faces, result.neighbours, between(result.edges, result.labels))
     ids = stable_ids(
         faces,
         result.labels,
         newest.membership if newest else {},
         lambda count: ledger.new_ids(library.db, count),
     )
-    ledger.put_clustering(
-        library.db,
-        StoredClustering(
-            model=model,
-            method=options.method,
-            options=recipe | {"threshold_used": result.threshold},
-            membership=dict(zip(faces.tolist(), ids.tolist(), strict=True)),
-        ),
-    )
-    clusters = int(result.labels.max()) + 1 if len(faces) else 0
+    return replace(result, labels=ids), nearby
+
+
+def _report(clustering: StoredClustering, started: float) -> ClusterReport:
+    membership, threshold = clustering.membership, clustering.options.get("threshold_used")
     seconds = time.perf_counter() - started
-    return ClusterReport(len(faces), clusters, options.method, result.threshold, seconds)
+    clusters = len(set(membership.values()))
+    return ClusterReport(len(membership), clusters, clustering.method, threshold, seconds)

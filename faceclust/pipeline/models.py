@@ -12,6 +12,7 @@ from faceclust.embed.arcface import Network
 from faceclust.weights import Notify
 
 MOBILE = "mobilefacenet-512+192"
+EDGES = "edges-universal.npz"
 
 
 @dataclass(frozen=True, slots=True)

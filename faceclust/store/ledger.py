@@ -10,6 +10,8 @@ from typing import Any
 
 from faceclust.records import Decision
 from faceclust.store.database import Database, now
+from faceclust.store.nearby import Nearby
+from faceclust.store.nearby import put as put_nearby
 
 KEPT_CLUSTERINGS = 3
 
@@ -51,9 +53,16 @@ def newest_ids(db: Database) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def put_clustering(db: Database, clustering: StoredClustering) -> None:
-    """Keep a clustering as the newest one, and only the last few."""
+def put_clustering(
+    db: Database, clustering: StoredClustering, nearby: Nearby | None = None
+) -> None:
+    """Keep a clustering as the newest one, and only the last few.
+
+    Args:
+        nearby: what it knew of the faces; None for nothing.
+    """
     with db.transaction() as sql:
+        put_nearby(sql, nearby)
         cursor = sql.execute(
             "INSERT INTO clusterings (created_at, model, method, options) VALUES (?, ?, ?, ?)",
             (now(), clustering.model, clustering.method, json.dumps(dict(clustering.options))),

@@ -17,7 +17,28 @@ def m0001_initial(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m0001_initial,)
+def m0002_neighbours(db: sqlite3.Connection) -> None:
+    """What the newest clustering knew: neighbour lists, and pairs that it left apart."""
+    # Arrays of unsigned 32-bit face ids (0 for none) and 32-bit floats, both little-endian.
+    db.execute(
+        """CREATE TABLE neighbours (
+        face_id INTEGER PRIMARY KEY REFERENCES faces (id) ON DELETE CASCADE,
+        listed BLOB NOT NULL,
+        similarity BLOB NOT NULL
+    )"""
+    )
+    # Pairs of faces of two clusters, a < b, with the log-odds that they are one person.
+    db.execute(
+        """CREATE TABLE doubts (
+        face_a INTEGER NOT NULL,
+        face_b INTEGER NOT NULL,
+        log_odds REAL NOT NULL,
+        PRIMARY KEY (face_a, face_b)
+    ) WITHOUT ROWID"""
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (m0001_initial, m0002_neighbours)
 
 _INITIAL = (
     "CREATE TABLE library (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
