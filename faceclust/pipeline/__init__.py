@@ -12,7 +12,6 @@ from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.decide import (
     LogEntry,
     birth,
-    confirm,
     differ,
     hide,
     ignore,
@@ -36,6 +35,7 @@ from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.selected import not_faces, reject_all, split_off
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
+from faceclust.pipeline.suggestions import answer, suggestions
 
 __all__ = [
     "ClusterReport",
@@ -51,9 +51,9 @@ __all__ = [
     "ScanReport",
     "Summary",
     "all_people",
+    "answer",
     "birth",
     "cluster",
-    "confirm",
     "count_photos",
     "differ",
     "evaluate",
@@ -81,6 +81,7 @@ __all__ = [
     "split",
     "split_off",
     "status",
+    "suggestions",
     "summaries",
     "table_bytes",
     "thumbnail",

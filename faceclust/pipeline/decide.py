@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -151,19 +151,6 @@ def differ(library: Library, who: str, other: str) -> None:
     one, two = sorted((one, two), key=lambda p: (p.id not in decided, -len(p.faces), p.id))
     decision = Decision(0, "differ", some(one.faces), one.id, (two.id,), against=some(two.faces))
     _decide(library, decision)
-
-
-def confirm(library: Library, faces: Collection[int], who: str) -> Person:
-    """Say that faces which are among those of a named person belong there.
-
-    Raises:
-        PersonError: there is no such person, it has no name, or a face is not among its faces.
-    """
-    person = find(all_people(library), who)
-    if person.name is None or not set(faces) <= set(person.faces):
-        raise PersonError(f"Only faces of a named person can be confirmed; {who} has others.")
-    _decide(library, Decision(0, "merge", tuple(sorted(faces)), person.id, name=person.name))
-    return person
 
 
 def not_a_face(library: Library, face: int) -> None:
