@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceclust.cli.console import console, err
+from faceclust.cli.console import console, err, print_json
 from faceclust.cli.options import Db, Json, LibraryFolder
+
+if TYPE_CHECKING:
+    from faceclust.pipeline import Library
 
 
 def review(
@@ -22,19 +25,50 @@ def review(
     json: Json = False,
 ) -> None:
     """Review people in the browser, on this machine only; with --json print what it would ask."""
-    import threading
-    import webbrowser
-
     from faceclust import pipeline
-    from faceclust.review.server import serve
 
     def ready(address: str) -> None:
         err.print(console.escape(address), style="bold", highlight=False)
         console.say("Open this address to review; only this machine can. Ctrl-C ends it.")
         if browser:
-            # In a thread: a browser that runs in the terminal returns only when it is closed.
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+            _open(address)
 
     with pipeline.find_library(library, db) as found:
+        if json:
+            print_json(_queue(found))
+            return
+        # The server's packages are loaded only for the page.
+        from faceclust.review.server import serve
+
         serve(found.db.path, port, ready)
     console.say("Ended. Every answer is kept.")
+
+
+def _open(address: str) -> None:
+    # In a thread: a browser that runs in the terminal returns only when it is closed.
+    import threading
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+
+
+def _queue(library: Library) -> list[dict[str, object]]:
+    """The questions, most worth a click first."""
+    from faceclust import pipeline
+
+    people = {person.id: person for person in pipeline.all_people(library)}
+
+    def who(number: int) -> dict[str, object]:
+        return {"id": number, "name": people[number].name, "faces": len(people[number].faces)}
+
+    return [
+        {
+            "person": who(question.person),
+            "candidates": [
+                {**who(each.person), "probability": round(each.probability, 4)}
+                for each in question.candidates
+            ],
+            "faces_per_click": round(question.value, 2),
+        }
+        for question in pipeline.suggestions(library)
+    ]

@@ -13,7 +13,7 @@ from faceclust.review import views
 
 KINDS = (
     "name", "birth", "merge", "reject", "split-off", "split", "not-a-face", "ignore", "hide",
-    "show", "same", "member", "undo",
+    "show", "same", "undo",
 )  # fmt: skip
 MAX_FACES = 20_000
 
@@ -27,8 +27,7 @@ class Given:
         people: numbers of the people it is about, and the marks of what the page showed of them.
         faces: the faces it is about.
         name: for "name"; for "birth" the date, empty to forget it.
-        yes, no: for "same" the other people who are, and who are not, the first one of `people`;
-            for "member" faces of that person.
+        yes, no: for "same": the other people who are, and who are not, the first one of `people`.
         expected: for "undo": id of the decision that the page offered to take back.
     """
 
@@ -124,7 +123,7 @@ def give(library: Library, gallery: Gallery, given: Given, steps: Mapping[int, i
             label = _about(gallery, _one(numbers), given.faces)
             person = pipeline.split_off(library, given.faces, str(numbers[0]))
             return Done(
-                f"{views.count(len(person.faces))} of {label} are another person", person.id
+                f"{views.count(len(person.faces))} of {label} moved to a new person", person.id
             )
         case "split":
             return _split(library, _one(numbers), given.faces)
@@ -136,8 +135,6 @@ def give(library: Library, gallery: Gallery, given: Given, steps: Mapping[int, i
             return _set_aside(library, gallery, given.kind, numbers)
         case "same":
             return _same(library, gallery, numbers, given)
-        case "member":
-            return _member(library, gallery, _one(numbers), given)
         case _:
             return _undo(library, views.undo(gallery, steps), given.expected)
 
@@ -185,27 +182,14 @@ def _set_aside(library: Library, gallery: Gallery, kind: str, numbers: Sequence[
 
 
 def _same(library: Library, gallery: Gallery, numbers: Sequence[int], given: Given) -> Done:
-    """Some people are the first one, others are not: those first, while the numbers hold."""
+    """The answer to a question: some people are the first one, others are not."""
     if not numbers or sorted(numbers[1:]) != sorted((*given.yes, *given.no)):
         raise OptionError("This answer is about a person and others; say yes or no to each.")
-    first = str(numbers[0])
-    for other in given.no:
-        pipeline.differ(library, first, str(other))
-    if not given.yes:
-        return Done(f"Not {_label(gallery.people[numbers[0]].person)}", numbers[0])
-    person = pipeline.merge(library, [first, *map(str, given.yes)])
+    yes, no = (list(map(str, ids)) for ids in (given.yes, given.no))
+    person = pipeline.answer(library, str(numbers[0]), yes, no)
+    if not yes:
+        return Done(f"Not {_label(gallery.people[numbers[0]].person)}", person.id)
     return Done(f"{_label(person)} has {views.count(len(person.faces))} now", person.id)
-
-
-def _member(library: Library, gallery: Gallery, number: int, given: Given) -> Done:
-    label = _about(gallery, number, (*given.yes, *given.no))
-    if given.yes:
-        pipeline.confirm(library, given.yes, str(number))
-    if given.no:
-        pipeline.reject_all(library, given.no, str(number))
-    return Done(
-        f"{views.count(len(given.yes))} confirmed, {len(given.no)} taken from {label}", number
-    )
 
 
 def _undo(library: Library, offered: views.Json | None, expected: int) -> Done:

@@ -129,34 +129,25 @@ def entry(logged: LogEntry, gallery: Gallery) -> Json:
 
 def suggestions(gallery: Gallery, asked: Sequence[Suggestion]) -> Json:
     """The first of the questions, and how many there are."""
-    people = gallery.people
-    return {
-        "total": len(asked),
-        "suggestions": [
-            _question(gallery, each) for each in asked[:MOST_ASKED] if each.person in people
-        ],
-    }
+    questions = [_question(gallery, each) for each in asked[:MOST_ASKED]]
+    return {"total": len(asked), "suggestions": questions}
 
 
 def _question(gallery: Gallery, asked: Suggestion) -> Json:
     """A question; `key` is the same as long as it is about the same people in the same state."""
     about = gallery.people[asked.person]
-    candidates = []
-    for each in asked.candidates:
-        other = gallery.people[each.id] if asked.kind == "same" else None
-        candidates.append(
-            {
-                "id": each.id,
-                "person": None if other is None else person(other),
-                "samples": [each.id] if other is None else best_faces(gallery, other),
-                "settles": each.faces,
-                "probability": round(each.probability, 3),
-            }
-        )
-    marks = [each["person"]["mark"] if each["person"] else each["id"] for each in candidates]
+    candidates = [
+        {
+            "person": person(gallery.people[each.person]),
+            "samples": best_faces(gallery, gallery.people[each.person]),
+            "settles": each.faces,
+            "probability": round(each.probability, 3),
+        }
+        for each in asked.candidates
+    ]
+    states = [about, *(gallery.people[each.person] for each in asked.candidates)]
     return {
-        "key": "-".join(map(str, [asked.kind, pipeline.mark(about), *marks])),
-        "kind": asked.kind,
+        "key": "-".join(map(pipeline.mark, states)),
         "person": person(about),
         "samples": best_faces(gallery, about),
         "candidates": candidates,

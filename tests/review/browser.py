@@ -17,7 +17,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-ENDED_SECONDS = 15
+ENDED_SECONDS = 60
 
 
 @dataclass(frozen=True)

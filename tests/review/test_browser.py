@@ -86,7 +86,7 @@ def chromium() -> Iterator[Browser]:
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser of one's own, in which nothing may go wrong unseen and nobody else be asked."""
     context = chromium.new_context(viewport={"width": 1100, "height": 800})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     context.wrong = []  # type: ignore[attr-defined]
     context.asked = set()  # type: ignore[attr-defined]
     context.on("weberror", lambda error: context.wrong.append(str(error.error)))  # type: ignore[attr-defined]
@@ -115,7 +115,7 @@ def page(context: BrowserContext, server: Served) -> Page:
 def opened(context: BrowserContext, server: Served, path: str = "/") -> Page:
     page = context.new_page()
     page.goto(server.address)
-    page.wait_for_url(f"{server.origin}/")
+    page.wait_for_url(f"{server.origin}/", wait_until="commit")
     if path != "/":
         page.goto(server.origin + path)
     page.wait_for_selector("main h1")
@@ -137,7 +137,7 @@ def heading(page: Page, text: str) -> None:
 
 
 def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -159,7 +159,7 @@ def test_naming_rejecting_merging_splitting_and_undoing_by_keyboard(
     heading(page, "Ann")
     # Two faces are somebody else.
     press(page, "ArrowDown", "x", "ArrowRight", "x", "s")
-    said(page, "2 faces of Ann made another person")
+    said(page, "2 faces of Ann moved to a new person")
     until(lambda: len(people(album)["Ann"]) == 4)
     press(page, "ArrowDown", "x", "r")
     said(page, "1 face taken from Ann")

@@ -55,7 +55,7 @@ export async function suggestions(main) {
     pair.replaceChildren(
       side(asked.person, asked.samples),
       many ? h("ul", { class: "candidates", "aria-label": "Candidates" }, asked.candidates.map(candidate))
-        : side(asked.candidates[0].person ?? { id: asked.person.id, name: "This face", faces: 1 }, asked.candidates[0].samples));
+        : side(asked.candidates[0].person, asked.candidates[0].samples));
   }
 
   function side(person, faces) {
@@ -68,25 +68,24 @@ export async function suggestions(main) {
   }
 
   function candidate(each, index) {
-    const name = each.person ? label(each.person) : `Face ${each.id}`;
-    const on = !refused.has(each.id);
+    const on = !refused.has(each.person.id);
     return h("li", {}, h("button", {
       type: "button", class: on ? "candidate on" : "candidate", role: "checkbox", "aria-checked": String(on),
-      "aria-label": `${name}, ${count(each.settles, "face")}, ${Math.round(each.probability * 100)} % likely`,
+      "aria-label": `${label(each.person)}, ${count(each.settles, "face")}, ${Math.round(each.probability * 100)} % likely`,
       "aria-keyshortcuts": index < 9 ? String(index + 1) : null, onclick: () => toggle(index),
     },
     h("span", { class: "face" }, portrait(each.samples[0], "", { large: true, now: true })),
     h("span", { class: "check" }, icon(CHECK)),
     index < 9 && h("kbd", { "aria-hidden": "true" }, String(index + 1)),
-    h("span", { class: each.person?.name ? "name" : "name none", dir: "auto" }, each.person?.name ?? (each.person ? "No name" : "")),
-    h("span", { class: "soft" }, each.person ? count(each.settles, "face") : "")));
+    h("span", { class: each.person.name ? "name" : "name none", dir: "auto" }, each.person.name ?? "No name"),
+    h("span", { class: "soft" }, count(each.settles, "face"))));
   }
 
   function toggle(index) {
     const asked = queue[0];
     const each = asked?.candidates[index];
     if (!each || asked.candidates.length < 2) return;
-    if (!refused.delete(each.id)) refused.add(each.id);
+    if (!refused.delete(each.person.id)) refused.add(each.person.id);
     const list = pair.querySelector(".candidates");
     const focused = list.children[index].contains(document.activeElement);
     list.children[index].replaceWith(candidate(each, index));
@@ -123,12 +122,12 @@ export async function suggestions(main) {
   async function settle(yes, no) {
     const asked = queue[0];
     if (!asked) return;
-    const others = asked.candidates.map((each) => each.person).filter(Boolean);
-    if (!await act(asked.kind, { people: [asked.person, ...others], yes, no })) return;
+    const others = asked.candidates.map((each) => each.person);
+    if (!await act("same", { people: [asked.person, ...others], yes, no })) return;
     answered += 1;
     // The next question at once, if it is about others; fresh ones come with what has changed.
     const touched = new Set([asked.person.id, ...others.map((each) => each.id)]);
-    const about = (each) => [each.person, ...each.candidates.map((one) => one.person).filter(Boolean)];
+    const about = (each) => [each.person, ...each.candidates.map((one) => one.person)];
     queue = queue.filter((each) => !about(each).some((person) => touched.has(person.id)));
     total = Math.max(queue.length, total - 1);
     draw();
@@ -136,7 +135,7 @@ export async function suggestions(main) {
     if (!queue.length) refresh();
   }
 
-  const ids = (rule) => queue[0]?.candidates.map((each) => each.id).filter(rule) ?? [];
+  const ids = (rule) => queue[0]?.candidates.map((each) => each.person.id).filter(rule) ?? [];
   const keys = {
     y: () => settle(ids((id) => !refused.has(id)), ids((id) => refused.has(id))),
     n: () => settle([], ids(() => true)),
@@ -156,10 +155,9 @@ export async function suggestions(main) {
   return { page: "suggestions", title: "Suggestions", heading, keys, refresh, leave() {} };
 }
 
-function wording({ kind, person, candidates }) {
+function wording({ person, candidates }) {
   const one = candidates.length === 1;
   const name = person.name;
-  if (kind === "member") return one ? `Is this ${label(person)}?` : `Are these all ${label(person)}?`;
   if (one && !name && candidates[0].person.name) return `Is this ${candidates[0].person.name}?`;
   if (name) return one ? `Is this ${name}, too?` : `Which of these are ${name}, too?`;
   return one ? "The same person?" : "Which of these are the same person?";
