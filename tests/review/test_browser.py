@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from tests.review.conftest import people
 from tests.synthetic import group, library, photo
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = [
@@ -87,14 +86,17 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser of one's own, in which nothing may go wrong unseen and nobody else be asked."""
     context = chromium.new_context(viewport={"width": 1100, "height": 800})
     context.set_default_timeout(60_000)
-    context.wrong = []  # type: ignore[attr-defined]
-    context.asked = set()  # type: ignore[attr-defined]
-    context.on("weberror", lambda error: context.wrong.append(str(error.error)))  # type: ignore[attr-defined]
-    context.on("console", lambda line: context.wrong.append(line.text)  # type: ignore[attr-defined]
-               if "Content Security Policy" in line.text or "Trusted" in line.text else None)  # fmt: skip
-    context.on("request", lambda r: context.asked.add(re.sub(r"(//[^/]+).*", r"\1", r.url)))  # type: ignore[attr-defined]
+    wrong: list[str] = []
+    asked: set[str] = set()
+
+    def complain(line: ConsoleMessage) -> None:
+        if "Content Security Policy" in line.text or "Trusted" in line.text:
+            wrong.append(line.text)
+
+    context.on("weberror", lambda error: wrong.append(str(error.error)))
+    context.on("console", complain)
+    context.on("request", lambda request: asked.add("/".join(request.url.split("/")[:3])))
     yield context
-    wrong, asked = context.wrong, context.asked  # type: ignore[attr-defined]
     context.close()
     assert not wrong
     assert len(asked) <= 2
@@ -477,12 +479,21 @@ CONTRAST = """
         return "white";
     };
     return [...document.querySelectorAll("main *, header *, dialog *")]
-        .filter(e => e.offsetParent !== null && !e.disabled && !e.closest(".candidate, .stage, [disabled]")
+        .filter(e => e.offsetParent !== null && !e.disabled && !e.closest(".candidate, .stage")
             && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
         .map(e => {
             const [a, b] = [light(parse(getComputedStyle(e).color)), light(parse(ground(e)))];
             return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.outerHTML.slice(0, 100)];
         }).filter(([ratio]) => ratio < 4.5);
+}
+"""
+FOCUSED = """
+() => {
+    const focused = document.activeElement;
+    const outlined = [focused, ...focused.children]
+        .some(element => getComputedStyle(element).outlineStyle !== "none");
+    return [(focused.getAttribute("aria-label") ?? focused.textContent).trim(),
+            outlined || focused.matches("input")];
 }
 """
 PATHS = ("/", "/people/1", "/photos/1?person=1", "/suggestions", "/log", "/errors", "/people/999")
@@ -523,13 +534,9 @@ def test_tab_reaches_everything_and_focus_shows(page: Page) -> None:
     page.wait_for_selector(".card")
     for _ in range(24):
         press(page, "Tab")
-        seen.append(page.evaluate(
-            "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
-        ).strip())  # fmt: skip
-        assert page.evaluate(
-            "[document.activeElement, ...document.activeElement.children].some(e =>"
-            " getComputedStyle(e).outlineStyle !== 'none' || document.activeElement.matches('input'))"
-        ), seen[-1]
+        name, outlined = page.evaluate(FOCUSED)
+        seen.append(name)
+        assert outlined, name
     assert seen[0] == "Skip to content"
     for wanted in ("People", "Suggestions", "Search people", "Order", "Number 1, 6 faces",
                    "Select Number 1"):  # fmt: skip
