@@ -1,7 +1,7 @@
 """Questions for the user, those first whose answer settles the most faces for a click.
 
-A question is about one person: which of these are that person, too? All candidates are ticked at
-first; one click confirms, and one more takes out each that is somebody else.
+A question is about one person: which of these are that person, too? Candidates that probably are
+come ticked; a click changes a tick, and one more confirms all.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ REACH = 20
 # Logistic regression on pairs of clusters of the training families among strangers, by
 # python -m tests.benchmarks.suggest --fit
 MEAN, BEST, SAME_PHOTO, INTERCEPT = 0.68, 0.63, -1.4, -0.8
-LEAST = 0.1  # a candidate that is less probable is not worth a look
-MOST = 8  # candidates in one question
+LEAST = 0.05  # a candidate that is less probable is not worth a look
+TICKED = 0.5
+MOST = 12  # candidates in one question
 UNNAMED = 0.5  # worth of putting two unnamed people together: they still want a name
 
 
@@ -42,6 +43,11 @@ class Candidate:
     person: int
     faces: int
     probability: float
+
+    @property
+    def ticked(self) -> bool:
+        """Whether the box is ticked at first."""
+        return self.probability >= TICKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ def _best(person: int, boxes: list[Candidate], named: bool) -> Suggestion:
     settled, clicks = 0.0, 1.0
     for number, box in enumerate(boxes[:MOST], 1):
         settled += box.probability * box.faces
-        clicks += 1 - box.probability
+        clicks += min(box.probability, 1 - box.probability)
         value = settled / clicks * (1 if named else UNNAMED)
         if value > best.value:
             best = Suggestion(person, tuple(boxes[:number]), value)
