@@ -82,14 +82,10 @@ class _Evening:
         """People to be named, and questions, most faces a click first."""
         size = np.array([faces.total() for faces in self.faces], np.int64)
         worth: list[tuple[float, int | Suggestion]] = [
-            (size[row] / NAME, row)
-            for row in np.flatnonzero(size).tolist()
-            if row not in self.name
+            (size[row] / NAME, row) for row in np.flatnonzero(size).tolist() if row not in self.name
         ]
         if questions:
-            found = suggest.likeness(
-                size, self.now[self.pairs], self.log_odds, self.now[self.met]
-            )
+            found = suggest.likeness(size, self.now[self.pairs], self.log_odds, self.now[self.met])
             open_ = [tuple(pair) not in self.parted for pair in found.pairs.T.tolist()]
             found = Likeness(found.pairs[:, open_], found.probability[open_])
             named = np.isin(np.arange(len(size)), list(self.name))

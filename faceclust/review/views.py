@@ -22,7 +22,11 @@ def state(library: Library, gallery: Gallery, steps: Mapping[int, int]) -> Json:
     return {
         "stamp": "-".join(map(str, gallery.stamp)),
         "counts": gallery.counts,
-        "errors": len(pipeline.unreadable(library)),
+        "errors": len(
+            library.memo.get(
+                "unreadable", gallery.stamp.revision, lambda: pipeline.unreadable(library)
+            )
+        ),
         "undo": undo(gallery, steps),
     }
 
@@ -118,7 +122,7 @@ def entry(logged: LogEntry, gallery: Gallery) -> Json:
     decision = logged.decision
     return {
         "id": decision.id,
-        "what": sentence(decision),
+        "what": sentence(decision, logged.who),
         "at": decision.made_at,
         "by": decision.made_by,
         "person": decision.person if decision.person in gallery.people else None,
@@ -159,9 +163,10 @@ def best_faces(gallery: Gallery, found: PersonSummary) -> list[int]:
     return sorted(found.person.faces, key=lambda face: -gallery.facts[face][2])[:SAMPLES]
 
 
-def sentence(decision: Decision) -> str:
-    """What a decision was, in a few words."""
-    who = decision.name or f"number {decision.person}"
+def sentence(decision: Decision, known_as: str | None = None) -> str:
+    """What a decision was, in a few words; `known_as` is who it is about, where that is known."""
+    who = decision.name or known_as or str(decision.person)
+    who = f"number {who}" if who.isdecimal() else who
     faces = count(len(decision.faces))
     match decision.kind:
         case "name":

@@ -75,3 +75,9 @@ def page(stranger: TestClient) -> Page:
 
 def people(library: Library) -> dict[str | int, tuple[int, ...]]:
     return {person.name or person.id: person.faces for person in pipeline.all_people(library)}
+
+
+def doubt(library: Library, *pairs: tuple[int, int], log_odds: float = 2.0) -> None:
+    """Let the newest clustering have left these pairs of faces apart, though they look alike."""
+    with library.db.transaction() as sql:
+        sql.executemany("INSERT INTO doubts VALUES (?, ?, ?)", ((*p, log_odds) for p in pairs))

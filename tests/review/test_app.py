@@ -14,7 +14,7 @@ from faceclust.pipeline import Library, Memo, ignore, name, undo
 from faceclust.review.answers import parse
 from faceclust.review.session import Session
 from faceclust.store import intake
-from tests.review.conftest import ORIGIN, TOKEN, Page, people
+from tests.review.conftest import ORIGIN, TOKEN, Page, doubt, people
 from tests.synthetic import group, photo, put
 
 HOSTILE = "<script>alert(1)</script>"
@@ -114,6 +114,37 @@ def test_every_answer_is_one_decision(page: Page, album: Library) -> None:
     assert people(album)[new] == (2,)
     page.answer("birth", people=[page.person(1)], name="2019-07-15")
     assert "Ann" not in people(album)  # not born when these photos were taken
+
+
+def test_questions_and_their_answers(page: Page, album: Library) -> None:
+    doubt(album, (1, 4), (2, 5), (3, 6), (1, 6))
+    asked = page.get("/api/suggestions")
+    assert asked["total"] == 1
+    (question,) = asked["suggestions"]
+    assert question["person"]["id"] == 1
+    assert {each["person"]["id"] for each in question["candidates"]} == {2, 3}
+    assert all(0 < each["probability"] < 1 for each in question["candidates"])
+    everybody = [page.person(number) for number in (1, 2, 3)]
+    page.answer("same", people=everybody, yes=[2], code=400)  # and number 3?
+    page.answer("same", people=everybody, yes=[2], no=[3])
+    assert people(album) == {1: (1, 2, 3, 4, 5), 3: (6,)}
+    assert page.get("/api/suggestions") == {"total": 0, "suggestions": []}
+    # One question, one undo, though it took two decisions.
+    page.answer("undo", expected=page.get("/api/state")["undo"]["id"])
+    assert people(album) == {1: (1, 2, 3), 2: (4, 5), 3: (6,)}
+    assert page.get("/api/suggestions")["suggestions"][0]["key"] == question["key"]
+
+
+def test_the_history_tells_what_stands(page: Page) -> None:
+    page.answer("name", people=[page.person(1)], name="Ann")
+    page.answer("birth", people=[page.person(1)], name="1990")
+    page.answer("split", people=[page.person(1)], faces=[1, 2])
+    page.answer("undo", expected=page.get("/api/state")["undo"]["id"])
+    entries = page.get("/api/log")
+    assert [each["stands"] for each in entries[1:]] == [False, True, True]
+    assert entries[-1]["what"] == "named Ann, 3 faces"
+    assert entries[-2]["what"] == "Ann was born 1990"
+    assert entries[0]["undoes"] == entries[1]["id"]
 
 
 def test_undo_takes_back_whole_answers(page: Page, album: Library) -> None:

@@ -21,7 +21,7 @@ from faceclust.pipeline import Library
 from faceclust.records import Box, PhotoInfo
 from faceclust.store import Scanned
 from tests.review.browser import CHROMIUM, FLAGS, Served, served
-from tests.review.conftest import people
+from tests.review.conftest import doubt, people
 from tests.synthetic import group, library, photo
 
 if TYPE_CHECKING:
@@ -131,11 +131,11 @@ def press(page: Page, *keys: str) -> None:
 
 def said(page: Page, text: str) -> None:
     """Wait for a notice, which a screen reader would read out."""
-    page.wait_for_selector(f"#toasts[role=status] .toast:has-text({json.dumps(text)})")
+    page.wait_for_selector(f"#toasts[role=status] .toast:has-text({json.dumps(text, ensure_ascii=False)})")
 
 
 def heading(page: Page, text: str) -> None:
-    page.wait_for_selector(f"main h1:text-is({json.dumps(text)})")
+    page.wait_for_selector(f"main h1:text-is({json.dumps(text, ensure_ascii=False)})")
 
 
 def until(what: Callable[[], bool]) -> None:
@@ -215,6 +215,33 @@ def test_merging_hiding_and_the_date_of_birth(page: Page, album: Library) -> Non
     page.wait_for_selector("button:has-text('Show again')")
     press(page, "h")
     said(page, "Ann shown again")
+
+
+def test_questions_are_answered_with_one_key_each(page: Page, album: Library) -> None:
+    pipeline.name(album, "1", "Ann")
+    doubt(album, (1, 7), (2, 8))  # is number 2 Ann, too?
+    doubt(album, (12, 16), (12, 19), (13, 20), log_odds=1.0)  # are 4 and 5 number 3?
+    press(page, "q")
+    heading(page, "Is this Ann, too?")
+    press(page, "s")
+    heading(page, "Which of these are the same person?")
+    page.wait_for_selector("[role=checkbox][aria-checked=true] >> nth=1")
+    press(page, "2")
+    page.wait_for_selector("button:has-text('Yes, 1; 1 not')")
+    press(page, "y")
+    said(page, "faces now")
+    page.wait_for_selector(".empty:has-text('skipped again')")
+    page.locator(".empty button").click()
+    heading(page, "Is this Ann, too?")
+    page.reload()
+    heading(page, "Is this Ann, too?")
+    press(page, "n")
+    said(page, "Not Ann")
+    page.wait_for_selector(".empty")
+    assert people(album)["Ann"] == (1, 2, 3, 4, 5, 6)
+    assert len(people(album)) == len(SIZES) - 1
+    press(page, "z")
+    heading(page, "Is this Ann, too?")
 
 
 def test_the_photo_and_its_boxes(page: Page, album: Library) -> None:
