@@ -293,3 +293,17 @@ def test_what_is_not_given_is_not_changed(
     report = json.loads(run(capsys, album, "scan", album.root, "--json")[0])
     assert report["scan"]["found"] == 6
     assert report["cluster"]["faces"] == 5
+
+
+def test_review_as_json(capsys: Capture, album: Library) -> None:
+    assert json.loads(run(capsys, album, "review", "--json")[0]) == []
+    with album.db.transaction() as sql:
+        sql.execute("INSERT INTO doubts VALUES (1, 3, 2.5)")
+    (question,) = json.loads(run(capsys, album, "review", "--json")[0])
+    assert question["person"] == {"id": 1, "name": "Ann [bold] Ćorić", "faces": 2}
+    (candidate,) = question["candidates"]
+    assert {key: candidate[key] for key in ("id", "name", "faces")} == {
+        "id": 2, "name": None, "faces": 2,
+    }  # fmt: skip
+    assert 0 < candidate["probability"] < 1
+    assert question["faces_per_click"] > 0

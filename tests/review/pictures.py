@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,30 +21,61 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from faceclust import pipeline
-from faceclust.pipeline import Library
+from faceclust.pipeline import Library, PersonSummary
+from faceclust.records import Person
+from faceclust.store import ledger
 from tests.benchmarks import corpus
 from tests.review.browser import CHROMIUM, FLAGS, served
+from tests.review.conftest import doubt
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 DESK, PHONE = {"width": 1180, "height": 760}, {"width": 390, "height": 760}
 SURE = 0.9
+NAMED_FROM = 4  # faces
 QUALITY = 82
+
+
+# Large crops are there in place of the small ones that are shown first.
+SHARP = """() => {
+    const shown = [...document.querySelectorAll(".card img, .cover img, .side .face img")]
+        .filter(image => image.getBoundingClientRect().top < innerHeight);
+    return shown.length && shown.every(image => image.complete
+        && (image.src.includes("large") || image.closest(".faces")));
+}"""
 
 
 def prepare(library: Library, labels: Path) -> None:
     """An evening's work: most people named, the strangers in the background ignored."""
     with labels.open(newline="", encoding="utf-8") as file:
         name_of = {row["file"]: row["person"].replace("_", " ") for row in csv.DictReader(file)}
+
+    def who_is(found: PersonSummary) -> str | None:
+        """The name that the labels give; None where several people are mixed up."""
+        files = [str(face["file"]) for face in pipeline.faces_of(library, str(found.person.id))]
+        (name, count), *_ = Counter(map(name_of.get, files)).most_common(1)
+        return name if count >= SURE * len(files) else None
+
+    take_apart(library, next(filter(who_is, pipeline.summaries(library))).person)
     for number, found in enumerate(pipeline.summaries(library)[:60]):
-        who = str(found.person.id)
-        files = [str(face["file"]) for face in pipeline.faces_of(library, who)]
-        (name, count), *_ = Counter(name_of[file] for file in files).most_common(1)
-        if count < SURE * len(files):
-            pipeline.ignore(library, who)
-        elif number % 4 != 3:
-            pipeline.name(library, who, name)
+        name = who_is(found)
+        if name is None:
+            pipeline.ignore(library, str(found.person.id))
+        elif number % 4 != 3 and len(found.person.faces) >= NAMED_FROM:
+            pipeline.name(library, str(found.person.id), name)
+
+
+def take_apart(library: Library, person: Person) -> None:
+    """Raise a question as large libraries do: one person in three clusters that look alike."""
+    newest = ledger.newest_clustering(library.db)
+    assert newest is not None
+    whole, *parts = person.faces[:5], person.faces[5:8], person.faces[8:]
+    membership = dict(newest.membership)
+    for part, number in zip(parts, ledger.new_ids(library.db, len(parts)), strict=True):
+        membership.update(dict.fromkeys(part, number))
+    ledger.put_clustering(library.db, replace(newest, membership=membership))
+    doubt(library, *((one, other) for part in parts for one in whole for other in part))
 
 
 def shoot(browser: Browser, address: str, folder: Path) -> None:
@@ -62,8 +94,7 @@ def shoot(browser: Browser, address: str, folder: Path) -> None:
         found = page.request.get(f"{origin}/api/people?show=named&count=1").json()["people"]
         page.goto(origin + path.format(named=found[0]["id"]))
         page.wait_for_selector("main img")
-        page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(1000)
+        page.wait_for_function(SHARP)
         image = Image.open(io.BytesIO(page.screenshot()))
         image.save(folder / f"{name}.webp", quality=QUALITY, method=6)
         context.close()

@@ -120,7 +120,7 @@ def opened(context: BrowserContext, server: Served, path: str = "/") -> Page:
     page.wait_for_url(f"{server.origin}/", wait_until="commit")
     if path != "/":
         page.goto(server.origin + path)
-    page.wait_for_selector("main h1")
+    page.wait_for_selector("main:not([aria-busy]) h1")
     return page
 
 
@@ -129,13 +129,19 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
 def said(page: Page, text: str) -> None:
     """Wait for a notice, which a screen reader would read out."""
-    page.wait_for_selector(f"#toasts[role=status] .toast:has-text({json.dumps(text, ensure_ascii=False)})")
+    page.wait_for_selector(
+        f"#toasts[role=status] .toast:has-text({json.dumps(text, ensure_ascii=False)})"
+    )
 
 
 def heading(page: Page, text: str) -> None:
-    page.wait_for_selector(f"main h1:text-is({json.dumps(text, ensure_ascii=False)})")
+    page.wait_for_selector(f"main:not([aria-busy]) h1:text-is({quoted(text)})")
 
 
 def until(what: Callable[[], bool]) -> None:
@@ -290,7 +296,7 @@ def test_hostile_names_are_only_text(page: Page, album: Library, name: str) -> N
     pipeline.name(album, "2", "Bob")
     for path in ("", "people/1", "photos/1?person=1", "suggestions", "log", "?words=x"):
         page.goto(f"{page.url.split('//')[0]}//{page.url.split('/')[2]}/{path}")
-        page.wait_for_selector("main h1")
+        page.wait_for_selector("main:not([aria-busy]) h1")
         page.wait_for_timeout(150)
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), path
         assert page.locator("main script, main img[src=x]").count() == 0
@@ -538,7 +544,7 @@ def test_every_page_has_names_room_and_contrast(
     page = opened(context, server)
     for path in PATHS:
         page.goto(server.origin + path)
-        page.wait_for_selector("main h1")
+        page.wait_for_selector("main:not([aria-busy]) h1")
         page.wait_for_timeout(200)
         assert page.evaluate(NAMELESS) == [], path
         assert page.evaluate(SMALL) == [], path

@@ -15,7 +15,7 @@ export function portrait(face, alternative, { large = false, now = false } = {})
   const image = h("img", { src: known ? better : `/faces/${face}.jpg`, alt: alternative, draggable: "false" });
   if (large && !known) {
     waiting.push({ image, face, better });
-    if (now) next();
+    if (now) queueMicrotask(next); // by then the picture is in the page
     else {
       clearTimeout(pause);
       pause = setTimeout(next, 150); // not while scrolling fast

@@ -26,6 +26,7 @@ async function show({ moved = true, restore = null } = {}) {
   const mine = ++visit;
   view?.leave();
   view = null;
+  main.setAttribute("aria-busy", "true");
   const query = new URLSearchParams(location.search);
   if (document.activeElement !== search) search.value = query.get("words") ?? "";
   const [, route, match] = ROUTES.map(([pattern, each]) => [pattern, each, pattern.exec(location.pathname)])
@@ -39,6 +40,7 @@ async function show({ moved = true, restore = null } = {}) {
   }
   if (mine !== visit) return next.leave();
   view = next;
+  main.removeAttribute("aria-busy");
   document.title = `${view.title} · faceclust`;
   document.querySelectorAll("nav [data-page]").forEach((link) => {
     if (link.dataset.page === view.page) link.setAttribute("aria-current", "page");
@@ -49,6 +51,7 @@ async function show({ moved = true, restore = null } = {}) {
 }
 
 function lost(error) {
+  main.removeAttribute("aria-busy");
   const heading = h("h1", { tabindex: "-1" }, error.status === 404 ? "Not here any more" : "That did not work");
   main.replaceChildren(h("div", { class: "empty" }, heading, h("p", {}, error.message),
     h("p", {}, h("a", { href: "/", "data-link": true, class: "link" }, "Everyone"))));

@@ -36,7 +36,7 @@ export async function suggestions(main) {
     facts.textContent = [
       asked.candidates.length === 1 && `${Math.round(asked.candidates[0].probability * 100)} % likely`,
       `settles ${count(settles, "face")}`, `${count(total, "question")} left`,
-    ].filter(Boolean).join(" · ");
+    ].filter(Boolean).join(" · ").replace(/^s/, "S");
     drawPair(asked);
     drawVotes(asked);
     prefetch(queue.slice(1, 1 + AHEAD).flatMap((next) => [next.samples[0], ...next.candidates.map((each) => each.samples[0])]).reverse());
@@ -96,7 +96,7 @@ export async function suggestions(main) {
   function drawVotes(asked) {
     const many = asked.candidates.length;
     const ticked = many - refused.size;
-    const yes = many === 1 ? "Yes" : ticked === many ? `Yes, all ${many}` : ticked ? `Yes, ${ticked}; ${refused.size} not` : "None of them";
+    const yes = many === 1 ? "Yes" : ticked === many ? (many === 2 ? "Yes, both" : `Yes, all ${many}`) : ticked ? `Yes, ${ticked}; ${refused.size} not` : "None of them";
     votes.replaceChildren(
       vote(many === 1 ? "No" : "None", "n", "quiet", keys.n), vote("Skip", "s", "quiet", keys.s), vote(yes, "y", "primary", keys.y));
   }
