@@ -43,7 +43,11 @@ def evaluate(
     db: Db = None,
     json: Json = False,
 ) -> None:
-    """Print pairwise and BCubed precision, recall and F against known people."""
+    """Print pairwise and BCubed precision, recall and F against known people.
+
+    Without --labels and --data, the names given in the library are the truth: its faces are
+    clustered as if nobody had a name, and those with a name are scored.
+    """
     from faceclust import pipeline
 
     options = {
@@ -64,6 +68,20 @@ def evaluate(
         out.print(
             f"{metric:>8}  precision {score['precision']:.2%}  recall {score['recall']:.2%}  "
             f"F {score['f']:.2%}"
+        )
+    if clicks := report["clicks"]:
+        for way, label in (("by_questions", "best question first"), ("by_size", "by size alone")):
+            shares = ", ".join(f"{n} to {share}" for share, n in clicks[way].items())
+            out.print(f"  clicks  {shares}, {label}")
+    if same_photo := report.get("same_photo"):
+        out.print(
+            f"{same_photo['one_person']} of {same_photo['pairs']} pairs of faces in one photo are "
+            f"taken for one person ({same_photo['share']:.2%})"
+        )
+    if advice := report.get("advice"):
+        out.print(
+            f"best threshold on the named faces: {advice['threshold']:g}, BCubed F "
+            f"{advice['f']:.2%} (now {advice['used_f']:.2%})"
         )
     seconds = ", ".join(f"{part} {value:.1f} s" for part, value in report["seconds"].items())
     out.print(f"{report['method']}, threshold {report['threshold']}; {seconds}")

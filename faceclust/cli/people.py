@@ -20,8 +20,10 @@ def people(
     who: Annotated[
         str | None, typer.Argument(help="A person's number or name: list that person's faces.")
     ] = None,
-    everyone: Annotated[
-        bool, typer.Option("--all", help="Also those seen only once and without a name.")
+    everyone: Annotated[bool, typer.Option("--all", help="Strangers, too.")] = False,
+    strangers: Annotated[
+        bool,
+        typer.Option("--strangers", help="Only strangers: seen once, on one day, or never well."),
     ] = False,
     hidden: Annotated[
         bool,
@@ -40,14 +42,16 @@ def people(
             return
         summaries = pipeline.summaries(found, hidden=hidden)
         waiting = pipeline.status(found)["unclustered_faces"]
-    everyone = everyone or hidden
-    shown = [s for s in summaries if everyone or s.person.name or len(s.person.faces) > 1]
+    if strangers:
+        shown = [s for s in summaries if s.stranger]
+    else:
+        shown = [s for s in summaries if everyone or hidden or not s.stranger]
     if json:
         print_json([_record(summary) for summary in shown])
         return
     _table(shown)
-    if once := len(summaries) - len(shown):
-        console.say(f"and {once} seen once (--all shows them)")
+    if collapsed := 0 if strangers else len(summaries) - len(shown):
+        console.say(f"and {collapsed} strangers (--strangers lists them)")
     if waiting:
         console.say(f"{waiting} faces are not grouped yet; `faceclust scan` again to finish.")
 
@@ -62,6 +66,7 @@ def _record(summary: PersonSummary) -> dict[str, object]:
         "last": summary.last,
         "best_face": summary.best_face,
         "best_photo": summary.best_photo,
+        "stranger": summary.stranger,
     }
 
 

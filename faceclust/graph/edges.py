@@ -90,16 +90,32 @@ def load(path: Path) -> EdgeModel:
     return model
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of a library's pairs, to be scored as they would be among all.
+
+    Attributes:
+        faces: (F,) rows, ascending; only pairs of these.
+        label: (N,) int64; no pairs of faces that have one label.
+        scale: of all faces.
+    """
+
+    faces: IntArray
+    label: IntArray
+    scale: structure.Scale
+
+
 def candidates(
-    x: FloatArray, neighbours: Neighbours, faces: IntArray | None = None
+    x: FloatArray, neighbours: Neighbours, part: Part | None = None
 ) -> tuple[structure.Pairs, structure.Scale]:
-    """The listed pairs (of some faces) that are not hopeless, and the scale that says so."""
-    scale = structure.strangers(x)
-    if faces is None:
-        pairs = structure.candidate_pairs(neighbours)
+    """The listed pairs (of a part) that are not hopeless, and the scale that says so."""
+    if part is None:
+        scale, pairs = structure.strangers(x), structure.candidate_pairs(neighbours)
     else:
-        pairs = structure.pairs_among(neighbours, faces)
+        scale, pairs = part.scale, structure.pairs_among(neighbours, part.faces)
     near = pairs.similarity > scale.mean + HOPELESS * scale.deviation
+    if part is not None:
+        near &= part.label[pairs.index[0]] != part.label[pairs.index[1]]
     return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
 
 
@@ -108,7 +124,7 @@ def score(
     x: FloatArray,
     neighbours: Neighbours,
     quality: FloatArray | None = None,
-    faces: IntArray | None = None,
+    part: Part | None = None,
 ) -> Graph:
     """The log-odds of every listed pair that is not hopeless.
 
@@ -116,13 +132,14 @@ def score(
         x: (N, D) float32, L2-normalised.
         neighbours: of the same N faces, 50 each as in training.
         quality: (N,) from `structure.quality`, or None.
-        faces: ascending; only pairs of these are scored, as they would be among all.
+        part: which pairs; None for all.
 
     Returns:
         Each pair once, i < j, weighted by its log-odds > `FLOOR`; a pair that is left out is
         less likely than that.
     """
-    pairs, scale = candidates(x, neighbours, faces)
+    pairs, scale = candidates(x, neighbours, part)
+    faces = None if part is None else np.unique(pairs.index)
     chunks = structure.features(x, neighbours, pairs, scale, quality, faces)
     weights = [model.log_odds(chunk) for chunk in chunks]
     weight = np.concatenate(weights) if weights else np.zeros(0, np.float32)

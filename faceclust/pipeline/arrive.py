@@ -58,10 +58,23 @@ class Crowd:
         """(N,) how recognisable each face is."""
         return structure.quality(lengths(self.x, self.space.parts))
 
+    @cached_property
+    def scale(self) -> structure.Scale:
+        """Of the cosine between strangers."""
+        return structure.strangers(self.unit)
+
+    def score(self, neighbours: Neighbours, faces: IntArray, label: IntArray) -> Graph:
+        """Log-odds of the pairs of some faces that do not have one label; see `edges.Part`."""
+        part = edges.Part(faces, label, self.scale)
+        model = edges.load(weights.own(EDGES))
+        return edges.score(model, self.unit, neighbours, self.quality, part)
+
 
 def same_photo(photo: IntArray) -> IntArray:
     """All pairs of faces that share a photo: (2, M), i < j, from (N,) photos."""
-    order = np.argsort(photo, kind="stable")
+    _, shown, count = np.unique(photo, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(count[shown] > 1)
+    order = several[np.argsort(photo[several], kind="stable")]
     groups = np.split(order, np.flatnonzero(np.diff(photo[order])) + 1)
     pairs = [np.stack(np.triu_indices(len(group), 1)) for group in groups]
     found = [group[pair] for group, pair in zip(groups, pairs, strict=True) if pair.size]
@@ -112,26 +125,21 @@ def arrive(
     touched = town.person[_linked(crowd, neighbours, new)]
     touched = np.union1d(touched, [town.bonds.together.get(f, -1) for f in faces[new].tolist()])
     local = np.union1d(new, np.flatnonzero(np.isin(town.person, touched[touched >= 0])))
-    graph = edges.score(_model(), crowd.unit, neighbours, crowd.quality, local)
+    graph = crowd.score(neighbours, local, town.alone(new))
     labels = _settle(town, graph, crowd.photo, local)
     membership |= town.clusters(local, labels, lambda count: ledger.new_ids(library.db, count))
     everyone = np.array([membership[face] for face in faces.tolist()], np.int64)
     return membership, Nearby(faces, neighbours, between(graph, everyone), changed)
 
 
-def _model() -> edges.EdgeModel:
-    return edges.load(weights.own(EDGES))
-
-
 def _linked(crowd: Crowd, neighbours: Neighbours, new: IntArray) -> IntArray:
     """Rows of the older faces of which any is not unlike a new one."""
     listing = np.flatnonzero(np.isin(neighbours.index, new).any(1))
     near = np.unique(np.concatenate([new, listing, neighbours.index[new].ravel()]))
-    pairs, _ = edges.candidates(crowd.unit, neighbours, near[near >= 0])
-    near = np.union1d(new, pairs.index[:, np.isin(pairs.index, new).any(0)])
-    graph = edges.score(_model(), crowd.unit, neighbours, crowd.quality, near)
-    ends = graph.edge_index[:, np.isin(graph.edge_index, new).any(0)]
-    return np.setdiff1d(ends, new)
+    label = np.full(len(crowd.faces), -1, np.int64)
+    label[new] = new
+    graph = crowd.score(neighbours, near[near >= 0], label)
+    return np.asarray(np.setdiff1d(graph.edge_index, new), np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +175,12 @@ class _Town:
             membership,
             people.bonds(decisions, faces.tolist(), taken),
         )
+
+    def alone(self, new: IntArray) -> IntArray:
+        """(N,) the person of each, of a new face a number that nobody else has."""
+        label = self.person.copy()
+        label[new] = -1 - new
+        return label
 
     def clusters(
         self, local: IntArray, labels: IntArray, new_ids: Callable[[int], list[int]]

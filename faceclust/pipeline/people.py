@@ -13,6 +13,8 @@ from faceclust.records import Decision, Person
 from faceclust.store import catalogue, ledger
 
 MAX_NAME = 300
+FEW = 4  # faces of a stranger, at most
+BLURRED = 40.0  # detector confidence times pixels of a face that can hardly be named
 # Format characters that belong to names: in Persian and Hindi, and in joined emoji.
 JOINERS = "\u200c\u200d"
 
@@ -25,6 +27,8 @@ class PersonSummary:
         photos: files the person is in.
         first, last: capture dates (ISO 8601) of the oldest and newest of them, or None.
         best_face: the face with the most detector confidence times pixels; `best_photo` its file.
+        stranger: probably nobody to be named: without a name, and seen once, or a few times only
+            on one day, or a few times and never well.
     """
 
     person: Person
@@ -33,6 +37,7 @@ class PersonSummary:
     last: str | None
     best_face: int
     best_photo: str
+    stranger: bool
 
 
 def all_people(library: Library) -> list[Person]:
@@ -91,7 +96,14 @@ def summary(person: Person, facts: Mapping[int, tuple[str, str | None, float]]) 
         last=dates[-1] if dates else None,
         best_face=best,
         best_photo=mine[best][0],
+        stranger=person.name is None and _passes_by(dates, len(mine), mine[best][2]),
     )
+
+
+def _passes_by(dates: Sequence[str], faces: int, best: float) -> bool:
+    """Whether faces, with the dates known of them, are those of a stranger."""
+    one_day = len(dates) == faces and dates[0][:10] == dates[-1][:10]
+    return faces == 1 or (faces <= FEW and (one_day or best < BLURRED))
 
 
 def find(people: Sequence[Person], who: str) -> Person:

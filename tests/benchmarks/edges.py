@@ -12,7 +12,7 @@ import numpy as np
 from faceclust.cluster.partition import partition
 from faceclust.graph import edges
 from faceclust.graph.knn import knn
-from faceclust.records import FloatArray
+from faceclust.records import FloatArray, IntArray
 
 T = TypeVar("T")
 UNIVERSAL = Path(__file__).parents[2] / "pretrained/edges-universal.npz"
@@ -20,15 +20,16 @@ D = 704
 RANK = 80  # of the subspace that faces fill: strangers' cosines spread by 1 / sqrt(RANK)
 
 
-def long_tail(faces: int) -> FloatArray:
-    """Synthetic embeddings: Pareto-distributed photos a person, some photos worse than others."""
+def long_tail(faces: int) -> tuple[FloatArray, IntArray]:
+    """Synthetic embeddings and who they are: Pareto-distributed photos a person, some worse."""
     rng = np.random.default_rng(0)
     photos = np.clip((1 / (1 - rng.random(faces))).astype(int), 1, 800)
     person = np.repeat(np.arange(faces), photos)[:faces]
     basis = rng.normal(size=(RANK, D)).astype(np.float32)
     centre = unit(rng.normal(size=(person[-1] + 1, RANK)).astype(np.float32) @ basis)
     noise = unit(rng.normal(size=(faces, RANK)).astype(np.float32) @ basis)
-    return unit(centre[person] + rng.uniform(0.6, 1.1, (faces, 1)).astype(np.float32) * noise)
+    x = unit(centre[person] + rng.uniform(0.6, 1.1, (faces, 1)).astype(np.float32) * noise)
+    return x, person
 
 
 def unit(x: FloatArray) -> FloatArray:
@@ -44,7 +45,7 @@ def timed(name: str, run: Callable[[], T]) -> T:
 
 def main() -> None:
     faces = int(sys.argv[1]) if len(sys.argv) > 1 else 12_000
-    x, model = long_tail(faces), edges.load(UNIVERSAL)
+    (x, _), model = long_tail(faces), edges.load(UNIVERSAL)
     neighbours = timed("neighbours", lambda: knn(x, 50))
     graph = timed("edges", lambda: edges.score(model, x, neighbours))
     labels = timed("partition", lambda: partition(graph))

@@ -58,7 +58,7 @@ def test_people(capsys: Capture, album: Library) -> None:
         ["1", "Ann", "[bold]", "Ćorić", "2", "2", "2019-07-14", "2019-07-14", "1", "a.jpg"],
         ["2", "2", "2", "3", *LONG.split()],
     ]
-    assert err == "and 1 seen once (--all shows them)\n"
+    assert err == "and 1 strangers (--strangers lists them)\n"
     out, err = run(capsys, album, "people", "--all")
     assert len(lines(out)) == 4
     assert err == ""
@@ -120,7 +120,7 @@ def test_json(capsys: Capture, album: Library) -> None:
     assert found[0] == {
         "id": 1, "name": "Ann [bold] Ćorić", "faces": 2, "photos": 2,
         "first": "2019-07-14T18:03:22", "last": "2019-07-14T18:03:22", "best_face": 1,
-        "best_photo": "a.jpg",
+        "best_photo": "a.jpg", "stranger": False,
     }  # fmt: skip
     assert json.loads(run(capsys, album, "people", "2", "--json")[0])[0]["file"] == LONG
     assert json.loads(run(capsys, album, "status", "--json")[0])["photos"] == 5
