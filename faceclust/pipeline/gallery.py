@@ -17,7 +17,7 @@ from faceclust.records import Decision, Person
 from faceclust.store import catalogue, ledger
 
 Facts: TypeAlias = Mapping[int, tuple[str, str | None, float]]
-Show: TypeAlias = Literal["several", "named", "unnamed", "once", "hidden"]
+Show: TypeAlias = Literal["everyone", "named", "unnamed", "strangers", "hidden"]
 Order: TypeAlias = Literal["faces", "name", "newest"]
 
 
@@ -46,7 +46,7 @@ class Gallery:
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many people each view of the list shows, and how many faces there are."""
-        people = [found.person for found in self.people.values()]
+        people = list(self.people.values())
         shown: dict[str, int] = {show: sum(map(rule, people)) for show, rule in _SHOWN.items()}
         return {**shown, "faces": len(self.facts)}
 
@@ -56,7 +56,7 @@ class Gallery:
         found = [
             each
             for each in self.people.values()
-            if _SHOWN[show](each.person) and (not wanted or _matches(each.person.name, wanted))
+            if _SHOWN[show](each) and (not wanted or _matches(each.person.name, wanted))
         ]
         match order:
             case "faces":
@@ -72,12 +72,12 @@ class Gallery:
         return sorted(faces, key=lambda face: (self.facts[face][1] or "9999", face))
 
 
-_SHOWN: dict[Show, Callable[[Person], bool]] = {
-    "several": lambda p: not is_hidden(p) and (bool(p.name) or len(p.faces) > 1),
-    "named": lambda p: not is_hidden(p) and bool(p.name),
-    "unnamed": lambda p: not is_hidden(p) and not p.name and len(p.faces) > 1,
-    "once": lambda p: not is_hidden(p) and not p.name and len(p.faces) == 1,
-    "hidden": is_hidden,
+_SHOWN: dict[Show, Callable[[PersonSummary], bool]] = {
+    "everyone": lambda s: not is_hidden(s.person) and not s.stranger,
+    "named": lambda s: not is_hidden(s.person) and s.person.name is not None,
+    "unnamed": lambda s: not is_hidden(s.person) and s.person.name is None and not s.stranger,
+    "strangers": lambda s: not is_hidden(s.person) and s.stranger,
+    "hidden": lambda s: is_hidden(s.person),
 }
 
 

@@ -94,7 +94,7 @@ PAGES = ("/", "/suggestions", "/people/{number:int}", "/photos/{number:int}", "/
 def _people(request: Request, _: Library, gallery: Gallery) -> object:
     """One stretch of a list, so that the page can show thousands without loading them all."""
     query = request.query_params
-    show, order = query.get("show", "several"), query.get("order", "faces")
+    show, order = query.get("show", "everyone"), query.get("order", "faces")
     if show not in get_args(Show) or order not in get_args(Order):
         raise OptionError("There is no such list.")
     found = gallery.listed(show, order, query.get("words", ""))  # type: ignore[arg-type]

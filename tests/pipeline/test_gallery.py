@@ -26,14 +26,18 @@ def test_views_and_orders(album: Library) -> None:
     name(album, "3", "Bea")
     now = gallery(album)
     ids = {show: [s.person.id for s in now.listed(show)] for show in
-           ("several", "named", "unnamed", "once", "hidden")}  # type: ignore[arg-type]  # fmt: skip
-    assert ids == {"several": [1, 2, 3], "named": [2, 3], "unnamed": [1], "once": [], "hidden": []}
-    assert [s.person.id for s in now.listed("several", "name")] == [2, 3, 1]
+           ("everyone", "named", "unnamed", "strangers", "hidden")}  # type: ignore[arg-type]  # fmt: skip
+    # All photos are of one day: who has no name is a stranger.
+    assert ids == {
+        "everyone": [2, 3], "named": [2, 3], "unnamed": [], "strangers": [1], "hidden": [],
+    }  # fmt: skip
+    name(album, "3", "Aaron")
+    assert [s.person.id for s in gallery(album).listed("everyone", "name")] == [3, 2]
     hide(album, "1")
     now = gallery(album)
     assert [s.person.id for s in now.listed("hidden")] == [1]
     assert now.counts == {
-        "several": 2, "named": 2, "unnamed": 0, "once": 0, "hidden": 1, "faces": 6,
+        "everyone": 2, "named": 2, "unnamed": 0, "strangers": 0, "hidden": 1, "faces": 6,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from faceclust import pipeline
 from faceclust.pipeline import Library
+from faceclust.records import PhotoInfo
 from faceclust.review.app import create_app
 from faceclust.review.session import Session
 from faceclust.store import Scanned
@@ -18,11 +19,22 @@ TOKEN, PORT = "t0ken" * 5, 4321
 ORIGIN = f"http://127.0.0.1:{PORT}"
 
 
+def taken(day: int) -> PhotoInfo:
+    """A photo of some day in July; people who were seen on one day only are strangers."""
+    return PhotoInfo(4000, 3000, 1, "JPEG", f"2019-07-{10 + day % 20}T18:03:22")
+
+
 @pytest.fixture
 def album(tmp_path: Path) -> Iterator[Library]:
-    """Six photos of three people, faces 1 2 3 | 4 5 | 6 with numbers 1, 2 and 3; one unreadable."""
+    """Six photos of three people, faces 1 2 3 | 4 5 | 6, numbers 1, 2 and 3; one unreadable.
+
+    Number 3, seen once, is a stranger.
+    """
     people = {"a": 1, "b": 1, "c": 1, "d": 2, "e": 2, "f": 3}
-    batch = [photo(f"{name}.jpg", person) for name, person in people.items()]
+    batch = [
+        photo(f"{name}.jpg", person, info=taken(day))
+        for day, (name, person) in enumerate(people.items())
+    ]
     broken = Scanned("x<b>.jpg", 7, 1, error_kind="truncated", error="ends too early")
     with library(tmp_path / "album", *batch, broken) as opened:
         group(opened.db, (1, 2, 3), (4, 5), (6,))

@@ -21,7 +21,7 @@ from faceclust.pipeline import Library
 from faceclust.records import Box, PhotoInfo
 from faceclust.store import Scanned
 from tests.review.browser import CHROMIUM, FLAGS, Served, served
-from tests.review.conftest import doubt, people
+from tests.review.conftest import doubt, people, taken
 from tests.synthetic import group, library, photo
 
 if TYPE_CHECKING:
@@ -585,7 +585,7 @@ def test_the_theme_can_be_chosen_and_stays(page: Page) -> None:
 
 
 def test_only_what_is_in_sight_exists(context: BrowserContext, tmp_path: Path) -> None:
-    many = [photo(f"{i}.jpg", i) for i in range(1500)]
+    many = [photo(f"{i}.jpg", i, info=taken(i)) for i in range(1500)]
     with library(tmp_path / "many", *many, db=tmp_path / "many.db") as opened_library:
         group(opened_library.db, *((2 * i + 1, 2 * i + 2) for i in range(750)))
         with served(tmp_path / "many.db") as running:

@@ -8,11 +8,11 @@ import { portrait } from "./faces.js";
 import { Grid } from "./grid.js";
 
 const STRETCH = 120;
-const SHOWS = [["several", "Everyone"], ["named", "Named"], ["unnamed", "Without a name"], ["once", "Seen once"], ["hidden", "Hidden"]];
+const SHOWS = [["everyone", "Everyone"], ["named", "Named"], ["unnamed", "Without a name"], ["strangers", "Strangers"], ["hidden", "Hidden"]];
 const ORDERS = [["faces", "Most seen"], ["name", "Name"], ["newest", "Newest"]];
 
 export async function people(main, { query, go }) {
-  const show = SHOWS.some(([key]) => key === query.get("show")) ? query.get("show") : "several";
+  const show = SHOWS.some(([key]) => key === query.get("show")) ? query.get("show") : "everyone";
   const order = ORDERS.some(([key]) => key === query.get("order")) ? query.get("order") : "faces";
   const words = query.get("words") ?? "";
   let loaded = new Map();
@@ -35,7 +35,7 @@ export async function people(main, { query, go }) {
   function address(changes) {
     const wanted = new URLSearchParams();
     for (const [key, value] of Object.entries({ show, order, words, ...changes })) {
-      if (value && value !== "several" && value !== "faces") wanted.set(key, value);
+      if (value && value !== "everyone" && value !== "faces") wanted.set(key, value);
     }
     return wanted.size ? `/?${wanted}` : "/";
   }
@@ -44,8 +44,8 @@ export async function people(main, { query, go }) {
     const counts = state?.counts ?? {};
     summary.textContent = words
       ? `${count(total, "person", "people")} with such a name`
-      : `${count(counts.several ?? 0, "person", "people")} in ${count(counts.faces ?? 0, "face")}, ${counts.named ?? 0} named`;
-    chips.replaceChildren(...SHOWS.filter(([key]) => key === "several" || key === show || counts[key]).map(([key, text]) =>
+      : `${count(counts.everyone ?? 0, "person", "people")} in ${count(counts.faces ?? 0, "face")}, ${counts.named ?? 0} named`;
+    chips.replaceChildren(...SHOWS.filter(([key]) => key === "everyone" || key === show || counts[key]).map(([key, text]) =>
       h("a", { class: "chip", href: address({ show: key }), "data-link": true, "aria-current": key === show ? "page" : null },
         text, h("span", {}, (counts[key] ?? 0).toLocaleString("en")))));
   }
@@ -181,9 +181,9 @@ export async function people(main, { query, go }) {
 }
 
 const EMPTY = {
-  several: "Nobody here yet. Run “faceclust scan FOLDER” and come back.",
+  everyone: "Nobody here yet. Run “faceclust scan FOLDER” and come back.",
   named: "Nobody has a name yet: open somebody and press n.",
-  unnamed: "Everybody who was seen more than once has a name.",
-  once: "Nobody was seen only once.",
+  unnamed: "Everybody but strangers has a name.",
+  strangers: "No strangers: nobody was seen once, on one day only, or never well.",
   hidden: "Nobody is hidden.",
 };
