@@ -44,10 +44,10 @@ def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
         timeout_graceful_shutdown=SECONDS_TO_END,
     )  # fmt: skip
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does
-    on_ready(f"http://{LOOPBACK}:{port}/?token={token}")
     try:
         # uvicorn ends in good order on a signal and then raises it again, for its caller to see.
         with contextlib.suppress(KeyboardInterrupt):
+            on_ready(f"http://{LOOPBACK}:{port}/?token={token}")
             uvicorn.Server(config).run(sockets=[listener])
     finally:
         session.close()

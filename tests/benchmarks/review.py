@@ -43,17 +43,6 @@ SCROLL = """async ({ seconds, step }) => {
     }
     return times.slice(2);
 }"""
-WORK = """({ frames, step }) => {
-    const times = [];
-    for (let i = 0; i < frames; i++) {
-        scrollBy({ top: step, behavior: 'instant' });
-        const start = performance.now();
-        dispatchEvent(new Event('scroll'));
-        document.body.getBoundingClientRect();
-        times.push(performance.now() - start);
-    }
-    return times;
-}"""
 
 
 def main() -> None:
@@ -103,8 +92,6 @@ def _page(page: Page, address: str) -> None:
     page.wait_for_timeout(2000)
     for step in (20, 200):
         _frames(page.evaluate(SCROLL, {"seconds": 4, "step": step}), f"scrolling {step} px a frame")
-    work = page.evaluate(WORK, {"frames": 300, "step": 60})
-    print(f"the page's own work for a frame: median {statistics.median(work):.2f} ms")
     page.goto(page.url.split("/?")[0].rstrip("/") + "/people/7")
     page.wait_for_selector(".head.person h1")
     page.keyboard.press("h")

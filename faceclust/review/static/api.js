@@ -16,14 +16,17 @@ export function onState(listener) {
   listeners.add(listener);
 }
 
-function take(fresh, byUs) {
+/** Settles when what is shown has caught up with the newest state. */
+export let caughtUp = Promise.resolve();
+
+function take(fresh) {
   const changed = state !== null && state.stamp !== fresh.stamp;
   state = fresh;
-  for (const listener of listeners) listener(changed, byUs);
+  caughtUp = Promise.allSettled([...listeners].map((listener) => listener(changed)));
 }
 
 export async function refreshState() {
-  take(await get("/api/state"), false);
+  take(await get("/api/state"));
 }
 
 async function ask(path, options) {
@@ -65,7 +68,7 @@ export async function answer(kind, { people = [], ...rest } = {}) {
     if (error.status !== 0) throw error;
     reply = await ask("/api/answers", options);
   }
-  take(reply.state, true);
+  take(reply.state);
   tabs.postMessage(reply.state.stamp);
   return reply;
 }

@@ -101,6 +101,12 @@ document.addEventListener("keydown", (event) => {
   run();
 });
 
+// The second click of a double click is none, where it would give a second answer.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button:not(.step, .check, .candidate)");
+  if (button && event.detail > 1) event.stopPropagation();
+}, true);
+
 // --- search ---
 
 let typing;

@@ -169,8 +169,8 @@ export async function people(main, { query, go }) {
   const keys = {
     n: () => current().length === 1 && rename(current()[0], [current()[0].best]),
     m: () => selected.size > 1 && merge([...selected.values()]),
-    h: () => current().length && setAside("hide", current()),
-    i: () => current().length && setAside("ignore", current()),
+    h: () => current().length && setAside("hide", current),
+    i: () => current().length && setAside("ignore", current),
     x: () => grid.hasFocus && toggle(grid.active),
     Escape: () => (selected.size ? clear() : words && go("/")),
   };

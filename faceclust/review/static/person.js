@@ -120,7 +120,7 @@ export async function person(main, { number, go, back }) {
   async function about(kind) {
     if (!selected.size) return;
     const chosen = [...selected];
-    if (await act(kind, { people: [shown], faces: chosen })) select(false);
+    if (await act(kind, () => ({ people: [shown], faces: chosen }))) select(false);
   }
 
   async function follow(reply) {
@@ -132,8 +132,8 @@ export async function person(main, { number, go, back }) {
     n: async () => follow(await rename(shown, best())),
     m: async () => follow(await mergeWith(shown, best())),
     b: () => shown.name && birth(shown, best()),
-    h: () => setAside("hide", [shown]),
-    i: () => setAside("ignore", [shown]),
+    h: () => setAside("hide", () => [shown]),
+    i: () => setAside("ignore", () => [shown]),
     x: () => grid.hasFocus && toggle(grid.active),
     a: () => select(selected.size < faces.length),
     r: () => about("reject"),
