@@ -178,7 +178,7 @@ class _Town:
 
     def alone(self, new: IntArray) -> IntArray:
         """(N,) the person of each, of a new face a number that nobody else has."""
-        label = self.person.copy()
+        label: IntArray = self.person.copy()
         label[new] = -1 - new
         return label
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from faceclust.errors import InputError, LibraryError, OptionError
 from faceclust.pipeline import Library, evaluate, not_a_face
-from faceclust.pipeline.evaluate import _as_folder, peak_rss_mb, prominence, prominent_faces
+from faceclust.pipeline.evaluate import _as_folder, prominence, prominent_faces
+from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.records import Box
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
 
@@ -100,9 +101,8 @@ def test_a_library_that_was_not_clustered_gets_a_sentence(tmp_path: Path, truth:
 
 
 def test_options_that_do_not_go_together(truth: Path, tmp_path: Path) -> None:
-    for wrong in ({}, {"labels": truth, "data": tmp_path}):
-        with pytest.raises(OptionError, match=r"--labels CSV.*--data"):
-            evaluate(options={}, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"--labels CSV.*--data"):
+        evaluate(labels=truth, data=tmp_path, options={})
     for wrong in ({"aligned": True}, {"profile": "mobile"}):
         with pytest.raises(OptionError, match="go with --data only"):
             evaluate(labels=truth, options={}, **wrong)  # type: ignore[arg-type]
