@@ -6,7 +6,7 @@ its width, y and h by its height, origin at the top left. Only `export.xmp` know
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -224,14 +224,41 @@ class Bonds:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """What a face seems to show: a model's guess of appearance, often wrong for one face.
+
+    Attributes:
+        attribute, value: "glasses", "yes".
+        probability: of the value, by the model's own reckoning.
+    """
+
+    attribute: str
+    value: str
+    probability: float
+
+
+def by_attribute(guesses: Iterable[Guess]) -> dict[str, dict[str, object]]:
+    """Guesses as JSON has them: attribute to value and probability."""
+    return {
+        guess.attribute: {"value": guess.value, "probability": round(guess.probability, 3)}
+        for guess in guesses
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class PersonRegion:
-    """A person's face in one photo, ready for export; `name` is what is written."""
+    """A person's face in one photo, ready for export; `name` is what is written.
+
+    Attributes:
+        guesses: one for each attribute; none where faces were not described.
+    """
 
     person_id: int
     face_id: int
     name: str
     box: Box
     named: bool = True
+    guesses: tuple[Guess, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

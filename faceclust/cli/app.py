@@ -29,7 +29,9 @@ from faceclust.cli.people import people
 from faceclust.cli.review import review
 from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
+from faceclust.cli.search import search
 from faceclust.cli.status import status
+from faceclust.cli.train import train
 from faceclust.cli.undo import undo
 
 app = typer.Typer(
@@ -66,6 +68,7 @@ app.command(no_args_is_help=True)(scan)
 app.command()(sample)
 app.command()(status)
 app.command()(people)
+app.command()(search)
 app.command()(name)
 app.command()(merge)
 app.command()(split)
@@ -81,5 +84,6 @@ app.command()(review)
 app.command()(cluster)
 app.command()(export)
 app.command(name="eval")(evaluate)
+app.command(no_args_is_help=True)(train)
 app.add_typer(models_app, name="models")
 app.command()(doctor)

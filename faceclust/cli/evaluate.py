@@ -38,6 +38,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="For kmeans; the true number if left out.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
+    edges: Annotated[str | None, typer.Option(help="For partition: auto or universal.")] = None,
     profile: Annotated[str | None, typer.Option(help="For --data: the networks to use.")] = None,
     library: LibraryFolder = None,
     db: Db = None,
@@ -52,6 +53,7 @@ def evaluate(
 
     options = {
         "method": method, "k": k, "threshold": threshold, "num_people": num_people, "seed": seed,
+        "edges": edges,
     }  # fmt: skip
     report = pipeline.evaluate(
         labels=labels, data=data, aligned=aligned, options=options, profile=profile,
@@ -83,5 +85,7 @@ def evaluate(
             f"best threshold on the named faces: {advice['threshold']:g}, BCubed F "
             f"{advice['f']:.2%} (now {advice['used_f']:.2%})"
         )
+    if report["edges"]:
+        out.print(f"pairs of faces scored by {report['edges']}", highlight=False)
     seconds = ", ".join(f"{part} {value:.1f} s" for part, value in report["seconds"].items())
     out.print(f"{report['method']}, threshold {report['threshold']}; {seconds}")

@@ -60,6 +60,8 @@ class ClusterOptions:
             the stricter; partition and kmeans have none.
         seed: of infomap, chinese-whispers and kmeans.
         num_people: for kmeans, which cannot do without it.
+        edges: for partition; "auto" lets the best edge model score the pairs that was trained for
+            the faces' embeddings, "universal" the one that knows no embedding.
 
     Raises:
         OptionError: an unknown method, or a value that the method cannot use.
@@ -70,6 +72,7 @@ class ClusterOptions:
     threshold: float | None = None
     seed: int = 0
     num_people: int | None = None
+    edges: Literal["auto", "universal"] = "auto"
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):

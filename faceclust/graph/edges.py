@@ -6,8 +6,10 @@ log-odds that the pair is one person, calibrated on people that were held out of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 from zipfile import BadZipFile
 
 import numpy as np
@@ -83,7 +85,8 @@ def load(path: Path) -> EdgeModel:
             )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise WeightsError(
-            f"{path} is no edge model ({error}); install faceclust again or train one."
+            f"{path} is no edge model ({error}); remove it if you trained it, else install "
+            "faceclust again."
         ) from error
     if names != structure.NAMES:
         raise WeightsError(f"{path} was trained on other features; install faceclust again.")
@@ -119,11 +122,16 @@ def candidates(
     return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
 
 
+# What is added to the log-odds of some pairs, from their places (2, e) and features (e, F).
+Addition: TypeAlias = Callable[[IntArray, FloatArray], FloatArray]
+
+
 def score(
     model: EdgeModel,
     x: FloatArray,
     neighbours: Neighbours,
     quality: FloatArray | None = None,
+    corrected: Callable[[structure.Pairs, structure.Scale], Addition] | None = None,
     part: Part | None = None,
 ) -> Graph:
     """The log-odds of every listed pair that is not hopeless.
@@ -132,6 +140,7 @@ def score(
         x: (N, D) float32, L2-normalised.
         neighbours: of the same N faces, 50 each as in training.
         quality: (N,) from `structure.quality`, or None.
+        corrected: opens what knows more than structure does, see `correction.Correction.of`.
         part: which pairs; None for all.
 
     Returns:
@@ -139,9 +148,16 @@ def score(
         less likely than that.
     """
     pairs, scale = candidates(x, neighbours, part)
+    addition = corrected(pairs, scale) if corrected else None
     faces = None if part is None else np.unique(pairs.index)
-    chunks = structure.features(x, neighbours, pairs, scale, quality, faces)
-    weights = [model.log_odds(chunk) for chunk in chunks]
-    weight = np.concatenate(weights) if weights else np.zeros(0, np.float32)
+    weights, start = [np.zeros(0, np.float32)], 0
+    for features in structure.features(x, neighbours, pairs, scale, quality, faces):
+        log_odds = model.log_odds(features)
+        if addition:
+            index = pairs.index[:, start : start + len(features)]
+            log_odds = (log_odds + addition(index, features)).clip(-LARGEST, LARGEST)
+        weights.append(log_odds)
+        start += len(features)
+    weight = np.concatenate(weights)
     keep = weight > FLOOR
     return Graph(pairs.index[:, keep], weight[keep], len(x))

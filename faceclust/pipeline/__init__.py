@@ -33,6 +33,7 @@ from faceclust.pipeline.people import PersonSummary, all_people, summaries
 from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
+from faceclust.pipeline.search import Match, save_crops, search
 from faceclust.pipeline.selected import not_faces, reject_all, split_off
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
 from faceclust.pipeline.suggestions import answer, suggestions
@@ -44,6 +45,7 @@ __all__ = [
     "Gallery",
     "Library",
     "LogEntry",
+    "Match",
     "Memo",
     "PersonSummary",
     "PhotoView",
@@ -76,7 +78,9 @@ __all__ = [
     "reject_all",
     "remember",
     "sample",
+    "save_crops",
     "scan",
+    "search",
     "settings",
     "split",
     "split_off",

@@ -67,7 +67,7 @@ class Crowd:
         """Log-odds of the pairs of some faces that do not have one label; see `edges.Part`."""
         part = edges.Part(faces, label, self.scale)
         model = edges.load(weights.own(EDGES))
-        return edges.score(model, self.unit, neighbours, self.quality, part)
+        return edges.score(model, self.unit, neighbours, self.quality, part=part)
 
 
 def same_photo(photo: IntArray) -> IntArray:

@@ -15,7 +15,14 @@ from faceclust.errors import LibraryError
 from faceclust.evaluate import bcubed, scores
 from faceclust.graph.knn import knn
 from faceclust.pipeline.arrive import same_photo
-from faceclust.pipeline.cluster import Grouping, group, photos_of
+from faceclust.pipeline.cluster import (
+    Grouping,
+    described_by,
+    description_of,
+    group,
+    own_edges_or_none,
+    photos_of,
+)
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.models import space
@@ -59,7 +66,9 @@ def score_by_names(library: Library, options: ClusterOptions) -> dict[str, Any]:
             "Fewer than two people have a name yet; name some, or give --labels CSV or --data."
         )
     photo = photos_of(library, faces)
-    found = group(x, options, space(model), photo)
+    described = described_by(library, description_of(library), faces)
+    own = own_edges_or_none(library)
+    found = group(x, options, space(model), photo, described=described, own=own)
     scored = Grouping(found.labels[rows], found.threshold, found.knn_seconds, found.cluster_seconds)
     return report(persons, scored, options.method, 0.0) | {
         "same_photo": _same_photo(library, faces, photo),
@@ -110,6 +119,7 @@ def report(
         "bcubed": asdict(result.bcubed),
         "method": method,
         "threshold": grouping.threshold,
+        "edges": grouping.scorer,
         "seconds": {
             "embed": round(embed_seconds, 3),
             "knn": round(grouping.knn_seconds, 3),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
 from faceclust.people import resolve
+from faceclust.pipeline.attributes import Guesses
 from faceclust.pipeline.library import Library
-from faceclust.records import Decision, Person
+from faceclust.records import Decision, Guess, Person
 from faceclust.store import catalogue, ledger
 
 MAX_NAME = 300
@@ -27,6 +28,7 @@ class PersonSummary:
         photos: files the person is in.
         first, last: capture dates (ISO 8601) of the oldest and newest of them, or None.
         best_face: the face with the most detector confidence times pixels; `best_photo` its file.
+        guesses: what prevails over the faces; none where they were not described.
         stranger: probably nobody to be named: without a name, and seen once, or a few times only
             on one day, or a few times and never well.
     """
@@ -38,6 +40,7 @@ class PersonSummary:
     best_face: int
     best_photo: str
     stranger: bool
+    guesses: tuple[Guess, ...] = ()
 
 
 def all_people(library: Library) -> list[Person]:
@@ -75,7 +78,12 @@ def summaries(library: Library, *, hidden: bool = False) -> list[PersonSummary]:
     """
     facts = catalogue.face_facts(library.db)
     people = people_of(library, facts)
-    shown = [summary(person, facts) for person in people if is_hidden(person) == hidden]
+    guesses = Guesses(library)
+    shown = [
+        replace(summary(person, facts), guesses=guesses.prevailing(person.faces))
+        for person in people
+        if is_hidden(person) == hidden
+    ]
     return sorted(shown, key=lambda s: (-len(s.person.faces), s.person.id))
 
 

@@ -15,10 +15,10 @@ from faceclust.__main__ import main
 from faceclust.cli.console import console
 from faceclust.config import Config
 from faceclust.errors import StoreError
-from faceclust.pipeline import Library, ScanReport, name
+from faceclust.pipeline import Library, Match, ScanReport, name
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned
-from tests.synthetic import group, library, photo
+from tests.synthetic import describe, group, library, photo
 
 LONG = "a folder with a long name/" * 6 + "c.jpg"
 Capture = pytest.CaptureFixture[str]
@@ -71,6 +71,47 @@ def test_the_faces_of_a_person(capsys: Capture, album: Library) -> None:
     assert lines(out) == ["       2  2019-07-14  2019/b.jpg", "       1  2019-07-14  a.jpg"]
 
 
+def test_guesses_of_appearance(capsys: Capture, album: Library) -> None:
+    describe(album.db, 1, 3, 4)
+    out, err = run(capsys, album, "people", 2)
+    assert lines(out)[1] == "       4              d.jpg  [female]"
+    assert "guesses of appearance" in err
+    first, *rows = lines(run(capsys, album, "people", "--all")[0])
+    assert "looks (guessed)" in first
+    assert ["female" in row for row in rows] == [True, True, False]
+    found = json.loads(run(capsys, album, "people", 2, "--json")[0])
+    assert found[0]["attributes"]["gender"] == {"value": "female", "probability": 1.0}
+    assert found[0]["attributes"]["hat"]["value"] == "no"
+
+
+def test_found_faces(
+    capsys: Capture, album: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matches = [
+        Match(1, 0.4567, 3, 2, None, LONG), Match(2, 0.1, 1, 1, "Ann [bold]", "a.jpg"),
+    ]  # fmt: skip
+    asked: list[object] = []
+
+    def search(_: object, *words: object, **options: object) -> list[Match]:
+        asked.extend([words, options])
+        return matches
+
+    monkeypatch.setattr("faceclust.pipeline.search", search)
+    out, err = run(capsys, album, "search", "a man", "--person", "Ann", "--limit", 2)
+    assert asked == [("a man",), {"limit": 2, "who": "Ann"}]
+    assert [line.split() for line in lines(out)] == [
+        ["1", "0.457", "3", "2", *LONG.split()], ["2", "0.100", "1", "Ann", "[bold]", "a.jpg"],
+    ]  # fmt: skip
+    assert err == ""
+    crops = tmp_path / "crops"
+    out, _ = run(capsys, album, "search", "a man", "--json", "--crops", crops)
+    assert json.loads(out)[0] == {
+        "rank": 1, "score": 0.4567, "face": 3, "person": 2, "name": None, "file": LONG,
+    }  # fmt: skip
+    assert (crops / "0001 face 3.jpg").read_bytes() == b"jpeg of 2"
+    assert "not empty" in run(capsys, album, "search", "a man", "--crops", crops, code=1)[1]
+
+
 def test_status(capsys: Capture, album: Library) -> None:
     out, err = run(capsys, album, "status")
     assert lines(out) == [
@@ -86,6 +127,7 @@ def test_status(capsys: Capture, album: Library) -> None:
         "              errors  1",
         "             missing  0",
         "               model  model-a",
+        "                clip  none",
         "        clustered by  infomap",
         "        stale photos  0",
         "   unclustered faces  0",
@@ -120,7 +162,7 @@ def test_json(capsys: Capture, album: Library) -> None:
     assert found[0] == {
         "id": 1, "name": "Ann [bold] Ćorić", "faces": 2, "photos": 2,
         "first": "2019-07-14T18:03:22", "last": "2019-07-14T18:03:22", "best_face": 1,
-        "best_photo": "a.jpg", "stranger": False,
+        "best_photo": "a.jpg", "attributes": {}, "stranger": False,
     }  # fmt: skip
     assert json.loads(run(capsys, album, "people", "2", "--json")[0])[0]["file"] == LONG
     assert json.loads(run(capsys, album, "status", "--json")[0])["photos"] == 5

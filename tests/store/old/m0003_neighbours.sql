@@ -1,6 +1,17 @@
 PRAGMA application_id = 1717791861;
 PRAGMA journal_mode = WAL;
 BEGIN TRANSACTION;
+CREATE TABLE attribute_values (
+            model TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            attribute TEXT NOT NULL,
+            value TEXT NOT NULL,
+            prompts TEXT NOT NULL,
+            weights BLOB NOT NULL,
+            PRIMARY KEY (model, position)
+        ) WITHOUT ROWID;
+INSERT INTO "attribute_values" VALUES('face-clip@00000000',0,'glasses','yes','d1',X'0000204100000000');
+INSERT INTO "attribute_values" VALUES('face-clip@00000000',1,'glasses','no','d2',X'0000000000002041');
 CREATE TABLE clusterings (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         created_at TEXT NOT NULL,
@@ -41,6 +52,8 @@ CREATE TABLE embeddings (
         vector BLOB NOT NULL,
         PRIMARY KEY (model, face_id)
     ) WITHOUT ROWID;
+INSERT INTO "embeddings" VALUES('face-clip@00000000',1,X'CD38663A');
+INSERT INTO "embeddings" VALUES('face-clip@00000000',2,X'003C0000');
 INSERT INTO "embeddings" VALUES('model-a',1,X'8835933A493536BD3E3B24374CB8A638D535B53447276038E4B937B1B7B7CA381629AEB441BA1DB42B2069B42D3D073C6CC18EBF98B1C1B6D632F4323C4073BC');
 INSERT INTO "embeddings" VALUES('model-a',2,X'0D322FB89CB6E2C0333F943C35B5313A80346EB8D23BF8B443B556BA483759AE5D38DCB80F3023BBBB3A04324A3591360BBC443A1D408EBEEBBE05BEBB3A1E30');
 INSERT INTO "embeddings" VALUES('model-a',3,X'8835933A493536BD3E3B24374CB8A638D535B53447276038E4B937B1B7B7CA381629AEB441BA1DB42B2069B42D3D073C6CC18EBF98B1C1B6D632F4323C4073BC');
@@ -113,6 +126,7 @@ INSERT INTO "identifiers" VALUES(2);
 INSERT INTO "identifiers" VALUES(3);
 INSERT INTO "identifiers" VALUES(4);
 CREATE TABLE library (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO "library" VALUES('clip','face-clip@00000000');
 INSERT INTO "library" VALUES('extractor','extractor-1');
 INSERT INTO "library" VALUES('flags','{"scan": {"profile": "mobile"}}');
 INSERT INTO "library" VALUES('model','model-a');
@@ -130,7 +144,8 @@ INSERT INTO "memberships" VALUES(1,4,2);
 INSERT INTO "memberships" VALUES(1,5,1);
 CREATE TABLE migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL);
 INSERT INTO "migrations" VALUES('m0001_initial','2026-11-24T07:36:51+00:00');
-INSERT INTO "migrations" VALUES('m0002_neighbours','2026-11-25T02:55:28+00:00');
+INSERT INTO "migrations" VALUES('m0002_attributes','2026-11-25T02:48:11+00:00');
+INSERT INTO "migrations" VALUES('m0003_neighbours','2026-11-25T02:55:28+00:00');
 CREATE TABLE neighbours (
         face_id INTEGER PRIMARY KEY REFERENCES faces (id) ON DELETE CASCADE,
         listed BLOB NOT NULL,
