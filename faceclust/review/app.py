@@ -32,6 +32,8 @@ HERE = Path(__file__).parent
 MOST_BODY = 1 << 20
 MOST_LISTED = 500
 MOST_LOGGED = 300
+MOST_FOUND = 120
+LONGEST_TEXT = 300
 # Pictures stay in this browser's memory and disk cache, and nobody else's; a later scan may cut a
 # face anew, so not for long.
 PICTURE = {"Cache-Control": "private, max-age=600"}
@@ -75,6 +77,7 @@ def create_app(session: Session, token: str, port: int) -> Starlette:
             look("/api/people/{number:int}", _person),
             look("/api/photos/{number:int}", _photo),
             look("/api/suggestions", _suggestions),
+            look("/api/search", _search),
             look("/api/log", _log),
             look("/api/errors", lambda _, library, __: pipeline.unreadable(library)),
             draw("/faces/{number:int}.jpg", lambda _, lib, n: pipeline.thumbnail(lib, n)),
@@ -88,7 +91,15 @@ def create_app(session: Session, token: str, port: int) -> Starlette:
     )
 
 
-PAGES = ("/", "/suggestions", "/people/{number:int}", "/photos/{number:int}", "/log", "/errors")
+PAGES = (
+    "/",
+    "/search",
+    "/suggestions",
+    "/people/{number:int}",
+    "/photos/{number:int}",
+    "/log",
+    "/errors",
+)
 
 
 def _people(request: Request, _: Library, gallery: Gallery) -> object:
@@ -113,6 +124,13 @@ def _person(request: Request, _: Library, gallery: Gallery) -> object:
 
 def _photo(request: Request, library: Library, gallery: Gallery) -> object:
     return views.photo(library, gallery, _id(request))
+
+
+def _search(request: Request, library: Library, gallery: Gallery) -> object:
+    """Faces that look as a text says, best first."""
+    text = request.query_params.get("text", "")[:LONGEST_TEXT]
+    found = pipeline.search(library, text, limit=MOST_FOUND)
+    return [views.match(each, gallery) for each in found if each.person in gallery.people]
 
 
 def _suggestions(_: Request, library: Library, gallery: Gallery) -> object:

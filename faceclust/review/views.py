@@ -7,7 +7,7 @@ from typing import Any
 
 from faceclust import pipeline
 from faceclust.errors import PersonError
-from faceclust.pipeline import Gallery, Library, LogEntry, PersonSummary
+from faceclust.pipeline import Gallery, Library, LogEntry, Match, PersonSummary
 from faceclust.records import Decision
 from faceclust.suggest import Suggestion
 
@@ -128,6 +128,15 @@ def entry(logged: LogEntry, gallery: Gallery) -> Json:
         "person": decision.person if decision.person in gallery.people else None,
         "stands": logged.stands,
         "undoes": decision.undoes,
+    }
+
+
+def match(found: Match, gallery: Gallery) -> Json:
+    """A face that was found by its looks: its photo, and whose it is."""
+    return {
+        "face": found.face,
+        "photo": gallery.photo_of[found.face],
+        "person": person(gallery.people[found.person]),
     }
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from faceclust.errors import OptionError
-from faceclust.pipeline import Library, Memo, ignore, name, undo
+from faceclust.pipeline import Library, Match, Memo, ignore, name, undo
 from faceclust.review.answers import parse
 from faceclust.review.session import Session
 from faceclust.store import intake
@@ -47,6 +47,15 @@ def test_search_forgives_case_and_accents(page: Page, album: Library) -> None:
         assert listed(page, f"?words={words}") == [1]
     assert listed(page, "?words=oric") == []
     assert [each["name"] for each in page.get("/api/names?typed=cor")] == ["Zoë Ćorić"]
+
+
+def test_search_by_looks(page: Page, album: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "CLIP" in page.get("/api/search?text=a smile", 400)["error"]
+    assert "empty" in page.get("/api/search?text= ", 400)["error"]
+    found = [Match(rank=1, score=0.3, face=5, person=2, name=None, file="e.jpg")]
+    monkeypatch.setattr("faceclust.pipeline.search", lambda *_, **__: found)
+    (shown,) = page.get("/api/search?text=a smile")
+    assert (shown["face"], shown["photo"], shown["person"]["id"]) == (5, 5, 2)
 
 
 def test_a_number_finds_somebody_without_a_name(page: Page) -> None:

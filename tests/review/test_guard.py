@@ -13,9 +13,10 @@ from faceclust.review.app import HERE, PAGES
 from tests.review.conftest import ORIGIN, PORT, TOKEN, Page
 
 ADDRESSES = [
-    "/", "/suggestions", "/people/1", "/photos/1", "/log", "/errors", "/api/state", "/api/people",
-    "/api/names", "/api/people/1", "/api/photos/1", "/api/log", "/api/errors", "/api/suggestions",
-    "/faces/1.jpg", "/faces/1/large.jpg", "/photos/1.jpg", "/static/main.js", "/nowhere",
+    "/", "/search", "/suggestions", "/people/1", "/photos/1", "/log", "/errors",
+    "/api/state", "/api/people", "/api/names", "/api/people/1", "/api/photos/1", "/api/log",
+    "/api/errors", "/api/search", "/api/suggestions", "/faces/1.jpg", "/faces/1/large.jpg",
+    "/photos/1.jpg", "/static/main.js", "/nowhere",
 ]  # fmt: skip
 COOKIE = f"faceclust-{PORT}"
 
@@ -24,7 +25,7 @@ def test_the_addresses_are_all_there_are(page: Page) -> None:
     routes = page.client.app.routes  # type: ignore[attr-defined]
     paths = {route.path.replace("{number:int}", "1") for route in routes}
     assert paths - {"/static", "/api/answers"} == set(ADDRESSES) - {"/static/main.js", "/nowhere"}
-    assert len(PAGES) == 6
+    assert len(PAGES) == 7
 
 
 def test_without_the_token_nothing_is_told(stranger: TestClient) -> None:

@@ -1,7 +1,7 @@
 // The frame: which view is shown, what keys do, and what becomes of it when something changes.
 
 import { undo } from "./acts.js";
-import { onState, refreshState, state } from "./api.js";
+import { get, onState, refreshState, state } from "./api.js";
 import { showKeys } from "./dialog.js";
 import { h } from "./dom.js";
 import { errors } from "./errors.js";
@@ -9,13 +9,14 @@ import { log } from "./log.js";
 import { people } from "./people.js";
 import { person } from "./person.js";
 import { photo } from "./photo.js";
+import { search as looks } from "./search.js";
 import { suggestions } from "./suggestions.js";
 
 const main = document.getElementById("main");
 const search = document.querySelector(".search input");
 const ended = document.getElementById("ended");
 const ROUTES = [
-  [/^\/$/, people], [/^\/suggestions$/, suggestions], [/^\/people\/(\d+)$/, person],
+  [/^\/$/, people], [/^\/search$/, looks], [/^\/suggestions$/, suggestions], [/^\/people\/(\d+)$/, person],
   [/^\/photos\/(\d+)$/, photo], [/^\/log$/, log], [/^\/errors$/, errors],
 ];
 let view = null;
@@ -28,7 +29,7 @@ async function show({ moved = true, restore = null } = {}) {
   view = null;
   main.setAttribute("aria-busy", "true");
   const query = new URLSearchParams(location.search);
-  if (document.activeElement !== search) search.value = query.get("words") ?? "";
+  if (document.activeElement !== search) search.value = query.get("words") ?? query.get("text") ?? "";
   const [, route, match] = ROUTES.map(([pattern, each]) => [pattern, each, pattern.exec(location.pathname)])
     .find(([, , found]) => found) ?? [null, people, []];
   let next;
@@ -118,7 +119,12 @@ search.form.addEventListener("submit", (event) => {
   event.preventDefault();
   clearTimeout(typing);
   look();
-  main.focus();
+  search.blur();
+  const words = search.value.trim();
+  if (words) get(`/api/people?words=${encodeURIComponent(words)}&count=1`).then(({ total }) => {
+    if (!total) go(`/search?text=${encodeURIComponent(words)}`); // nobody is called so: who looks so?
+    else view?.keys.ArrowDown?.();
+  }, () => {});
 });
 search.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {

@@ -29,8 +29,9 @@ export async function people(main, { query, go }) {
     ORDERS.map(([key, text]) => h("option", { value: key, selected: key === order }, text)));
   const place = h("div");
   const empty = h("p", { class: "empty", hidden: true });
+  const looks = h("p", { hidden: true }, h("a", { class: "link", href: `/search?text=${encodeURIComponent(words)}`, "data-link": true, dir: "auto" }, `Faces that look like “${words}”`));
   main.replaceChildren(
-    h("div", { class: "head" }, h("div", {}, heading, summary), h("div", { class: "choices" }, chips, sort)), place, empty);
+    h("div", { class: "head" }, h("div", {}, heading, summary, looks), h("div", { class: "choices" }, chips, sort)), place, empty);
 
   function address(changes) {
     const wanted = new URLSearchParams();
@@ -140,6 +141,7 @@ export async function people(main, { query, go }) {
   function drawEmpty() {
     empty.hidden = total > 0;
     empty.textContent = words ? "Nobody has such a name." : EMPTY[show];
+    looks.hidden = !words || total < 0;
   }
 
   const grid = new Grid(place, {
