@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceclust.cli.console import console, out, print_json
+from faceclust.cli.console import UNBOUNDED, console, out, print_json
 from faceclust.cli.console import faces as count
 from faceclust.cli.options import Db, Json, LibraryFolder
 
 if TYPE_CHECKING:
     from faceclust.pipeline import PersonSummary
-
-UNBOUNDED = 100_000
 
 
 def people(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
+from faceclust.pipeline.ablate import ablate
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
@@ -36,6 +37,7 @@ __all__ = [
     "PersonSummary",
     "ScanReport",
     "Summary",
+    "ablate",
     "all_people",
     "cluster",
     "count_photos",

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import lzma
-import tarfile
-import tempfile
-import time
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from posixpath import normpath
 from typing import Any
 
 import numpy as np
 
 from faceclust import config as settings
-from faceclust import photos, workers
 from faceclust.cluster.methods import ClusterOptions
-from faceclust.config import Config
-from faceclust.embed.arcface import Embedder
-from faceclust.errors import InputError, LibraryError, OptionError, PhotoError
-from faceclust.evaluate import read_labels, scores
-from faceclust.faces.align import CROP
-from faceclust.photos import WalkOptions
+from faceclust.errors import LibraryError, OptionError
+from faceclust.evaluate import scores
 from faceclust.pipeline import library as libraries
 from faceclust.pipeline import models
 from faceclust.pipeline.cluster import Grouping, group, photos_of
-from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
+from faceclust.pipeline.labelled import known_people, labelled_data
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
-from faceclust.pipeline.models import Models
 from faceclust.pipeline.people import all_people
-from faceclust.records import Box, FloatArray
-from faceclust.store import Scanned, catalogue, ledger
-from faceclust.workers import Failure, Limits
-
-MAX_TAR_BYTES = 64 << 30
-CHUNK = 64
-# All that tarfile and the decompressors raise for what is damaged; ValueError for impossible names.
-_UNPACKING = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+from faceclust.store import catalogue, ledger
 
 
 def evaluate(
@@ -74,41 +54,32 @@ def evaluate(
         InputError: the labels or the data cannot be read, or show no known face.
         LibraryError: the library has not been clustered.
     """
+    check_source(labels, data, aligned, profile)
+    if labels is not None:
+        with libraries.find(library, db) as found:
+            return _score_library(found, labels, options)
+    assert data is not None
+    _cluster_options(options, people=1)  # mistakes are told before the long work begins
+    faces = labelled_data(data, aligned, profile)
+    wanted = _cluster_options(options, len(set(faces.persons)))
+    grouping = group(faces.embeddings, wanted, faces.space)
+    return _report(faces.persons, grouping, wanted.method, faces.embed_seconds)
+
+
+def check_source(
+    labels: Path | None, data: Path | None, aligned: bool, profile: str | None
+) -> None:
+    """Raise OptionError unless there is one source of labels, and the options go with it."""
     if (labels is None) == (data is None):
         raise OptionError(
             "Give --labels CSV to score a library, or --data to score a folder or tar."
         )
-    if data is None:
-        assert labels is not None
-        if aligned or profile:
-            raise OptionError("--aligned and --profile go with --data only.")
-        with libraries.find(library, db) as found:
-            return _score_library(found, labels, options)
-    _cluster_options(options, people=1)  # mistakes are told before the long work begins
-    config = settings.load()
-    config = Config(scan=settings.override(config.scan, profile=profile), detector=config.detector)
-    with _as_folder(data) as folder:
-        started = time.perf_counter()
-        resolved = models.resolve(config.scan.profile)
-        persons, x = embed_identities(folder, resolved, config, aligned)
-        if not persons:
-            raise InputError(f"{data} holds no photo with a face; it needs one folder a person.")
-        embedded = time.perf_counter() - started
-    wanted = _cluster_options(options, len(set(persons)))
-    grouping = group(x, wanted, models.space(resolved.model_id))
-    return _report(persons, grouping, wanted.method, embedded)
+    if data is None and (aligned or profile):
+        raise OptionError("--aligned and --profile go with --data only.")
 
 
 def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    people = {normpath(file): person for file, person in read_labels(source).items()}
-    truth = {
-        face: people[path] for path, face in prominent_faces(library).items() if people.get(path)
-    }
-    if not truth:
-        raise InputError(
-            f"{source} names no file of {library.root} in which a face was found; its column "
-            f"'file' must hold paths relative to that folder."
-        )
+    truth = known_people(library, source)
     if any(value is not None for value in options.values()):
         wanted = _cluster_options(options, len(set(truth.values())))
         model = library.db.setting("model") or ""
@@ -142,27 +113,6 @@ def _cluster_options(options: Mapping[str, Any], people: int) -> ClusterOptions:
     return settings.override(ClusterOptions(), **options)
 
 
-def prominent_faces(library: Library) -> dict[str, int]:
-    """The most prominent face of each photo: path to face id."""
-    boxes = catalogue.live_boxes(library.db)
-    return {
-        path: max(boxes[photo], key=lambda face: prominence(face[1], info.width / info.height))[0]
-        for path, photo, info in catalogue.photos_with_files(library.db)
-        if photo in boxes
-    }
-
-
-def prominence(box: Box, aspect: float) -> float:
-    """How much a box looks like the photo's subject: its area, less the further from the middle.
-
-    Args:
-        box: normalised.
-        aspect: the photo's width over its height.
-    """
-    off_x, off_y = (box.x + box.w / 2 - 0.5) * aspect, box.y + box.h / 2 - 0.5
-    return box.w * box.h * aspect - 2 * (off_x**2 + off_y**2)
-
-
 def _report(
     persons: list[str], grouping: Grouping, method: str, embed_seconds: float
 ) -> dict[str, Any]:
@@ -183,115 +133,3 @@ def _report(
         },
         "peak_rss_mb": peak_rss_mb(),
     }
-
-
-@contextmanager
-def _as_folder(data: Path) -> Iterator[Path]:
-    """`data` itself, or what a tar holds, unpacked for the time being."""
-    if data.is_dir():
-        yield data
-        return
-    if not data.is_file():
-        raise InputError(f"{data} does not exist; give a folder or a tar with one folder a person.")
-    with tempfile.TemporaryDirectory(prefix="faceclust-") as scratch:
-        try:
-            with tarfile.open(data) as tar:
-                _unpack(tar, data, Path(scratch))
-        except _UNPACKING as error:
-            reason = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
-            raise InputError(
-                f"{data} cannot be unpacked as a tar ({reason}); mend it, or give a folder."
-            ) from error
-        yield Path(scratch)
-
-
-def _unpack(tar: tarfile.TarFile, data: Path, folder: Path) -> None:
-    total = 0
-    for member in tar:
-        total += member.size
-        if total > MAX_TAR_BYTES:
-            raise InputError(
-                f"{data} holds more than {MAX_TAR_BYTES >> 30} GB; unpack it yourself."
-            )
-        if member.isfile():
-            tar.extract(member, folder, filter="data")
-
-
-def embed_identities(
-    folder: Path, resolved: Models, config: Config, aligned: bool
-) -> tuple[list[str], FloatArray]:
-    """Embed one face of each photo of a folder of identities.
-
-    Returns:
-        N persons (the photo's folder), and embeddings (N, D) float32. Photos that cannot be read
-        or show no face are left out.
-    """
-    files = list(photos.walk(folder, WalkOptions()))
-    tasks = [
-        tuple(PhotoTask(str(folder), f.path, f.size, f.mtime_ns) for f in files[i : i + CHUNK])
-        for i in range(0, len(files), CHUNK)
-    ]
-    make = _CropEmbedder(resolved) if aligned else _PhotoEmbedder(resolved, config)
-    found: dict[str, FloatArray] = {}
-    limits = Limits(seconds=config.scan.seconds_per_photo * CHUNK)
-    for _, result in workers.run(make, tasks, workers=config.scan.workers, limits=limits):
-        if not isinstance(result, Failure):
-            found.update(result)
-    paths = sorted(found)
-    x = np.stack([found[path] for path in paths]) if paths else np.zeros((0, 0), np.float32)
-    return [str(Path(path).parent) for path in paths], x
-
-
-Embedded = dict[str, FloatArray]
-
-
-@dataclass(frozen=True, slots=True)
-class _CropEmbedder:
-    """Makes, in a worker, what embeds files that are aligned crops."""
-
-    models: Models
-
-    def __call__(self) -> Callable[[tuple[PhotoTask, ...]], Embedded]:
-        embedder = Embedder(self.models.embedders)
-
-        def embed(tasks: tuple[PhotoTask, ...]) -> Embedded:
-            found: Embedded = {}
-            for task in tasks:
-                try:
-                    pixels = photos.decode(Path(task.root, task.path)).pixels
-                except PhotoError:
-                    continue
-                if pixels.shape[:2] == (CROP, CROP):
-                    found[task.path] = embedder(pixels[None])[0]
-            return found
-
-        return embed
-
-
-@dataclass(frozen=True, slots=True)
-class _PhotoEmbedder:
-    """Makes, in a worker, what embeds the most prominent face of each photo."""
-
-    models: Models
-    config: Config
-
-    def __call__(self) -> Callable[[tuple[PhotoTask, ...]], Embedded]:
-        extract = ExtractorFactory(self.models, self.config.detector, "cpu", 1)()
-
-        def embed(tasks: tuple[PhotoTask, ...]) -> Embedded:
-            return {
-                task.path: vector
-                for task in tasks
-                if (vector := _subject(extract(task))) is not None
-            }
-
-        return embed
-
-
-def _subject(scanned: Scanned) -> FloatArray | None:
-    if scanned.info is None or not scanned.faces:
-        return None
-    aspect = scanned.info.width / scanned.info.height
-    best = max(range(len(scanned.faces)), key=lambda i: prominence(scanned.faces[i].box, aspect))
-    vector: FloatArray = scanned.vectors[best]
-    return vector

@@ -15,7 +15,9 @@ from PIL import Image
 
 from faceclust.errors import InputError, LibraryError, OptionError
 from faceclust.pipeline import Library, evaluate, not_a_face
-from faceclust.pipeline.evaluate import _as_folder, peak_rss_mb, prominence, prominent_faces
+from faceclust.pipeline.labelled import prominence, prominent_faces
+from faceclust.pipeline.memory import peak_rss_mb
+from faceclust.pipeline.unpack import as_folder
 from faceclust.records import Box
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
 
@@ -129,7 +131,7 @@ def member(name: str, content: bytes = PNG, **fields: object) -> tuple[tarfile.T
 
 
 def unpacked(tar: Path) -> dict[str, bytes]:
-    with _as_folder(tar) as folder:
+    with as_folder(tar) as folder:
         assert not any(path.is_symlink() for path in folder.rglob("*"))
         return {
             path.relative_to(folder).as_posix(): path.read_bytes()
@@ -141,14 +143,14 @@ def unpacked(tar: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 def test_a_tar_is_unpacked_for_the_time_being(tmp_path: Path, mode: str) -> None:
     path = tar_of(tmp_path / "people.tar", member("ann/1.png"), member("bob/2.png"), mode=mode)
-    with _as_folder(path) as folder:
+    with as_folder(path) as folder:
         assert sorted(p.parent.name for p in folder.rglob("*.png")) == ["ann", "bob"]
         assert folder.stat().st_mode & 0o077 == 0
     assert not folder.exists()
 
 
 def test_a_folder_is_used_where_it_is(tmp_path: Path) -> None:
-    with _as_folder(tmp_path) as folder:
+    with as_folder(tmp_path) as folder:
         assert folder == tmp_path
     assert tmp_path.exists()
 
