@@ -22,7 +22,7 @@ from faceclust.pipeline import variants
 from faceclust.pipeline.evaluate import check_source
 from faceclust.pipeline.labelled import Labelled, labelled_data, labelled_library
 from faceclust.pipeline.memory import peak_rss_mb
-from faceclust.pipeline.variants import Faces, Row, Tuned, Variant, table
+from faceclust.pipeline.variants import Faces, Row, Tuned, Variant
 from faceclust.records import IntArray
 
 SEEDS = 5
@@ -88,7 +88,7 @@ def compare(labelled: Labelled, seeds: int, progress: Progress | None = None) ->
     def score(labels: IntArray) -> Scores:
         return scores(truth, labels[known])
 
-    parts = table(faces)
+    parts = variants.table(faces)
     total = sum(len(part) for part in parts.values())
     rows: list[dict[str, Any]] = []
     for part, members in parts.items():
@@ -144,7 +144,7 @@ def _run(row: Row, faces: Faces, score: Score, seeds: int) -> dict[str, Any]:
 
 
 def _best(row: Tuned, faces: Faces, score: Score) -> float:
-    """The threshold of the highest BCubed F, with the first seed."""
+    """The threshold of the highest BCubed F with the first seed; the first one of several."""
     labels = row.sweep(faces, row.grid, 0)
     return max(zip(row.grid, labels, strict=True), key=lambda pair: score(pair[1]).bcubed.f)[0]
 

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceclust.cluster import baselines
+from faceclust.errors import InputError, OptionError, WeightsError
+from faceclust.pipeline import Library, ablate, variants
+from faceclust.pipeline.ablate import compare
+from faceclust.pipeline.labelled import Labelled, _photos_named
+from faceclust.pipeline.models import Space
+from faceclust.pipeline.variants import EdgeScorer, Faces, universal
+from faceclust.records import Graph, IntArray
+
+
+def crowd(people: int = 12, faces: int = 6, noise: float = 0.9) -> Labelled:
+    rng = np.random.default_rng(3)
+    x = np.repeat(rng.standard_normal((people, 32)), faces, axis=0)
+    x += noise * rng.standard_normal(x.shape)
+    persons = [f"person {i // faces}" for i in range(people * faces)]
+    return Labelled(persons, x.astype(np.float32), Space(thresholds={"hac": 0.4}), None, 1.5)
+
+
+def by_name(report: dict[str, Any], part: str) -> dict[str, Any]:
+    rows = {row["name"]: row for row in report["rows"] if row["part"].startswith(part)}
+    assert rows
+    return rows
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    return compare(crowd(), 5)
+
+
+def test_every_rival_is_there_at_its_default_and_at_its_best(report: dict[str, Any]) -> None:
+    defaults, best = (
+        by_name(report, "rivals at their defaults"),
+        by_name(report, "rivals at their best"),
+    )
+    assert set(defaults) == {
+        "infomap", "fc-es", "components", "chinese-whispers", "cdp", "aro", "hac", "dbscan",
+        "hdbscan", "kmeans", "immich",
+    }  # fmt: skip
+    assert set(best) == set(defaults) - {"kmeans"}
+    assert defaults["hac"]["threshold"] == 0.4  # of the space
+    assert defaults["components"]["threshold"] == 0.58  # the method's own
+    for name, row in best.items():
+        if row["runs"] == 1:
+            assert row["bcubed"]["f"] >= defaults[name]["bcubed"]["f"] - 0.02, name
+
+
+def test_the_variants_that_the_method_asks_for_are_there(report: dict[str, Any]) -> None:
+    assert list(by_name(report, "edge models")) == [
+        "universal edges, partition",
+        "universal edges, P > 0.5, Infomap",
+        "universal edges, P > 0.5, components",
+    ]
+    assert list(by_name(report, "Infomap on universal"))[:4] == [
+        f"{weights} weights, {way}"
+        for weights in ("probability", "cosine")
+        for way in ("undirected", "directed")
+    ]
+
+
+def test_what_draws_lots_is_run_with_every_seed_and_the_rest_once(report: dict[str, Any]) -> None:
+    for row in report["rows"]:
+        lots = any(w in row["name"] for w in ("nfomap", "fc-es", "whispers", "kmeans", "weights"))
+        assert row["runs"] == (5 if lots else 1), row["name"]
+        if not lots:
+            assert row["pairwise"]["spread"] == row["bcubed"]["spread"] == 0
+    assert by_name(report, "rivals at their defaults")["kmeans"]["bcubed"]["spread"] > 0
+
+
+def test_the_report_is_json_and_within_bounds(report: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(report)) == report
+    assert (report["faces"], report["people"], report["neighbours"]) == (72, 12, 79)
+    assert report["seconds"]["embed"] == 1.5
+    for row in report["rows"]:
+        assert 0 < row["bcubed"]["f"] <= 1
+        assert 1 <= row["clusters"] <= 72
+        assert row["seconds"] >= 0
+
+
+def test_the_mean_and_spread_are_those_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def labels(faces: Faces, seed: int) -> IntArray:
+        return np.arange(4) if seed == 1 else np.zeros(4, np.int64)
+
+    row = variants.Variant("made up", labels, draws=True)
+    monkeypatch.setattr(variants, "table", lambda faces: {"part": [row]})
+    found = compare(crowd(2, 2), 2)["rows"][0]
+    # All in one cluster: P = 2/6, R = 1; each alone: P = 1, R = 0. BCubed: F of (1/2, 1), (1, 1/2).
+    assert found["pairwise"]["f"] == pytest.approx(0.25)
+    assert found["pairwise"]["spread"] == pytest.approx(0.5 / 2**0.5)
+    assert found["bcubed"]["f"] == pytest.approx(2 / 3)
+    assert found["bcubed"]["spread"] == pytest.approx(0)
+    assert found["clusters"] == 2.5
+
+
+def test_a_tuned_row_takes_the_best_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
+    def swept(faces: Faces, thresholds: Any, seed: int) -> Any:
+        return (np.repeat([0, 1], 2) if t == 0.5 else np.arange(4) for t in thresholds)
+
+    row = variants.Tuned("made up", swept, (0.1, 0.5, 0.9))
+    monkeypatch.setattr(variants, "table", lambda faces: {"part": [row]})
+    found = compare(crowd(2, 2), 5)["rows"][0]
+    assert (found["threshold"], found["bcubed"]["f"], found["runs"]) == (0.5, 1, 1)
+
+
+def test_rows_that_cannot_finish_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "HAC_LIMIT", 10)
+    monkeypatch.setattr(variants, "KMEANS_LIMIT", 10)
+
+    def missing(faces: Faces, seed: int) -> Graph:
+        raise WeightsError("weights.npz is missing; train it.")
+
+    monkeypatch.setattr(variants, "SCORERS", (EdgeScorer("trained", missing, draws=True),))
+    report = compare(crowd(3, 4), 2)
+    defaults = by_name(report, "rivals at their defaults")
+    assert "at most 10 faces, not 12" in defaults["hac"]["note"]
+    assert "12 faces of 3 people" in defaults["kmeans"]["note"]
+    assert "at most 10" in by_name(report, "rivals at their best")["hac"]["note"]
+    assert by_name(report, "edge models")["trained, partition"]["note"] == (
+        "weights.npz is missing; train it."
+    )
+    assert "bcubed" in defaults["components"]
+
+
+def test_a_new_model_of_edges_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: list[int] = []
+
+    def score(faces: Faces, seed: int) -> Graph:
+        scored.append(seed)
+        return universal(faces, seed)
+
+    monkeypatch.setattr(variants, "SCORERS", (EdgeScorer("five trainings", score, draws=True),))
+    rows = by_name(compare(crowd(), 5), "edge models")
+    assert {row["runs"] for row in rows.values()} == {5}
+    assert scored == [0, 1, 2, 3, 4]  # each seed once, however many rows ask
+
+
+def test_photos_are_used_where_the_names_of_crops_tell_them() -> None:
+    paths = ["F1_MID1/P01_face0.webp", "F1_MID2/P01_face1.webp", "F1_MID1/P02_face0.webp"]
+    photo = _photos_named(paths)
+    assert photo is not None
+    assert photo.tolist() == [0, 0, 1]
+    assert _photos_named([*paths, "ann/1.webp"]) is None
+    known = crowd()
+    known = Labelled(known.persons, known.embeddings, known.space, np.arange(72) % 40, 0.0)
+    rows = by_name(compare(known, 1), "edge models")
+    assert "universal edges, partition, photos known" in rows
+
+
+def test_faces_without_a_label_are_grouped_but_not_scored() -> None:
+    some = crowd()
+    persons = [name if i % 2 else "" for i, name in enumerate(some.persons)]
+    report = compare(Labelled(persons, some.embeddings, some.space, None, 0.0), 1)
+    assert (report["faces"], report["people"]) == (36, 12)
+    assert all(row["clusters"] <= 36 for row in report["rows"])
+
+
+def test_a_library_is_compared_and_progress_told(album: Library, tmp_path: Path) -> None:
+    truth = tmp_path / "labels.csv"
+    truth.write_text("file,person\na.jpg,x\nb.jpg,x\nc.jpg,x\nd.jpg,y\ne.jpg,y\nf.jpg,z\n")
+    seen: list[tuple[int, int, str]] = []
+    report = ablate(
+        labels=truth, db=album.db.path, seeds=2, progress=lambda *step: seen.append(step)
+    )
+    assert (report["faces"], report["people"]) == (6, 3)
+    assert [row["name"] for row in report["rows"]] == [name for _, _, name in seen]
+    assert [done for done, _, _ in seen] == list(range(len(seen)))
+    assert {total for _, total, _ in seen} == {len(seen)}
+    assert by_name(report, "edge models")["universal edges, partition"]["bcubed"]["f"] == 1
+
+
+def test_one_face_is_nothing_to_compare() -> None:
+    with pytest.raises(InputError, match="fewer than two faces"):
+        compare(crowd(1, 1), 1)
+
+
+@pytest.mark.parametrize("given", [{}, {"labels": Path("a"), "data": Path("b")}])
+def test_labels_or_data(given: dict[str, Path]) -> None:
+    with pytest.raises(OptionError, match="--labels CSV"):
+        ablate(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_clip_embeddings_of_crops_are_made_for_the_models_that_want_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    for person in ("ann", "bob"):
+        (tmp_path / "faces" / person).mkdir(parents=True)
+        for i in range(2):
+            pixels = rng.integers(0, 255, (112, 112, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "faces" / person / f"{i}.png")
+    shapes: list[tuple[int, ...] | None] = []
+
+    def score(faces: Faces, seed: int) -> Graph:
+        shapes.append(None if faces.clip is None else faces.clip.shape)
+        return universal(faces, seed)
+
+    def run(clip: bool) -> None:
+        monkeypatch.setattr(variants, "SCORERS", (EdgeScorer("by CLIP", score, clip=clip),))
+        assert ablate(data=tmp_path / "faces", aligned=True, seeds=1)["faces"] == 4
+
+    run(clip=True)
+    run(clip=False)
+    assert shapes[0] is not None
+    assert shapes[0][0] == 4
+    assert shapes[0][1] > 100
+    assert shapes[1] is None
