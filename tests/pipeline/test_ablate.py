@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceclust.cluster import baselines
+from faceclust.cluster import baselines, sweep
 from faceclust.errors import InputError, OptionError, WeightsError
 from faceclust.pipeline import Library, ablate, variants
 from faceclust.pipeline.ablate import compare
@@ -30,6 +30,13 @@ def by_name(report: dict[str, Any], part: str) -> dict[str, Any]:
     rows = {row["name"]: row for row in report["rows"] if row["part"].startswith(part)}
     assert rows
     return rows
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thresholds a sweep, where it is not the sweeps that a test is about."""
+    grids = {method: grid[::4][:2] for method, grid in sweep.GRIDS.items()}
+    monkeypatch.setattr(sweep, "GRIDS", grids)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +118,7 @@ def test_a_tuned_row_takes_the_best_threshold(monkeypatch: pytest.MonkeyPatch) -
     assert (found["threshold"], found["bcubed"]["f"], found["runs"]) == (0.5, 1, 1)
 
 
+@pytest.mark.usefixtures("short")
 def test_rows_that_cannot_finish_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "HAC_LIMIT", 10)
     monkeypatch.setattr(variants, "KMEANS_LIMIT", 10)
@@ -130,6 +138,7 @@ def test_rows_that_cannot_finish_say_so(monkeypatch: pytest.MonkeyPatch) -> None
     assert "bcubed" in defaults["components"]
 
 
+@pytest.mark.usefixtures("short")
 def test_a_new_model_of_edges_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     scored: list[int] = []
 
@@ -143,6 +152,7 @@ def test_a_new_model_of_edges_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert scored == [0, 1, 2, 3, 4]  # each seed once, however many rows ask
 
 
+@pytest.mark.usefixtures("short")
 def test_photos_are_used_where_the_names_of_crops_tell_them() -> None:
     paths = ["F1_MID1/P01_face0.webp", "F1_MID2/P01_face1.webp", "F1_MID1/P02_face0.webp"]
     photo = _photos_named(paths)
@@ -155,6 +165,7 @@ def test_photos_are_used_where_the_names_of_crops_tell_them() -> None:
     assert "universal edges, partition, photos known" in rows
 
 
+@pytest.mark.usefixtures("short")
 def test_faces_without_a_label_are_grouped_but_not_scored() -> None:
     some = crowd()
     persons = [name if i % 2 else "" for i, name in enumerate(some.persons)]
@@ -163,6 +174,7 @@ def test_faces_without_a_label_are_grouped_but_not_scored() -> None:
     assert all(row["clusters"] <= 36 for row in report["rows"])
 
 
+@pytest.mark.usefixtures("short")
 def test_a_library_is_compared_and_progress_told(album: Library, tmp_path: Path) -> None:
     truth = tmp_path / "labels.csv"
     truth.write_text("file,person\na.jpg,x\nb.jpg,x\nc.jpg,x\nd.jpg,y\ne.jpg,y\nf.jpg,z\n")
@@ -189,6 +201,7 @@ def test_labels_or_data(given: dict[str, Path]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short")
 def test_clip_embeddings_of_crops_are_made_for_the_models_that_want_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
