@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from faceclust.cluster import baselines, fc_es
-from faceclust.cluster.methods import ClusterOptions, Method, cluster
+from faceclust.cluster.methods import ClusterOptions, Method, cluster, lists_of
 from faceclust.records import FloatArray, IntArray, Neighbours
 
 
 def _grid(first: float, last: float, step: float) -> tuple[float, ...]:
-    return tuple(np.arange(round(first / step), round(last / step) + 1).dot(step).round(4).tolist())
+    steps = np.arange(round(first / step), round(last / step) + 1)
+    return tuple((steps * step).round(4).tolist())
 
 
 # Wide enough that on sets of very different people no method is at its best at an end.
@@ -49,16 +50,14 @@ def sweep(
     Raises:
         OptionError: the method cannot take so many faces.
     """
-    k = ClusterOptions(method).k
+    k = lists_of(ClusterOptions(method))
+    near = Neighbours(neighbours.index[:, :k], neighbours.similarity[:, :k])
     match method:
         case "hac":
             yield from baselines.hac_sweep(x, thresholds)
         case "aro":
-            near = Neighbours(neighbours.index[:, :k], neighbours.similarity[:, :k])
             yield from baselines.aro_sweep(near, thresholds)
         case "fc-es":
-            k = fc_es.LISTS
-            near = Neighbours(neighbours.index[:, :k], neighbours.similarity[:, :k])
             probability = fc_es.edge_probability(near)
             for theta in thresholds:
                 yield fc_es.fc_es(near, theta, seed, probability=probability)
@@ -66,4 +65,4 @@ def sweep(
             for threshold in thresholds:
                 # 0, hdbscan's own default, cannot be given as a threshold.
                 options = ClusterOptions(method, threshold=threshold or None, seed=seed)
-                yield cluster(x, options, neighbours).labels
+                yield cluster(x, options, near).labels

@@ -45,7 +45,7 @@ class Faces:
     Attributes:
         x: (N, D) float32 identity embeddings, L2-normalised.
         neighbours: of the N faces, as many each as any variant wants: each takes its own number.
-        num_people: the true number of people, which kmeans is told.
+        num_people: the number of known people, which kmeans is told.
         thresholds: defaults of the embedding space, where they are not the methods' own.
         quality: (N,) from `structure.quality`, or None.
         clip: (N, E) float32 CLIP image embeddings, or None where there are none.
