@@ -14,8 +14,6 @@ transformer.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from faceclust.cluster.infomap import directed_communities
@@ -26,7 +24,6 @@ THETA = 0.22
 DELTA = 0.12
 ETA = 0.6
 LISTS = 79  # neighbours of a face; with the face itself the published k = 80
-CHUNK = 50_000
 
 
 def edge_probability(neighbours: Neighbours) -> FloatArray:
@@ -41,16 +38,18 @@ def edge_probability(neighbours: Neighbours) -> FloatArray:
     Returns:
         (N, k) float32 in [0, 1]; 0 where a list is padded.
     """
+    N, k = neighbours.index.shape
+    lists = np.column_stack([np.arange(N), neighbours.index])
     p = _transitions(neighbours)
-    held = p.copy()
-    held.data = np.ones_like(held.data)
-    row, place = np.nonzero(neighbours.index >= 0)
-    col = neighbours.index[row, place]
-    probability = np.zeros(neighbours.index.shape, np.float32)
-    for start in range(0, len(row), CHUNK):
-        i, j, c = (part[start : start + CHUNK] for part in (row, col, place))
-        shared = p[i].multiply(held[j]).sum(1) + held[i].multiply(p[j]).sum(1)
-        probability[i, c] = np.asarray(shared).ravel() / 2
+    own = np.zeros(N + 1, np.float32)  # the last entry stands for "no neighbour", -1
+    probability = np.zeros((N, k), np.float32)
+    for face in range(N):
+        place = np.flatnonzero(neighbours.index[face] >= 0)
+        theirs = neighbours.index[face, place]
+        own[lists[face]], own[-1] = p[face], 0
+        seen = own[lists[theirs]]  # (m, k + 1): what the face gives to the lists of the others
+        probability[face, place] = (seen + p[theirs] * (seen > 0)).sum(1) / 2
+        own[lists[face]] = 0
     return probability
 
 
@@ -89,18 +88,13 @@ def fc_es(
     return directed_communities(arcs, weight[row, place], len(weight), seed=seed)
 
 
-def _transitions(neighbours: Neighbours) -> Any:
-    """p: each face's probability over its own list, itself included, (N, N) CSR float32."""
-    from scipy.sparse import csr_matrix
-
-    N, k = neighbours.index.shape
-    col = np.column_stack([np.arange(N), neighbours.index])
+def _transitions(neighbours: Neighbours) -> FloatArray:
+    """p: each face's probability over itself and its list, (N, k + 1) float32; 0 where padded."""
+    N = len(neighbours.index)
     cosine = np.column_stack([np.ones(N, np.float32), neighbours.similarity.clip(0, 1)])
-    p = np.where(col < 0, np.float32(0), np.exp(-(2 - 2 * cosine) / np.float32(SIGMA)))
-    p /= p.sum(1, keepdims=True)
-    keep = col.ravel() >= 0
-    row = np.repeat(np.arange(N), k + 1)[keep]
-    return csr_matrix((p.ravel()[keep], (row, col.ravel()[keep])), (N, N))
+    p = np.exp((2 * cosine - 2) / np.float32(SIGMA))
+    p[:, 1:][neighbours.index < 0] = 0
+    return np.asarray(p / p.sum(1, keepdims=True), np.float32)
 
 
 def _lookup(graph: Graph, neighbours: Neighbours) -> FloatArray:

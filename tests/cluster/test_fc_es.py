@@ -47,13 +47,6 @@ def test_edge_probability_equals_the_published_formula(faces: int, k: int) -> No
     np.testing.assert_allclose(edge_probability(near), published(near), atol=1e-6)
 
 
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    near = lists(people(), 8)
-    whole = edge_probability(near)
-    monkeypatch.setattr("faceclust.cluster.fc_es.CHUNK", 7)
-    np.testing.assert_array_equal(edge_probability(near), whole)
-
-
 def test_people_are_found_where_lists_are_as_long_as_people_are_large() -> None:
     labels = fc_es(lists(people(), 5))
     assert labels.tolist() == np.repeat(np.arange(30), 6).tolist()
