@@ -18,16 +18,16 @@ def _grid(first: float, last: float, step: float) -> tuple[float, ...]:
 
 # Wide enough that on sets of very different people no method is at its best at an end.
 GRIDS: dict[Method, tuple[float, ...]] = {
-    "infomap": _grid(0.3, 0.8, 0.025),
+    "infomap": _grid(0.3, 0.8, 0.01),
     "fc-es": _grid(0.1, 0.9, 0.025),
     "components": _grid(0.3, 0.8, 0.01),
-    "chinese-whispers": _grid(0.3, 0.8, 0.025),
-    "cdp": _grid(0.2, 0.8, 0.025),
+    "chinese-whispers": _grid(0.3, 0.8, 0.01),
+    "cdp": _grid(0.2, 0.8, 0.01),
     "aro": _grid(0, 2, 0.05),
     "hac": _grid(0.2, 0.7, 0.01),
     "dbscan": _grid(0.3, 0.8, 0.01),
     "hdbscan": (0.0, *_grid(0.2, 0.7, 0.05)),
-    "immich": _grid(0.3, 0.8, 0.025),
+    "immich": _grid(0.3, 0.8, 0.01),
 }
 
 

@@ -64,12 +64,12 @@ def test_the_table(capsys: Capture, album: Library) -> None:
         "fc-es 0.1 42.11 ± 0.00 56.00 ± 0.00 1 - 5",
         "components 0.32 100.00 100.00 3 - once",
         "chinese-whispers 0.3 100.00 ± 0.00 100.00 ± 0.00 3 - 5",
-        "cdp 0.325 100.00 100.00 3 - once",
+        "cdp 0.32 100.00 100.00 3 - once",
         "aro 0 42.11 56.00 1 - once",
         "hac 0.32 100.00 100.00 3 - once",
         "dbscan 0.32 85.71 90.91 4 - once",
         "hdbscan 0 100.00 100.00 3 - once",
-        "immich 0.325 85.71 90.91 4 - once",
+        "immich 0.32 85.71 90.91 4 - once",
     ]
     assert "universal edges, partition, photos known 100.00 100.00 3 - once" in rows
     assert "cosine weights, directed 100.00 ± 0.00 100.00 ± 0.00 3 - 5" in rows
