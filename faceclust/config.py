@@ -23,6 +23,8 @@ from typing import (
 import platformdirs
 
 from faceclust.cluster.methods import ClusterOptions
+from faceclust.embed import attributes
+from faceclust.embed.attributes import Attribute
 from faceclust.errors import OptionError
 from faceclust.faces.detector import DetectorOptions
 from faceclust.photos import WalkOptions
@@ -50,6 +52,8 @@ class ScanOptions:
 
     Attributes:
         profile: "mobile", or an InsightFace pack by name ("buffalo_l") or folder.
+        clip: the CLIP model that describes faces: "face-clip", MODEL/PRETRAINED of open_clip, or
+            "none".
         device: where networks run.
         workers: processes that read photos; one for each core is best.
         seconds_per_photo: a photo that takes longer is recorded as an error.
@@ -60,6 +64,7 @@ class ScanOptions:
     """
 
     profile: str = "mobile"
+    clip: str = "face-clip"
     device: Literal["cpu", "cuda"] = "cpu"
     workers: int = field(default_factory=_cores)
     seconds_per_photo: float = 60.0
@@ -76,12 +81,18 @@ class ScanOptions:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings; each section is a table of faceclust.toml."""
+    """All settings; each section is a table of faceclust.toml.
+
+    Attributes:
+        attributes: what is guessed of each face; the file's table adds to these, one table
+            [attributes.NAME] each, or changes or leaves out (NAME = false) one of them.
+    """
 
     scan: ScanOptions = field(default_factory=ScanOptions)
     walk: WalkOptions = field(default_factory=WalkOptions)
     detector: DetectorOptions = field(default_factory=DetectorOptions)
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
+    attributes: tuple[Attribute, ...] = attributes.DEFAULTS
 
 
 def load(root: Path | None = None) -> Config:
@@ -111,9 +122,18 @@ def _apply_file(config: Config, path: Path) -> Config:
             )
         if not isinstance(values, Mapping):
             raise OptionError(f"{path}: {table} must be a table: write [{table}], then its lines.")
-        section = override(getattr(config, table), f"{path}: [{table}]", **values)
-        config = replace(config, **{table: section})
+        config = replace(config, **{table: _section(config, table, values, path)})
     return config
+
+
+def _section(config: Config, table: str, values: Mapping[str, Any], path: Path) -> Any:
+    """A section of `config` with what a table of the file at `path` says."""
+    if table != "attributes":
+        return override(getattr(config, table), f"{path}: [{table}]", **values)
+    try:
+        return attributes.extend(config.attributes, values)
+    except OptionError as error:
+        raise OptionError(f"{path}: {error}") from None
 
 
 def override(options: Options, where: str | None = None, /, **values: Any) -> Options:

@@ -3,59 +3,31 @@
 The clustering proposes; decisions dispose. A face that the user named stays with that name
 whatever a later clustering says. A face that nobody spoke of goes with its cluster, and a cluster
 goes with the name that its members already have, unless the user has seen more of it unnamed.
+No face goes to a person, or with a face, that the user said it is not, nor to one who was not
+born when the photo was taken.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from faceclust.records import Decision, Person
+from faceclust.answers import Answers, add_up, standing
+from faceclust.records import Bonds, Decision, Person
+
+__all__ = ["bonds", "not_faces", "resolve", "standing"]
 
 # A cluster that holds a second named person with at least this share of the first one's named
 # faces is a mixture; its other faces are left unnamed rather than given to the larger of the two.
 MIXTURE_SHARE = 0.5
 
 
-@dataclass(slots=True)
-class _Group:
-    """Faces that the user put together, by naming, merging or ignoring them."""
-
-    id: int
-    spare: int | None
-    name: str | None = None
-    faces: set[int] = field(default_factory=set)
-    known: int = 0
-    ignored: bool = False
-
-
-@dataclass(slots=True)
-class _Answers:
-    """What all standing decisions add up to."""
-
-    groups: dict[int, _Group] = field(default_factory=dict)
-    rejected: dict[tuple[int, int], int] = field(default_factory=dict)
-    not_faces: set[int] = field(default_factory=set)
-
-
-def standing(decisions: Sequence[Decision]) -> list[Decision]:
-    """The decisions that hold: not undone, and not undo themselves, oldest first."""
-    undone: set[int] = set()
-    kept = []
-    for decision in sorted(decisions, key=lambda d: d.id, reverse=True):
-        if decision.id in undone:
-            continue
-        if decision.kind == "undo":
-            if decision.undoes is not None:
-                undone.add(decision.undoes)
-        else:
-            kept.append(decision)
-    return kept[::-1]
-
-
 def resolve(
-    membership: Mapping[int, int], decisions: Sequence[Decision], live: Collection[int]
+    membership: Mapping[int, int],
+    decisions: Sequence[Decision],
+    live: Collection[int],
+    taken: Mapping[int, str] | None = None,
 ) -> list[Person]:
     """Combine a clustering and the user's decisions.
 
@@ -63,33 +35,66 @@ def resolve(
         membership: face id to cluster id, of the newest clustering.
         decisions: all of them, in any order.
         live: ids of the faces that are there; all others appear in no person.
+        taken: face id to the photo's capture date, ISO 8601, where it is known; needed where a
+            date of birth was given.
 
     Returns:
-        People in order of id. Every live face that is clustered or was decided on, and is not
-        "not a face", is in exactly one.
+        People in order of id. No live face is in two; every one that is clustered is in one,
+        unless it is "not a face".
     """
-    answers = _add_up(standing(decisions))
-    owner = {face: group.id for group in answers.groups.values() for face in group.faces}
+    answers, dates = add_up(decisions), taken or {}
     here = set(live) - answers.not_faces
-    faces: defaultdict[int, set[int]] = defaultdict(set)
-    for face, person in owner.items():
-        if face in here:
-            faces[person].add(face)
-    for cluster, members in _clusters(membership, here).items():
-        for face, person in _place(cluster, members, owner, answers):
-            faces[person].add(face)
-    return [_person(person, faces[person], answers) for person in sorted(faces)]
+    places = _Places(answers, dates, _owners(answers, dates, here))
+    for cluster, members in sorted(_clusters(membership, here).items()):
+        places.take(cluster, members)
+    return [_person(person, faces, answers) for person, faces in sorted(places.faces.items())]
 
 
 def not_faces(decisions: Sequence[Decision]) -> frozenset[int]:
     """Faces that the user said are none; the clusterer must not see them."""
-    return frozenset(_add_up(standing(decisions)).not_faces)
+    return frozenset(add_up(decisions).not_faces)
 
 
-def _person(person: int, faces: Iterable[int], answers: _Answers) -> Person:
-    group = answers.groups.get(person)
-    name, ignored = (group.name, group.ignored) if group else (None, False)
-    return Person(person, name, tuple(sorted(faces)), ignored)
+def bonds(
+    decisions: Sequence[Decision], live: Collection[int], taken: Mapping[int, str] | None = None
+) -> Bonds:
+    """What the decisions demand of every clustering; arguments as in `resolve`."""
+    answers, dates = add_up(decisions), taken or {}
+    here = set(live) - answers.not_faces
+    together = _owners(answers, dates, here)
+    # One face stands for a person: all of that person's are one cluster.
+    anchor: dict[int, int] = {}
+    for face, person in together.items():
+        anchor[person] = min(face, anchor.get(person, face))
+    apart = {
+        (min(face, other), max(face, other))
+        for face, others in answers.apart.items()
+        for other in others
+        if face in here and other in here
+    }
+    for person, first in anchor.items():
+        born = answers.groups[person].birth is not None
+        early = [f for f in dates if answers.too_early(f, person, dates)] if born else []
+        barred = here & {*early, *answers.rejected[person]}
+        apart.update((min(f, first), max(f, first)) for f in barred)
+    return Bonds(together, tuple(sorted(apart)))
+
+
+def _owners(answers: Answers, taken: Mapping[int, str], here: Collection[int]) -> dict[int, int]:
+    """The person of each face that the user placed."""
+    return {
+        face: person
+        for person, group in answers.groups.items()
+        for face in group.faces
+        if face in here and not answers.too_early(face, person, taken)
+    }
+
+
+def _person(person: int, faces: Iterable[int], answers: Answers) -> Person:
+    group, ids = answers.groups.get(person), tuple(sorted(faces))
+    if group is None:
+        return Person(person, None, ids)
+    return Person(person, group.name, ids, group.ignored, group.hidden, group.birth)
 
 
 def _clusters(membership: Mapping[int, int], here: Collection[int]) -> dict[int, list[int]]:
@@ -100,82 +105,58 @@ def _clusters(membership: Mapping[int, int], here: Collection[int]) -> dict[int,
     return clusters
 
 
-def _add_up(decisions: Sequence[Decision]) -> _Answers:
-    answers = _Answers()
-    for decision in decisions:
-        match decision.kind:
-            case "name" | "merge" | "ignore":
-                _gather(answers, decision)
-            case "reject":
-                _reject(answers, decision)
-            case "not-a-face":
-                answers.not_faces.update(decision.faces)
-            case "undo":
-                pass
-    return answers
+@dataclass(slots=True)
+class _Places:
+    """Where faces are, cluster after cluster.
 
+    Attributes:
+        owner: the person of each face that the user placed himself.
+        faces: the faces of each person so far.
+    """
 
-def _gather(answers: _Answers, decision: Decision) -> None:
-    """Put the decision's faces, and those of the groups it absorbs, into one group."""
-    assert decision.person is not None
-    named = [g for g in answers.groups.values() if decision.name and g.name == decision.name]
-    person = named[0].id if named else decision.person
-    group = answers.groups.get(person) or _Group(person, decision.spare)
-    moved = set(decision.faces)
-    for other in (decision.person, *decision.others):
-        if other != person and other in answers.groups:
-            moved |= answers.groups.pop(other).faces
-    for other_group in answers.groups.values():
-        other_group.faces -= moved
-    for face in moved:
-        answers.rejected.pop((face, person), None)
-    answers.not_faces -= moved
-    group.faces |= moved
-    group.name = decision.name or group.name
-    group.known = max(group.known, decision.known)
-    group.ignored = decision.kind == "ignore"
-    answers.groups[person] = group
+    answers: Answers
+    taken: Mapping[int, str]
+    owner: Mapping[int, int]
+    faces: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
+    def __post_init__(self) -> None:
+        for face, person in self.owner.items():
+            self.faces[person].add(face)
 
-def _reject(answers: _Answers, decision: Decision) -> None:
-    assert decision.person is not None
-    assert decision.spare is not None
-    for face in decision.faces:
-        answers.rejected[face, decision.person] = decision.spare
-        if group := answers.groups.get(decision.person):
-            group.faces.discard(face)
+    def take(self, cluster: int, members: list[int]) -> None:
+        """Place the cluster's members that the user has not placed himself."""
+        undecided = [face for face in members if face not in self.owner]
+        heir, rest = self._heir(members, undecided), self.answers.rest(cluster)
+        # Those that were sent away before come last: they are the ones to make room.
+        for face in sorted(undecided, key=lambda f: (f in self.answers.spares, f)):
+            homes = self._homes(face, heir, rest)
+            home = next((home for home in homes if self._may(face, home)), rest)
+            self.faces[home].add(face)
 
+    def _homes(self, face: int, heir: int | None, rest: int) -> Iterator[int]:
+        """Where a face may go, best first."""
+        sent_away = self.answers.spares.get(face, ())[::-1]
+        if heir is not None:
+            yield heir
+        if heir is None or face not in self.answers.rejected.get(heir, ()):
+            yield rest
+        yield from sent_away
 
-def _place(
-    cluster: int, members: list[int], owner: Mapping[int, int], answers: _Answers
-) -> list[tuple[int, int]]:
-    """(face, person) for the cluster's members that the user has not placed himself."""
-    undecided = [face for face in members if face not in owner]
-    heir = _heir(members, undecided, owner, answers)
-    # The id of a person that began as this cluster is taken; what is left of it has a spare one.
-    taken = answers.groups.get(cluster)
-    rest = taken.spare if taken is not None and taken.spare is not None else cluster
-    placed = []
-    for face in undecided:
-        person = rest if heir is None else heir
-        while (face, person) in answers.rejected:
-            person = answers.rejected[face, person]
-        placed.append((face, person))
-    return placed
+    def _may(self, face: int, person: int) -> bool:
+        return not (
+            face in self.answers.rejected.get(person, ())
+            or self.answers.too_early(face, person, self.taken)
+            or self.answers.apart.get(face, frozenset()) & self.faces.get(person, frozenset())
+        )
 
-
-def _heir(
-    members: list[int], undecided: list[int], owner: Mapping[int, int], answers: _Answers
-) -> int | None:
-    """The person to whom the cluster's undecided faces go, or None."""
-    votes = Counter(owner[face] for face in members if face in owner)
-    if not votes:
-        return None
-    (person, most), *others = votes.most_common()
-    if others and others[0][1] >= MIXTURE_SHARE * most:
-        return None
-    known = answers.groups[person].known
-    seen_unnamed = sum(
-        1 for face in undecided if face <= known and (face, person) not in answers.rejected
-    )
-    return person if most > seen_unnamed else None
+    def _heir(self, members: list[int], undecided: list[int]) -> int | None:
+        """The person to whom the cluster's undecided faces go, or None."""
+        votes = Counter(self.owner[face] for face in members if face in self.owner)
+        if not votes:
+            return None
+        (person, most), *others = votes.most_common()
+        if others and others[0][1] >= MIXTURE_SHARE * most:
+            return None
+        known = self.answers.groups[person].known
+        seen_unnamed = sum(1 for face in undecided if face <= known and self._may(face, person))
+        return person if most > seen_unnamed else None

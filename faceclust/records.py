@@ -6,6 +6,7 @@ its width, y and h by its height, origin at the top left. Only `export.xmp` know
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -136,7 +137,19 @@ class Graph:
             raise ValueError(f"edge_weight must be (E,), got {self.edge_weight.shape}")
 
 
-DecisionKind: TypeAlias = Literal["name", "merge", "reject", "not-a-face", "ignore", "undo"]
+DecisionKind: TypeAlias = Literal[
+    "name",
+    "merge",
+    "split",
+    "reject",
+    "differ",
+    "not-a-face",
+    "birth",
+    "ignore",
+    "hide",
+    "show",
+    "undo",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +158,15 @@ class Decision:
 
     Attributes:
         id: grows with time.
-        faces: what the answer is about. "name", "merge", "ignore": all faces the person had then.
+        faces: what the answer is about. "name", "merge", "ignore", "hide", "show": all faces the
+            person had then; "split": those that stay; "differ": faces of `person`.
         person: id of the person it is about; for "merge" of the one that stays.
-        others: "merge": ids of the people that become part of `person`.
+        others: "merge": ids of the people that become part of `person`. "differ": the other
+            person. "split": id of the new person, and an unused one for it.
+        against: "split": the faces that go to the new person. "reject", "differ": faces that those
+            of `faces` are not one person with, where these make up no decided person.
         name: "name", "merge": the person's name, NFC.
+        date: "birth": ISO 8601, whole or its beginning ("2015-07"); None takes it away.
         known: newest face id at that time: what the user could have seen and did not include.
         spare: an unused person id, for what is left behind (the rest of the cluster that was
             named, or the face that was rejected).
@@ -166,6 +184,8 @@ class Decision:
     undoes: int | None = None
     made_at: str = ""
     made_by: str = ""
+    against: tuple[int, ...] = ()
+    date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,24 +196,69 @@ class Person:
         id: stable across runs; what `faceclust people` shows.
         name: None while unnamed.
         faces: ids of the faces, ascending.
-        ignored: the user asked not to be shown this person.
+        ignored: the user does not want to know this person: in no list and no export.
+        hidden: the user does not want to see this person: in no list, but exported.
+        birth: date of birth, ISO 8601, or None; no face of an earlier photo is among `faces`.
     """
 
     id: int
     name: str | None
     faces: tuple[int, ...]
     ignored: bool = False
+    hidden: bool = False
+    birth: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bonds:
+    """What the user's decisions demand of every clustering.
+
+    Attributes:
+        together: face id to the person that the user put it with. Faces of one person stay in
+            one cluster, faces of two never share one.
+        apart: pairs of face ids that never share a cluster.
+    """
+
+    together: Mapping[int, int]
+    apart: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a face seems to show: a model's guess of appearance, often wrong for one face.
+
+    Attributes:
+        attribute, value: "glasses", "yes".
+        probability: of the value, by the model's own reckoning.
+    """
+
+    attribute: str
+    value: str
+    probability: float
+
+
+def by_attribute(guesses: Iterable[Guess]) -> dict[str, dict[str, object]]:
+    """Guesses as JSON has them: attribute to value and probability."""
+    return {
+        guess.attribute: {"value": guess.value, "probability": round(guess.probability, 3)}
+        for guess in guesses
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRegion:
-    """A person's face in one photo, ready for export; `name` is what is written."""
+    """A person's face in one photo, ready for export; `name` is what is written.
+
+    Attributes:
+        guesses: one for each attribute; none where faces were not described.
+    """
 
     person_id: int
     face_id: int
     name: str
     box: Box
     named: bool = True
+    guesses: tuple[Guess, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ QUEUED = 3
 # Workers that die before finishing anything: after so many in a row the set-up is to blame.
 MAX_STILLBORN = 3
 START_SECONDS = 120.0
+# A worker whose work is done may take this long to end: on a busy machine that is not at once.
+GOODBYE_SECONDS = 10.0
 WORKER_MEMORY = 3 << 30
 
 
@@ -227,7 +229,10 @@ class _Pool(Generic[Task, Result]):
     def _dismiss(self, worker: _Worker[Task]) -> None:
         worker.pipe.close()
         self._workers.remove(worker)
-        worker.process.join(timeout=10)
+        worker.process.join(timeout=GOODBYE_SECONDS)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
         worker.process.close()
 
     def stop(self) -> None:

@@ -13,7 +13,9 @@ from faceclust.store import (
     Database,
     Scanned,
     StoredClustering,
+    StoredValue,
     catalogue,
+    descriptions,
     intake,
     ledger,
     open_database,
@@ -71,6 +73,20 @@ def group(db: Database, *clusters: tuple[int, ...]) -> list[int]:
     membership = {f: i for i, faces in zip(ids, clusters, strict=True) for f in faces}
     ledger.put_clustering(db, StoredClustering(MODEL, "infomap", {"k": 50}, membership))
     return ids
+
+
+def describe(db: Database, *faces: int, gender: str = "female", clip: str = "toy") -> None:
+    """Give faces CLIP embeddings in a space of two dimensions that knows men, women and hats."""
+    rows = {
+        ("gender", "female"): (10, 0), ("gender", "male"): (-10, 0),
+        ("hat", "yes"): (0, 10), ("hat", "no"): (0, -10),
+    }  # fmt: skip
+    values = [StoredValue(*key, "", np.array(row, np.float32)) for key, row in rows.items()]
+    descriptions.put_attribute_values(db, clip, values)
+    i = np.array([[0.6 if gender == "female" else -0.6, -0.8]] * len(faces), np.float32)
+    with db.transaction() as sql:
+        intake.put_vectors(sql, clip, faces, i)
+    db.set_setting("clip", clip)
 
 
 def library(root: Path, *batch: Scanned, db: Path | None = None) -> Library:

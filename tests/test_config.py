@@ -48,6 +48,30 @@ def test_the_library_s_file_comes_after_the_user_s(root: Path) -> None:
     assert load().cluster.method == "hac"
 
 
+def test_attributes_add_up(root: Path) -> None:
+    write(mine(), '[attributes.scarf]\nyes = ["a woman with a scarf"]\nno = ["a woman"]\n')
+    write(root, "[attributes]\nbeard = false\n")
+    names = [attribute.name for attribute in load(root).attributes]
+    assert names[-1] == "scarf"
+    assert len(names) == len(Config().attributes)
+    assert "beard" not in names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[attributes.scarf]\nyes = ['a']\n",
+        "[attributes]\nscarf = 3\n",
+        "[attributes.scarf]\nyes = 1\nno = 2\n",
+    ],
+)
+def test_a_malformed_attribute_names_its_file(root: Path, text: str) -> None:
+    path = write(root, text)
+    with pytest.raises(OptionError, match="scarf") as caught:
+        load(root)
+    assert str(path) in str(caught.value)
+
+
 def test_flags_come_after_files_and_none_is_no_flag(root: Path) -> None:
     write(root, "[detector]\nmin_face = 60\ntiles = true\n")
     options = override(load(root).detector, min_face=80, tiles=None)
@@ -67,14 +91,17 @@ def test_a_whole_number_does_for_a_fraction(root: Path) -> None:
         ("k = ", "cannot be read as TOML"),
         ("[scan]\nworkers = 1\nworkers = 2", "cannot be read as TOML"),
         ("a = " + "[" * 5000, "cannot be read as TOML"),
-        ("[clusters]\nk = 3", r"no table \[clusters\]; there are cluster, detector, scan, walk"),
+        (
+            "[clusters]\nk = 3",
+            r"no table \[clusters\]; there are attributes, cluster, detector, scan, walk",
+        ),
         ("k = 3", r"no table \[k\]; there are"),
         ("scan = 3", r"scan must be a table: write \[scan\]"),
         ("[[scan]]\nworkers = 3", r"scan must be a table: write \[scan\]"),
         ("[cluster]\nkk = 3", r"\[cluster\] has no kk; it has k, method"),
-        ("[scan]\nwhere = 3", r"\[scan\] has no where; it has device"),
-        ("[scan]\noptions = 3", r"\[scan\] has no options; it has device"),
-        ("[scan]\nself = 3", r"\[scan\] has no self; it has device"),
+        ("[scan]\nwhere = 3", r"\[scan\] has no where; it has clip, device"),
+        ("[scan]\noptions = 3", r"\[scan\] has no options; it has clip, device"),
+        ("[scan]\nself = 3", r"\[scan\] has no self; it has clip, device"),
         ('[cluster]\nk = "many"', r"\[cluster\] k must be a whole number, not 'many'"),
         ("[cluster]\nk = 3.5", r"k must be a whole number, not 3.5"),
         ("[cluster]\nk = true", r"k must be a whole number, not True"),

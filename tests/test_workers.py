@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,6 +55,21 @@ def run(
 def test_every_task_comes_back_with_its_result() -> None:
     tasks = [f"task {i}" for i in range(40)]
     assert run(tasks) == {task: f"done {task}" for task in tasks}
+
+
+class Lingers:
+    """A worker that has done its work and does not end."""
+
+    def __call__(self) -> Callable[[str], str]:
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        return act
+
+
+def test_a_worker_that_does_not_end_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "GOODBYE_SECONDS", 0.2)
+    tasks = ["task 1", "task 2"]
+    found = dict(workers.run(Lingers(), tasks, workers=1, limits=Limits()))
+    assert found == {task: f"done {task}" for task in tasks}
 
 
 def test_no_tasks() -> None:

@@ -9,7 +9,18 @@ import typer
 import faceclust
 from faceclust.cli.cluster import cluster
 from faceclust.cli.console import console, out
-from faceclust.cli.decide import ignore, merge, name, not_a_face, reject
+from faceclust.cli.decide import (
+    birth,
+    differ,
+    hide,
+    ignore,
+    log,
+    merge,
+    name,
+    not_a_face,
+    reject,
+    split,
+)
 from faceclust.cli.doctor import doctor
 from faceclust.cli.evaluate import evaluate
 from faceclust.cli.export import export
@@ -17,7 +28,9 @@ from faceclust.cli.models import models_app
 from faceclust.cli.people import people
 from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
+from faceclust.cli.search import search
 from faceclust.cli.status import status
+from faceclust.cli.train import train
 from faceclust.cli.undo import undo
 
 app = typer.Typer(
@@ -54,14 +67,21 @@ app.command(no_args_is_help=True)(scan)
 app.command()(sample)
 app.command()(status)
 app.command()(people)
+app.command()(search)
 app.command()(name)
 app.command()(merge)
+app.command()(split)
 app.command()(reject)
+app.command()(differ)
 app.command(name="not-a-face")(not_a_face)
+app.command()(birth)
 app.command()(ignore)
+app.command()(hide)
 app.command()(undo)
+app.command()(log)
 app.command()(cluster)
 app.command()(export)
 app.command(name="eval")(evaluate)
+app.command(no_args_is_help=True)(train)
 app.add_typer(models_app, name="models")
 app.command()(doctor)

@@ -19,6 +19,7 @@ def cluster(
     ] = None,
     num_people: Annotated[int | None, typer.Option(min=1, help="For kmeans.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
+    edges: Annotated[str | None, typer.Option(help="For partition: auto or universal.")] = None,
     library: LibraryFolder = None,
     db: Db = None,
     wait: Wait = 0.0,
@@ -30,7 +31,7 @@ def cluster(
     flags = {
         "cluster": {
             "method": method, "k": k, "threshold": threshold, "num_people": num_people,
-            "seed": seed,
+            "seed": seed, "edges": edges,
         }
     }  # fmt: skip
     with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
@@ -44,3 +45,5 @@ def cluster(
             f"{report.faces} faces in {report.clusters} clusters by {report.method}"
             f"{threshold_text} ({report.seconds:.1f} s)."
         )
+        if report.edges:
+            console.say(f"Pairs of faces scored by {report.edges}.")

@@ -1,13 +1,19 @@
-"""The user's answers: name, merge, reject, not-a-face, ignore."""
+"""The user's answers: who is who, who is not, and whom not to show."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceclust.cli.console import console, faces
-from faceclust.cli.options import Db, LibraryFolder, Who
+from faceclust.cli.console import console, faces, out, print_json
+from faceclust.cli.options import Db, Json, LibraryFolder, Who
+
+if TYPE_CHECKING:
+    from faceclust.pipeline import LogEntry
+    from faceclust.records import Person
+
+Show = Annotated[bool, typer.Option("--show", help="Take it back.")]
 
 Face = Annotated[int, typer.Argument(help="A face's number, as `faceclust people WHO` shows it.")]
 
@@ -65,17 +71,121 @@ def not_a_face(face: Face, library: LibraryFolder = None, db: Db = None) -> None
     console.tell(f"Face {face} is left out from now on.")
 
 
-def ignore(
+def split(
     who: Who,
-    show: Annotated[bool, typer.Option("--show", help="Show a hidden person again.")] = False,
+    like: Annotated[
+        list[int], typer.Option("--like", metavar="FACE", help="An example; give two, one each.")
+    ],
     library: LibraryFolder = None,
     db: Db = None,
 ) -> None:
-    """Hide a person from lists and exports; `faceclust people --hidden` lists the hidden."""
+    """Make two people of one: each face goes with the nearer of two examples.
+
+    A name stays with the first one.
+    """
+    from faceclust import pipeline
+
+    with pipeline.find_library(library, db) as found:
+        old, new = pipeline.split(found, who, like)
+    label = console.escape(old.name or f"Number {old.id}")
+    console.tell(
+        f"{label} keeps {faces(len(old.faces))}; number {new.id} has {faces(len(new.faces))}."
+    )
+
+
+def differ(
+    who: Who,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="Another number or name.")],
+    library: LibraryFolder = None,
+    db: Db = None,
+) -> None:
+    """Say that two look-alikes are two people; they will never be put together."""
+    from faceclust import pipeline
+
+    with pipeline.find_library(library, db) as found:
+        pipeline.differ(found, who, other)
+    console.tell(f"{console.escape(who)} and {console.escape(other)} are two people.")
+
+
+def birth(
+    who: Who,
+    date: Annotated[
+        str | None, typer.Argument(help="YYYY-MM-DD, YYYY-MM or YYYY; left out: forget it.")
+    ] = None,
+    library: LibraryFolder = None,
+    db: Db = None,
+) -> None:
+    """Say when a person was born: photos taken before never show that person."""
+    from faceclust import pipeline
+
+    with pipeline.find_library(library, db) as found:
+        person, left = pipeline.birth(found, who, date)
+    label, born = console.escape(person.name or ""), person.birth
+    console.tell(
+        f"{label} was born {born}; {faces(left)} of earlier photos left."
+        if born
+        else f"{label} has no date of birth now."
+    )
+
+
+def ignore(who: Who, show: Show = False, library: LibraryFolder = None, db: Db = None) -> None:
+    """Leave a stranger out of lists, questions and exports; `people --hidden` shows them."""
     from faceclust import pipeline
 
     with pipeline.find_library(library, db) as found:
         person = pipeline.ignore(found, who, show=show)
+    _tell_aside(person, "shown again" if show else "ignored from now on")
+
+
+def hide(who: Who, show: Show = False, library: LibraryFolder = None, db: Db = None) -> None:
+    """Leave a person out of lists and questions; exports still carry the name."""
+    from faceclust import pipeline
+
+    with pipeline.find_library(library, db) as found:
+        person = pipeline.hide(found, who, show=show)
+    _tell_aside(person, "shown again" if show else "hidden from now on")
+
+
+def _tell_aside(person: Person, state: str) -> None:
     label = console.escape(person.name or f"Number {person.id}")
-    state = "shown again" if show else "hidden from now on"
     console.tell(f"{label}, {faces(len(person.faces))}, is {state}.")
+
+
+def log(
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    library: LibraryFolder = None,
+    db: Db = None,
+    json: Json = False,
+) -> None:
+    """List what was decided, when and by whom; `faceclust undo` takes it back."""
+    from faceclust import pipeline
+
+    with pipeline.find_library(library, db) as found:
+        entries = pipeline.log(found, limit)
+    if json:
+        print_json([_record(entry) for entry in entries])
+        return
+    for entry in entries:
+        made, about = entry.decision, f" of {console.escape(entry.who)}" if entry.who else ""
+        stands = "" if entry.stands else "  (taken back)" if made.kind != "undo" else ""
+        what = f"{made.kind} decision {made.undoes}" if made.kind == "undo" else made.kind + about
+        count = f", {faces(len(made.faces))}" if made.faces else ""
+        by = console.escape(made.made_by)
+        out.print(f"{made.id:>6}  {made.made_at[:19]}  {by:10}  {what}{count}{stands}")
+
+
+def _record(entry: LogEntry) -> dict[str, object]:
+    made = entry.decision
+    return {
+        "id": made.id,
+        "made_at": made.made_at,
+        "made_by": made.made_by,
+        "kind": made.kind,
+        "person": made.person,
+        "who": entry.who,
+        "others": list(made.others),
+        "faces": len(made.faces),
+        "date": made.date,
+        "undoes": made.undoes,
+        "stands": entry.stands,
+    }

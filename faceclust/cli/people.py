@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,18 +11,29 @@ from faceclust.cli.console import faces as count
 from faceclust.cli.options import Db, Json, LibraryFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from faceclust.pipeline import PersonSummary
+
+# Guesses that are worth a word: likelier than not for a face, prevailing for a person. A model that
+# takes "yes" and "no" for equally common must be surer of a "yes".
+LIKELY, PREVAILING, YES = 0.5, 0.8, 0.9
+# These pass; they say nothing about a person.
+PASSING = ("expression", "pose", "smiling")
 
 
 def people(
     who: Annotated[
         str | None, typer.Argument(help="A person's number or name: list that person's faces.")
     ] = None,
-    everyone: Annotated[
-        bool, typer.Option("--all", help="Also those seen only once and without a name.")
+    everyone: Annotated[bool, typer.Option("--all", help="Strangers, too.")] = False,
+    strangers: Annotated[
+        bool,
+        typer.Option("--strangers", help="Only strangers: seen once, on one day, or never well."),
     ] = False,
     hidden: Annotated[
-        bool, typer.Option("--hidden", help="Only those that `faceclust ignore` hid.")
+        bool,
+        typer.Option("--hidden", help="Only those that `faceclust hide` or `ignore` put away."),
     ] = False,
     library: LibraryFolder = None,
     db: Db = None,
@@ -35,21 +46,25 @@ def people(
         if who is not None:
             _faces(who, pipeline.faces_of(found, who), json)
             return
-        summaries = pipeline.summaries(found, ignored=hidden)
+        summaries = pipeline.summaries(found, hidden=hidden)
         waiting = pipeline.status(found)["unclustered_faces"]
-    everyone = everyone or hidden
-    shown = [s for s in summaries if everyone or s.person.name or len(s.person.faces) > 1]
+    if strangers:
+        shown = [s for s in summaries if s.stranger]
+    else:
+        shown = [s for s in summaries if everyone or hidden or not s.stranger]
     if json:
         print_json([_record(summary) for summary in shown])
         return
     _table(shown)
-    if once := len(summaries) - len(shown):
-        console.say(f"and {once} seen once (--all shows them)")
+    if collapsed := 0 if strangers else len(summaries) - len(shown):
+        console.say(f"and {collapsed} strangers (--strangers lists them)")
     if waiting:
         console.say(f"{waiting} faces are not grouped yet; `faceclust scan` again to finish.")
 
 
 def _record(summary: PersonSummary) -> dict[str, object]:
+    from faceclust.records import by_attribute
+
     return {
         "id": summary.person.id,
         "name": summary.person.name,
@@ -59,14 +74,23 @@ def _record(summary: PersonSummary) -> dict[str, object]:
         "last": summary.last,
         "best_face": summary.best_face,
         "best_photo": summary.best_photo,
+        "attributes": by_attribute(summary.guesses),
+        "stranger": summary.stranger,
     }
 
 
 def _table(summaries: list[PersonSummary]) -> None:
     from rich.table import Table
 
-    table = Table("number", "name", "faces", "photos", "from", "to", "face", "best photo", box=None)
+    from faceclust.records import by_attribute
+
+    described = any(summary.guesses for summary in summaries)
+    looks = ["looks (guessed)"] if described else []
+    heads = ("number", "name", "faces", "photos", "from", "to", "face", *looks, "best photo")
+    table = Table(*heads, box=None)
     for summary in summaries:
+        lasting = [guess for guess in summary.guesses if guess.attribute not in PASSING]
+        words = console.escape(_words(by_attribute(lasting), PREVAILING))
         table.add_row(
             str(summary.person.id),
             console.escape(summary.person.name or ""),
@@ -75,6 +99,7 @@ def _table(summaries: list[PersonSummary]) -> None:
             (summary.first or "")[:10],
             (summary.last or "")[:10],
             str(summary.best_face),
+            *([words] if described else []),
             console.escape(summary.best_photo),
         )
     if not out.is_terminal:
@@ -83,11 +108,27 @@ def _table(summaries: list[PersonSummary]) -> None:
     out.print(table)
 
 
-def _faces(who: str, faces: list[dict[str, object]], json: bool) -> None:
+def _faces(who: str, faces: list[dict[str, Any]], json: bool) -> None:
     if json:
         print_json(faces)
         return
     console.say(f"{console.escape(who)}: {count(len(faces))}; number, date and photo of each:")
+    if any(face["attributes"] for face in faces):
+        console.say("In brackets: guesses of appearance, not facts.")
     for face in faces:
         date = str(face["taken_at"] or "")[:10]
-        out.print(f"{face['face']:>8}  {date:10}  {console.escape(str(face['file']))}")
+        words = _words(face["attributes"], LIKELY)
+        looks = console.escape(f"  [{words}]") if words else ""
+        out.print(f"{face['face']:>8}  {date:10}  {console.escape(str(face['file']))}{looks}")
+
+
+def _words(attributes: Mapping[str, Mapping[str, Any]], least: float) -> str:
+    """Guesses in a few words: values, or the attribute's name for "yes"; "no" goes unsaid."""
+    likely = {
+        name: guess["value"]
+        for name, guess in attributes.items()
+        if guess["probability"] >= (YES if guess["value"] == "yes" else least)
+    }
+    return ", ".join(
+        name if value == "yes" else value for name, value in likely.items() if value != "no"
+    )

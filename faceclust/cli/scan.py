@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from faceclust.cli.console import console, err, print_json
+from faceclust.cli.console import faces as count
 from faceclust.cli.options import Db, Json, Wait
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ def scan(
     profile: Annotated[
         str | None,
         typer.Option(help="mobile, or an InsightFace pack: its name (buffalo_l) or folder."),
+    ] = None,
+    clip: Annotated[
+        str | None,
+        typer.Option(help="What describes faces: face-clip, none, or MODEL/TAG of open_clip."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that read photos.")] = None,
@@ -47,14 +52,14 @@ def scan(
     wait: Wait = 0.0,
     json: Json = False,
 ) -> None:
-    """Find the people in FOLDER: new and changed photos are read, then all faces are grouped.
+    """Find the people in FOLDER: new and changed photos are read, their faces grouped.
 
-    Profile, device, sizes and exclusions are remembered for the library.
+    Profile, CLIP model, device, sizes and exclusions are remembered for the library.
     """
     from faceclust import pipeline
 
     flags: dict[str, dict[str, object]] = {
-        "scan": {"profile": profile, "device": device, "workers": workers},
+        "scan": {"profile": profile, "clip": clip, "device": device, "workers": workers},
         "detector": {"min_face": min_face, "tiles": tiles},
         "walk": {"recursive": recursive, "exclude": exclude},
     }
@@ -63,15 +68,15 @@ def scan(
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
         with _progress(lambda: pipeline.count_photos(library, inside, config)) as progress:
             report = pipeline.scan(library, inside, config, notify=console.say, progress=progress)
-        grouped = pipeline.cluster(library, config.cluster)
+        grouped = pipeline.cluster(library, config.cluster, anew=False)
         pipeline.remember(library, flags)
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})
         else:
-            _summary(report, pipeline.head_count(library))
+            _summary(report, pipeline.head_count(library), grouped.edges)
 
 
-def _summary(report: ScanReport, heads: dict[str, int]) -> None:
+def _summary(report: ScanReport, heads: dict[str, int], edges: str | None) -> None:
     console.tell(
         f"{report.found} photos: {report.read} read, {report.unchanged} unchanged, "
         f"{report.linked} moved or copied, {report.errors} unreadable, {report.missing} gone "
@@ -81,6 +86,10 @@ def _summary(report: ScanReport, heads: dict[str, int]) -> None:
         f"{heads['faces']} faces, {heads['several']} people seen more than once, "
         f"{heads['once']} seen once, {heads['named']} with a name."
     )
+    if edges and heads["faces"]:
+        console.say(f"Pairs of faces scored by {edges}.")
+    if report.described:
+        console.say(f"{count(report.described)} of earlier scans described by CLIP.")
     for folder, reason in report.folders:
         console.say(f"Folder {console.escape(folder)} was left out: {console.escape(reason)}")
     if heads["errors"]:
@@ -94,7 +103,7 @@ def _summary(report: ScanReport, heads: dict[str, int]) -> None:
 
 
 @contextmanager
-def _progress(count: Callable[[], int]) -> Iterator[Callable[[ScanReport], None]]:
+def _progress(photos: Callable[[], int]) -> Iterator[Callable[[ScanReport], None]]:
     """A bar with rate and time left on stderr, where stderr is a terminal."""
     if console.quiet or not err.is_terminal:
         yield lambda report: None
@@ -110,11 +119,12 @@ def _progress(count: Callable[[], int]) -> Iterator[Callable[[ScanReport], None]
     )
     with bars.Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("Looking for photos", total=None, rate="-")
-        bar.update(task, total=count(), description="Scanning")
+        bar.update(task, total=photos(), description="Scanning")
 
         def update(report: ScanReport) -> None:
             done = report.unchanged + report.linked + report.read + report.errors
             rate = f"{report.read / report.seconds:.1f}" if report.seconds else "-"
-            bar.update(task, completed=done, rate=rate, description=f"{report.faces} faces")
+            faces = f"{report.described} described" if report.described else f"{report.faces} faces"
+            bar.update(task, completed=done, rate=rate, description=faces)
 
         yield update

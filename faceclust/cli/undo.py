@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from faceclust.cli.console import console, faces
 from faceclust.cli.export import print_summary, show_event
 from faceclust.cli.options import Db, LibraryFolder, Wait
+from faceclust.errors import OptionError
 
+if TYPE_CHECKING:
+    from faceclust.records import Decision
 
-class What(str, Enum):
-    """What can be taken back."""
-
-    decision = "decision"
-    export = "export"
+MOST_DIGITS = 9
 
 
 def undo(
-    what: Annotated[What, typer.Argument(help="The last decision, or the last export.")] = (
-        What.decision
-    ),
+    what: Annotated[
+        str,
+        typer.Argument(metavar="[N|export]", help="How many decisions, or the last export."),
+    ] = "1",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be taken back.")
     ] = False,
@@ -30,19 +29,31 @@ def undo(
     db: Db = None,
     wait: Wait = 0.0,
 ) -> None:
-    """Take back the last decision (the default), or exactly what the last export wrote."""
+    """Take back the last decision (the default) or N of them, or what the last export wrote."""
     from faceclust import pipeline
 
     with pipeline.find_library(library, db) as found:
-        if what is What.decision:
-            decision = pipeline.undo(found, dry_run=dry_run)
-            subject = f" {console.escape(decision.name)}" if decision.name else ""
-            verb = "Would be taken back" if dry_run else "Taken back"
-            about = f" of number {decision.person}" if decision.person else ""
-            console.tell(f"{verb}: {decision.kind}{subject}{about}, {faces(len(decision.faces))}.")
+        if what != "export":
+            for decision in pipeline.undo(found, _count(what), dry_run=dry_run):
+                _tell(decision, dry_run)
             return
         with found.db.exclusive(wait):
             summary = pipeline.undo_export(found, dry_run=dry_run, on_event=show_event(dry_run))
     print_summary(summary, dry_run)
     if summary.left:
         raise typer.Exit(1)
+
+
+def _count(what: str) -> int:
+    if what == "decision":
+        return 1
+    if not (what.isascii() and what.isdecimal()) or len(what) > MOST_DIGITS:
+        raise OptionError(f"{what!r} cannot be taken back; give a number of decisions, or export.")
+    return int(what)
+
+
+def _tell(decision: Decision, dry_run: bool) -> None:
+    subject = f" {console.escape(decision.name)}" if decision.name else ""
+    verb = "Would be taken back" if dry_run else "Taken back"
+    about = f" of number {decision.person}" if decision.person else ""
+    console.tell(f"{verb}: {decision.kind}{subject}{about}, {faces(len(decision.faces))}.")

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from faceclust.cluster import baselines, fc_es
+from faceclust.cluster.constraints import Constraints, honour
 from faceclust.cluster.infomap import communities
 from faceclust.cluster.partition import partition
 from faceclust.errors import OptionError
@@ -61,6 +62,8 @@ class ClusterOptions:
             rank-order distance from 0 on, the lower the stricter; partition and kmeans have none.
         seed: of infomap, fc-es, chinese-whispers and kmeans.
         num_people: for kmeans, which cannot do without it.
+        edges: for partition; "auto" lets the best edge model score the pairs that was trained for
+            the faces' embeddings, "universal" the one that knows no embedding.
 
     Raises:
         OptionError: an unknown method, or a value that the method cannot use.
@@ -71,6 +74,7 @@ class ClusterOptions:
     threshold: float | None = None
     seed: int = 0
     num_people: int | None = None
+    edges: Literal["auto", "universal"] = "auto"
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -146,6 +150,7 @@ def cluster(
     neighbours: Neighbours | None = None,
     edges: Graph | None = None,
     apart: IntArray | None = None,
+    constraints: Constraints | None = None,
 ) -> Clustering:
     """Cluster N faces.
 
@@ -157,6 +162,7 @@ def cluster(
         edges: log-odds of pairs of the same N faces, for the methods that `needs_edges`.
         apart: (2, M) pairs of faces of one photo, which are hardly ever one person; used by
             the same methods.
+        constraints: of the same N faces; whatever the method, they hold.
 
     Raises:
         OptionError: the method cannot take so many faces, or so few.
@@ -168,7 +174,9 @@ def cluster(
     start = time.perf_counter()
     labels = np.zeros(len(x), np.int64)
     if len(x) > 1:
-        labels = _labels(x, near, options, threshold or 0.0, edges, apart)
+        labels = _labels(x, near, options, threshold or 0.0, edges, apart, constraints)
+        if constraints is not None and not needs_edges(options.method):
+            labels = honour(labels, x, constraints)
     return Clustering(labels, threshold, time.perf_counter() - start)
 
 
@@ -189,12 +197,13 @@ def _labels(
     threshold: float,
     edges: Graph | None,
     apart: IntArray | None,
+    constraints: Constraints | None,
 ) -> IntArray:
     match options.method:
         case "partition":
             if edges is None or edges.num_nodes != len(x):
                 raise ValueError(f"method partition needs the edges of all {len(x)} faces")
-            return partition(edges, apart=apart)
+            return partition(edges, apart=apart, constraints=constraints)
         case "infomap":
             return communities(sharpened_graph(near, threshold), seed=options.seed)
         case "fc-es":

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.infomap import renumber
 from faceclust.records import Graph, IntArray
 
@@ -32,6 +33,7 @@ class _Links:
         total: (E,) sum of the log-odds of the pairs of faces in the graph.
         count: (E,) how many they are.
         apart: (E,) how many photos show a face of each.
+        barred: (E,) how many pairs of faces must never come together.
     """
 
     a: IntArray
@@ -39,6 +41,7 @@ class _Links:
     total: DoubleArray
     count: DoubleArray
     apart: DoubleArray
+    barred: DoubleArray
 
     def take(self, rows: IntArray | BoolArray) -> _Links:
         return _Links(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -52,6 +55,7 @@ def partition(
     graph: Graph,
     *,
     apart: IntArray | None = None,
+    constraints: Constraints | None = None,
     floor: float = FLOOR,
     reach: int = REACH,
     penalty: float = PENALTY,
@@ -66,6 +70,8 @@ def partition(
         graph: weighted by log-odds.
         apart: (2, M) pairs of faces of one photo, each once, in any order: almost always two
             people, but for mirrors, collages and photos of photos.
+        constraints: faces that are together are one cluster from the start; two clusters that
+            must not come together are never joined, whatever their pairs say.
         floor: log-odds of a pair that is not in the graph, below 0.
         reach: about two fifths of the length of the neighbour lists.
         penalty: taken from the mean log-odds for every pair in `apart`.
@@ -74,15 +80,20 @@ def partition(
         labels (N,) int64, 0..K-1 in order of first appearance. Deterministic.
     """
     N = graph.num_nodes
-    links = _links(graph, apart, floor)
-    labels, size = np.arange(N), np.ones(N)
+    constraints = constraints or Constraints.none(N)
+    labels, person = _start(constraints)
+    size = np.bincount(labels, minlength=N).astype(np.float64)
+    links = _contract(_links(graph, apart, constraints.barred, floor), labels)
     while True:
-        first, second = _mutual_best(links, _score(links, size, floor, reach, penalty), N)
+        score = _score(links, size, floor, reach, penalty)
+        score[_forbidden(links, person)] = -np.inf
+        first, second = _mutual_best(links, score, N)
         if not len(first):
             return renumber(labels)
         into = np.arange(N)
         into[second] = first
         size[first] += size[second]
+        person[first] = np.maximum(person[first], person[second])
         labels = into[labels]
         touched = np.zeros(N, np.bool_)
         touched[first] = touched[second] = True
@@ -90,14 +101,34 @@ def partition(
         links = links.take(~moved).join(_contract(links.take(moved), into))
 
 
-def _links(graph: Graph, apart: IntArray | None, floor: float) -> _Links:
+def _start(constraints: Constraints) -> tuple[IntArray, IntArray]:
+    """Clusters before the first round, each called by its first face, and the person of each."""
+    labels, person = np.arange(len(constraints.together)), constraints.person.copy()
+    bound = np.flatnonzero(constraints.together >= 0)
+    _, first, inverse = np.unique(
+        constraints.together[bound], return_index=True, return_inverse=True
+    )
+    labels[bound] = bound[first][inverse]
+    return labels, person
+
+
+def _forbidden(links: _Links, person: IntArray) -> BoolArray:
+    """Which clusters may not be joined."""
+    a, b = person[links.a], person[links.b]
+    return np.asarray((links.barred > 0) | ((a >= 0) & (b >= 0) & (a != b)))
+
+
+def _links(graph: Graph, apart: IntArray | None, barred: IntArray, floor: float) -> _Links:
+    """One for every pair of faces of which something is known."""
     keep = graph.edge_weight > floor
-    a, b = graph.edge_index[:, keep]
-    one = np.ones(len(a))
-    listed = _Links(a, b, graph.edge_weight[keep].astype(np.float64), one, 0 * one)
-    c, d = np.zeros((2, 0), np.int64) if apart is None else np.sort(apart, axis=0)
-    one = np.ones(len(c))
-    return _contract(listed.join(_Links(c, d, 0 * one, 0 * one, one)), np.arange(graph.num_nodes))
+    listed, weight = graph.edge_index[:, keep], graph.edge_weight[keep].astype(np.float64)
+    photo = np.zeros((2, 0), np.int64) if apart is None else apart
+    a, b = np.sort(np.concatenate([listed, photo, barred], axis=1), axis=0)
+    E, M, total = listed.shape[1], photo.shape[1], np.zeros(len(a))
+    kind = np.repeat(np.arange(3), [E, M, barred.shape[1]])
+    total[:E] = weight
+    count, together, never = ((kind == k).astype(np.float64) for k in range(3))
+    return _Links(a, b, total, count, together, never)
 
 
 def _score(
@@ -144,5 +175,5 @@ def _contract(links: _Links, into: IntArray) -> _Links:
     start = np.flatnonzero(new)
     if not len(start):
         return links.take(start)
-    sums = (np.add.reduceat(v[order], start) for v in (links.total, links.count, links.apart))
-    return _Links(a[start], b[start], *sums)
+    values = (links.total, links.count, links.apart, links.barred)
+    return _Links(a[start], b[start], *(np.add.reduceat(v[order], start) for v in values))

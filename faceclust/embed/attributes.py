@@ -37,7 +37,7 @@ class Attribute:
         if len(self.values) < 2:
             raise OptionError(f"Attribute {self.name!r} has fewer than two values; add one.")
         for value, prompts in self.values.items():
-            if isinstance(prompts, str) or not prompts or not all(p.strip() for p in prompts):
+            if not prompts or not all(prompt.strip() for prompt in prompts):
                 raise OptionError(
                     f"Value {value!r} of attribute {self.name!r} needs a list of prompts."
                 )
@@ -53,9 +53,30 @@ def parse(table: Mapping[str, Mapping[str, Sequence[str]]]) -> tuple[Attribute, 
     for name, values in table.items():
         if not isinstance(values, Mapping):
             raise OptionError(f"Attribute {name!r} must be a table of values with their prompts.")
-        prompts = {v: p if isinstance(p, str) else tuple(p) for v, p in values.items()}
-        attributes.append(Attribute(name, prompts))  # type: ignore[arg-type]  # checked there
+        attributes.append(Attribute(name, {v: _prompts(p) for v, p in values.items()}))
     return tuple(attributes)
+
+
+def _prompts(given: object) -> tuple[str, ...]:
+    """A list of prompts; nothing for what is no such list, which `Attribute` refuses."""
+    if isinstance(given, list | tuple) and all(isinstance(prompt, str) for prompt in given):
+        return tuple(given)
+    return ()
+
+
+def extend(attributes: Sequence[Attribute], table: Mapping[str, object]) -> tuple[Attribute, ...]:
+    """Attributes with those of a table of configuration: new ones, others, or `false` for none.
+
+    Raises:
+        OptionError: an attribute of the table is malformed, or is to go and is not there.
+    """
+    result = {attribute.name: attribute for attribute in attributes}
+    for name, values in table.items():
+        if values is not False:
+            result |= {name: parse({name: values})[0]}  # type: ignore[dict-item]  # checked there
+        elif result.pop(name, None) is None:
+            raise OptionError(f"There is no attribute {name!r} to leave out.")
+    return tuple(result.values())
 
 
 def _people(*phrases: str) -> tuple[str, ...]:

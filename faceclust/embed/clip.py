@@ -7,6 +7,7 @@ a CPU without torch, which only texts and other models need.
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +16,25 @@ from faceclust import weights
 from faceclust.embed.open_clip_model import BATCH, FACE_CLIP, Device, OpenClipModel
 from faceclust.records import FloatArray, ImageArray
 
-__all__ = ["FACE_CLIP", "Clip", "Device"]
+__all__ = ["FACE_CLIP", "Clip", "Device", "model_id", "name_of"]
+
+_GRAPH = "face-clip-image.onnx"
+
+
+def model_id(name: str) -> str:
+    """The id that a model's embeddings are kept under; face-CLIP's also tells its training.
+
+    Raises:
+        WeightsError: face-CLIP is not there.
+    """
+    if name != FACE_CLIP:
+        return name
+    return f"{name}@{hashlib.sha256(weights.own(_GRAPH).read_bytes()).hexdigest()[:8]}"
+
+
+def name_of(model: str) -> str:
+    """The name, for `Clip`, of the model with this id."""
+    return model.partition("@")[0]
 
 
 class Clip:
@@ -39,9 +58,7 @@ class Clip:
         self._name, self._device, self._threads = name, device, threads
         self._session = None
         if name == FACE_CLIP and device == "cpu":
-            self._session = weights.open_session(
-                weights.own("face-clip-image.onnx"), threads=threads
-            )
+            self._session = weights.open_session(weights.own(_GRAPH), threads=threads)
             self.dim = int(self._session.get_outputs()[0].shape[1])
             self.scale = float(self._session.get_modelmeta().custom_metadata_map["scale"])
         else:

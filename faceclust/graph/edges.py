@@ -6,15 +6,17 @@ log-odds that the pair is one person, calibrated on people that were held out of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 from zipfile import BadZipFile
 
 import numpy as np
 
 from faceclust.errors import WeightsError
 from faceclust.graph import structure
-from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 LIMIT = 6.0
 LARGEST = 12.0
@@ -83,22 +85,54 @@ def load(path: Path) -> EdgeModel:
             )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise WeightsError(
-            f"{path} is no edge model ({error}); install faceclust again or train one."
+            f"{path} is no edge model ({error}); remove it if you trained it, else install "
+            "faceclust again."
         ) from error
     if names != structure.NAMES:
         raise WeightsError(f"{path} was trained on other features; install faceclust again.")
     return model
 
 
-def candidates(x: FloatArray, neighbours: Neighbours) -> tuple[structure.Pairs, structure.Scale]:
-    """The listed pairs that are not hopeless, and the scale that says so."""
-    pairs, scale = structure.candidate_pairs(neighbours), structure.strangers(x)
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of a library's pairs, to be scored as they would be among all.
+
+    Attributes:
+        faces: (F,) rows, ascending; only pairs of these.
+        label: (N,) int64; no pairs of faces that have one label.
+        scale: of all faces.
+    """
+
+    faces: IntArray
+    label: IntArray
+    scale: structure.Scale
+
+
+def candidates(
+    x: FloatArray, neighbours: Neighbours, part: Part | None = None
+) -> tuple[structure.Pairs, structure.Scale]:
+    """The listed pairs (of a part) that are not hopeless, and the scale that says so."""
+    if part is None:
+        scale, pairs = structure.strangers(x), structure.candidate_pairs(neighbours)
+    else:
+        scale, pairs = part.scale, structure.pairs_among(neighbours, part.faces)
     near = pairs.similarity > scale.mean + HOPELESS * scale.deviation
+    if part is not None:
+        near &= part.label[pairs.index[0]] != part.label[pairs.index[1]]
     return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
 
 
+# What is added to the log-odds of some pairs, from their places (2, e) and features (e, F).
+Addition: TypeAlias = Callable[[IntArray, FloatArray], FloatArray]
+
+
 def score(
-    model: EdgeModel, x: FloatArray, neighbours: Neighbours, quality: FloatArray | None = None
+    model: EdgeModel,
+    x: FloatArray,
+    neighbours: Neighbours,
+    quality: FloatArray | None = None,
+    corrected: Callable[[structure.Pairs, structure.Scale], Addition] | None = None,
+    part: Part | None = None,
 ) -> Graph:
     """The log-odds of every listed pair that is not hopeless.
 
@@ -106,14 +140,24 @@ def score(
         x: (N, D) float32, L2-normalised.
         neighbours: of the same N faces, 50 each as in training.
         quality: (N,) from `structure.quality`, or None.
+        corrected: opens what knows more than structure does, see `correction.Correction.of`.
+        part: which pairs; None for all.
 
     Returns:
         Each pair once, i < j, weighted by its log-odds > `FLOOR`; a pair that is left out is
         less likely than that.
     """
-    pairs, scale = candidates(x, neighbours)
-    chunks = structure.features(x, neighbours, pairs, scale, quality)
-    weights = [model.log_odds(chunk) for chunk in chunks]
-    weight = np.concatenate(weights) if weights else np.zeros(0, np.float32)
+    pairs, scale = candidates(x, neighbours, part)
+    addition = corrected(pairs, scale) if corrected else None
+    faces = None if part is None else np.unique(pairs.index)
+    weights, start = [np.zeros(0, np.float32)], 0
+    for features in structure.features(x, neighbours, pairs, scale, quality, faces):
+        log_odds = model.log_odds(features)
+        if addition:
+            index = pairs.index[:, start : start + len(features)]
+            log_odds = (log_odds + addition(index, features)).clip(-LARGEST, LARGEST)
+        weights.append(log_odds)
+        start += len(features)
+    weight = np.concatenate(weights)
     keep = weight > FLOOR
     return Graph(pairs.index[:, keep], weight[keep], len(x))

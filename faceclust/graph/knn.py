@@ -11,6 +11,7 @@ from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 EXACT_BELOW = 200_000
 BLOCK = 4096
+NEW_BLOCK = 128  # rows of similarities to all faces that are held at once
 
 
 def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
@@ -46,6 +47,56 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
         index[block, :found] = ids
         similarity[block, :found] = np.where(ids < 0, -1, near.clip(-1, 1))
     return Neighbours(index, similarity)
+
+
+def extend(x: FloatArray, neighbours: Neighbours, new: IntArray) -> tuple[Neighbours, IntArray]:
+    """Bring the neighbour lists up to date with new faces, without searching all anew.
+
+    The new faces are searched exhaustively among all, and enter the lists of those that they are
+    nearer to than the last one listed. Costs len(new) * N products.
+
+    Args:
+        x: (N, D) float32, L2-normalised, the new faces among them.
+        neighbours: of all N; the lists of the new ones do not matter.
+        new: rows of the new faces.
+
+    Returns:
+        The lists, and the rows (R,) of those that differ from before, ascending.
+    """
+    index, similarity = neighbours.index.copy(), neighbours.similarity.copy()
+    k = index.shape[1]
+    index[new], similarity[new] = -1, -1
+    rows, cols, values = [], [], []
+    for start in range(0, len(new), NEW_BLOCK):
+        block = new[start : start + NEW_BLOCK]
+        near = (x[block] @ x.T).clip(-1, 1)
+        near[np.arange(len(block)), block] = -2
+        best = np.argpartition(-near, min(k, len(x)) - 1, axis=1)[:, :k]
+        rows.append(np.repeat(block, best.shape[1]))
+        cols.append(best.ravel())
+        values.append(np.take_along_axis(near, best, 1).ravel())
+        near[:, new] = -2  # their own lists are searched for above
+        which, face = np.nonzero(near > similarity[:, -1])
+        rows.append(face)
+        cols.append(block[which])
+        values.append(near[which, face])
+    row, col, value = map(np.concatenate, (rows, cols, values)) if rows else (new, new, x[:0, 0])
+    keep = value > -2
+    changed = np.unique(row[keep])
+    old = index[changed] >= 0
+    row = np.concatenate([row[keep], np.repeat(changed, k)[old.ravel()]])
+    col = np.concatenate([col[keep], index[changed][old]])
+    value = np.concatenate([value[keep], similarity[changed][old]])
+    _, once = np.unique(row * len(x) + col, return_index=True)
+    row, col, value = row[once], col[once], value[once]
+    order = np.lexsort((col, -value, row))
+    row, col, value = row[order], col[order], value[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    first = place < k
+    index[changed], similarity[changed] = -1, -1
+    index[row[first], place[first]] = col[first]
+    similarity[row[first], place[first]] = value[first]
+    return Neighbours(index, similarity), changed
 
 
 def knn_graph(neighbours: Neighbours, min_similarity: float = 0.0) -> Graph:

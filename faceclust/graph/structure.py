@@ -106,6 +106,19 @@ def candidate_pairs(neighbours: Neighbours) -> Pairs:
     return Pairs(np.stack(np.divmod(key, max(N, 1))), similarity, rank)
 
 
+def pairs_among(neighbours: Neighbours, faces: IntArray) -> Pairs:
+    """The pairs of `candidate_pairs` of which both are among some faces, given in ascending order.
+
+    The work is in proportion to these faces, not to the library.
+    """
+    place = np.full(len(neighbours.index), -1, np.int64)
+    place[faces] = np.arange(len(faces))
+    listed = neighbours.index[faces]
+    inside = np.where(listed < 0, -1, place[listed])
+    found = candidate_pairs(Neighbours(inside, neighbours.similarity[faces]))
+    return Pairs(faces[found.index], found.similarity, found.rank)
+
+
 def quality(norms: FloatArray) -> FloatArray:
     """How recognisable each face is for its library: the length of its raw embedding, ranked.
 
@@ -132,6 +145,7 @@ def features(
     pairs: Pairs,
     scale: Scale,
     quality: FloatArray | None = None,
+    faces: IntArray | None = None,
 ) -> Iterator[FloatArray]:
     """The features of the pairs, in chunks of at most `CHUNK`.
 
@@ -141,19 +155,26 @@ def features(
         pairs: which pairs; any subset of `candidate_pairs`.
         scale: from `strangers`.
         quality: (N,) from `quality`; None where the lengths are not known.
+        faces: those that the pairs are made of, ascending; None for all.
 
     Yields:
         (chunk, len(NAMES)) float32.
     """
-    table = _Table.of(x, neighbours, scale, quality)
+    table = _Table.of(x, neighbours, scale, quality, faces)
     for chunk in _chunks(pairs.index.shape[1]):
         yield table.features(pairs.index[:, chunk], pairs.similarity[chunk], pairs.rank[:, chunk])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """What is known of every face before any pair is looked at."""
+    """What is known of F of the N faces before any pair is looked at; a row for each.
 
+    Attributes:
+        row: (N,) where a face stands in the table.
+        x: (F, D).
+    """
+
+    row: IntArray
     x: FloatArray
     scale: Scale
     tops: FloatArray
@@ -161,29 +182,34 @@ class _Table:
     shared: list[Any]
     weights: Any
     expanded: FloatArray
-    last: int
 
     @classmethod
     def of(
-        cls, x: FloatArray, neighbours: Neighbours, scale: Scale, quality: FloatArray | None
+        cls,
+        x: FloatArray,
+        neighbours: Neighbours,
+        scale: Scale,
+        quality: FloatArray | None,
+        faces: IntArray | None,
     ) -> _Table:
-        index = neighbours.index
-        z = np.where(index < 0, np.float32(0), scale.standardise(neighbours.similarity))
-        N, k = index.shape
+        N = len(neighbours.index)
+        own = np.arange(N) if faces is None else faces
+        row = np.full(N, -1, np.int64)
+        row[own] = np.arange(len(own))
+        index, similarity = neighbours.index[own], neighbours.similarity[own]
+        z = np.where(index < 0, np.float32(0), scale.standardise(similarity))
         tops = np.stack([z[:, :t].mean(1) for t in TOPS] + [z[:, -1]], 1)
-        listed = index[:, :HUB][index[:, :HUB] >= 0]
-        hub = np.log1p(np.bincount(listed, minlength=N)).astype(np.float32)
-        lists = [_lists(index[:, :s], None) for s in SHARED]
-        mutual = (
-            np.asarray(lists[SHARED.index(20)].multiply(lists[2].T).sum(1), np.float32).ravel() - 1
-        )
-        known = np.zeros(N, np.float32) if quality is None else quality
-        ends = np.stack([z[:, 0], z.mean(1), hub, mutual, known], 1)
-        weights = _lists(index[:, :EXPANSION], z[:, :EXPANSION].clip(0))
-        return cls(x, scale, tops, ends, lists, weights, _expand(x, index, z), k)
+        listed = neighbours.index[:, :HUB][neighbours.index[:, :HUB] >= 0]
+        hub = np.log1p(np.bincount(listed, minlength=N)[own]).astype(np.float32)
+        lists = [_lists(own, index[:, :s], None, N) for s in SHARED]
+        known = np.zeros(len(own), np.float32) if quality is None else quality[own]
+        ends = np.stack([z[:, 0], z.mean(1), hub, _mutual(neighbours.index, own), known], 1)
+        weights = _lists(own, index[:, :EXPANSION], z[:, :EXPANSION].clip(0), N)
+        expanded = _expand(x, own, index, z)
+        return cls(row, x[own], scale, tops, ends, lists, weights, expanded)
 
     def features(self, index: IntArray, similarity: FloatArray, rank: FloatArray) -> FloatArray:
-        i, j = index
+        i, j = self.row[index]
         z = self.scale.standardise(similarity)
         a, b = self.tops[i], self.tops[j]
         near, far = z[:, None] - np.maximum(a, b), z[:, None] - np.minimum(a, b)
@@ -207,25 +233,36 @@ class _Table:
         return [self.scale.standardise(cosine) for cosine in cosines]
 
 
-def _expand(x: FloatArray, index: IntArray, z: FloatArray) -> FloatArray:
+def _mutual(index: IntArray, own: IntArray) -> FloatArray:
+    """How many of the first `EXPANSION` neighbours of some faces list them among theirs."""
+    count = np.zeros(len(own), np.float32)
+    for chunk in _chunks(len(own)):
+        face, listed = own[chunk], index[own[chunk], :EXPANSION]
+        for near in listed.T:
+            back = (index[near, :EXPANSION] == face[:, None]).any(1)
+            count[chunk] += back & (near >= 0)
+    return count
+
+
+def _expand(x: FloatArray, own: IntArray, index: IntArray, z: FloatArray) -> FloatArray:
     """Each face averaged with its neighbours, the cube of their standardised cosine as weight."""
-    w = _lists(index[:, :EXPANSION], (z[:, :EXPANSION].clip(0) / np.float32(8)) ** 3)
+    w = _lists(own, index[:, :EXPANSION], (z[:, :EXPANSION].clip(0) / np.float32(8)) ** 3, len(x))
     v = w @ x
     return np.asarray(v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9), np.float32)
 
 
-def _lists(index: IntArray, weight: FloatArray | None) -> Any:
-    """Neighbour lists and the face itself as an (N, N) CSR matrix; weight 1 for the face."""
+def _lists(own: IntArray, index: IntArray, weight: FloatArray | None, N: int) -> Any:
+    """Neighbour lists and the face itself as an (F, N) CSR matrix; weight 1 for the face."""
     from scipy.sparse import csr_matrix
 
-    N, k = index.shape
-    row = np.repeat(np.arange(N), k + 1)
-    col = np.column_stack([np.arange(N), index])
-    value = np.ones((N, k + 1), np.float32)
+    F, k = index.shape
+    row = np.repeat(np.arange(F), k + 1)
+    col = np.column_stack([own, index])
+    value = np.ones((F, k + 1), np.float32)
     if weight is not None:
         value[:, 1:] = weight
     keep = col.ravel() >= 0
-    matrix = csr_matrix((value.ravel()[keep], (row[keep], col.ravel()[keep])), (N, N))
+    matrix = csr_matrix((value.ravel()[keep], (row[keep], col.ravel()[keep])), (F, N))
     matrix.sort_indices()
     return matrix
 

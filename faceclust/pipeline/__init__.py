@@ -10,53 +10,70 @@ from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
 from faceclust.pipeline.ablate import ablate
 from faceclust.pipeline.cluster import ClusterReport, cluster
-from faceclust.pipeline.evaluate import evaluate
-from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
-from faceclust.pipeline.library import Library, for_scan, remember, settings
-from faceclust.pipeline.library import find as find_library
-from faceclust.pipeline.people import (
-    PersonSummary,
-    all_people,
+from faceclust.pipeline.decide import (
+    LogEntry,
+    birth,
+    differ,
+    hide,
     ignore,
+    log,
     merge,
     name,
     not_a_face,
     reject,
-    summaries,
+    split,
     undo,
 )
+from faceclust.pipeline.evaluate import evaluate
+from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+from faceclust.pipeline.library import Library, for_scan, remember, settings
+from faceclust.pipeline.library import find as find_library
+from faceclust.pipeline.people import PersonSummary, all_people, summaries
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
+from faceclust.pipeline.search import Match, save_crops, search
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
+from faceclust.pipeline.suggestions import answer, suggestions
 
 __all__ = [
     "ClusterReport",
     "Event",
     "ExportRequest",
     "Library",
+    "LogEntry",
+    "Match",
     "PersonSummary",
     "ScanReport",
     "Summary",
     "ablate",
     "all_people",
+    "answer",
+    "birth",
     "cluster",
     "count_photos",
+    "differ",
     "evaluate",
     "export",
     "faces_of",
     "find_library",
     "for_scan",
     "head_count",
+    "hide",
     "ignore",
+    "log",
     "merge",
     "name",
     "not_a_face",
     "reject",
     "remember",
     "sample",
+    "save_crops",
     "scan",
+    "search",
     "settings",
+    "split",
     "status",
+    "suggestions",
     "summaries",
     "table_bytes",
     "undo",

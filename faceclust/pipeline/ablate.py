@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from faceclust import config as settings
 from faceclust.cluster import fc_es
 from faceclust.cluster.methods import EDGE_LISTS
 from faceclust.embed.arcface import lengths, normalise
+from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.errors import InputError, OptionError, WeightsError
 from faceclust.evaluate import PRF, Scores, scores
-from faceclust.graph import structure
 from faceclust.graph.knn import knn
 from faceclust.pipeline import library as libraries
-from faceclust.pipeline import variants
+from faceclust.pipeline import models, trained, variants
+from faceclust.pipeline.cluster import description_of
 from faceclust.pipeline.evaluate import check_source
 from faceclust.pipeline.labelled import Labelled, labelled_data, labelled_library
+from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
-from faceclust.pipeline.variants import Faces, Row, Tuned, Variant
+from faceclust.pipeline.trained import Runs
+from faceclust.pipeline.variants import EdgeScorer, Faces, Row, Tuned, Variant
 from faceclust.records import IntArray
 
 SEEDS = 5
@@ -39,6 +43,7 @@ def ablate(
     profile: str | None = None,
     library: Path | None = None,
     db: Path | None = None,
+    runs: Path | None = None,
     seeds: int = SEEDS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -46,6 +51,8 @@ def ablate(
 
     Args:
         labels, data, aligned, profile, library, db: as of `evaluate`.
+        runs: folder with files `<variant>-<seed>.safetensors` of trainings of CLIP-Cluster, which
+            are compared in place of the shipped one.
         seeds: how often to run what draws lots, with the seeds 0, 1, ...
         progress: is told how many rows are done, of how many, and which is next.
 
@@ -58,24 +65,52 @@ def ablate(
         holds its scoring. Of a row that could not be run: part, name, note.
 
     Raises:
-        OptionError, InputError, LibraryError: as `evaluate` does.
+        OptionError: not exactly one of `labels` and `data`, or options that do not go together.
+        InputError, LibraryError: as `evaluate` does; or `runs` holds no models, or unfit ones.
+        WeightsError: a file of `runs` is damaged.
     """
+    if labels is None and data is None:
+        raise OptionError("--ablate needs known people: give --labels CSV or --data FOLDER.")
     check_source(labels, data, aligned, profile)
     started = time.perf_counter()
+    found = None  # and unfit files are told before the long work begins
     if data is not None:
-        wants_clip = any(scorer.clip for scorer in variants.SCORERS)
-        labelled = labelled_data(data, aligned, profile, clip=wants_clip)
+        if runs is not None:
+            config = settings.override(settings.load().scan, profile=profile)
+            space = models.resolve(config.profile).model_id
+            found = trained.read(runs, space, model_id(FACE_CLIP))
+        labelled = labelled_data(data, aligned, profile, clip=True)
     else:
         assert labels is not None
-        with libraries.find(library, db) as found:
-            labelled = labelled_library(found, labels)
-    report = compare(labelled, seeds, progress)
+        with libraries.find(library, db) as opened:
+            found = None if runs is None else _runs_for(opened, runs)
+            labelled = labelled_library(opened, labels)
+    if found is None:
+        scorers = trained.shipped(labelled.space, labelled.described)
+    else:
+        scorers = trained.of_runs(found)
+    report = compare(labelled, seeds, scorers, progress)
     report["seconds"]["total"] = round(time.perf_counter() - started, 3)
     return report
 
 
-def compare(labelled: Labelled, seeds: int, progress: Progress | None = None) -> dict[str, Any]:
-    """The report of `ablate`, of faces that are embedded already."""
+def _runs_for(library: Library, runs: Path) -> Runs:
+    """The models of a folder, if they fit the library."""
+    clip = description_of(library)
+    if clip is None:
+        raise InputError(
+            f"--runs needs CLIP embeddings of all faces; run `faceclust scan {library.root}` first."
+        )
+    return trained.read(runs, library.db.setting("model") or "", clip)
+
+
+def compare(
+    labelled: Labelled,
+    seeds: int,
+    scorers: Sequence[EdgeScorer] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The report of `ablate`, of faces that are embedded already, with trained models of edges."""
     if len(labelled.persons) < 2:
         raise InputError("There is nothing to compare: fewer than two faces were found.")
     names = np.array(labelled.persons)
@@ -88,7 +123,7 @@ def compare(labelled: Labelled, seeds: int, progress: Progress | None = None) ->
     def score(labels: IntArray) -> Scores:
         return scores(truth, labels[known])
 
-    parts = variants.table(faces)
+    parts = variants.table(faces, scorers)
     total = sum(len(part) for part in parts.values())
     rows: list[dict[str, Any]] = []
     for part, members in parts.items():
@@ -114,9 +149,9 @@ def _faces(labelled: Labelled, num_people: int) -> Faces:
         x,
         knn(x, LISTS),
         num_people,
+        lengths(labelled.embeddings, space.parts),
         space.thresholds,
-        structure.quality(lengths(labelled.embeddings, space.parts)),
-        labelled.clip,
+        labelled.described,
         labelled.photo,
     )
 
@@ -126,7 +161,7 @@ def _run(row: Row, faces: Faces, score: Score, seeds: int) -> dict[str, Any]:
     try:
         threshold = _best(row, faces, score) if isinstance(row, Tuned) else row.threshold
         runs, seconds = [], []
-        for seed in range(seeds if row.draws else 1):
+        for seed in _seeds(row, seeds):
             started = time.perf_counter()
             labels = _labels(row, faces, threshold, seed)
             seconds.append(time.perf_counter() - started)
@@ -141,6 +176,11 @@ def _run(row: Row, faces: Faces, score: Score, seeds: int) -> dict[str, Any]:
         "clusters": statistics.fmean(run.num_clusters for run in runs),
         "seconds": round(statistics.fmean(seconds), 3),
     }
+
+
+def _seeds(row: Row, seeds: int) -> Sequence[int]:
+    own = row.seeds if isinstance(row, Variant) else ()
+    return own or range(seeds if row.draws else 1)
 
 
 def _best(row: Tuned, faces: Faces, score: Score) -> float:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 import faceclust
-from faceclust import people, weights
-from faceclust.cluster.methods import ClusterOptions, lists_of, needs_edges
+from faceclust import people
+from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.methods import ClusterOptions, lists_of
 from faceclust.cluster.methods import cluster as partition
 from faceclust.cluster.stable import stable_ids
-from faceclust.embed.arcface import lengths, normalise
+from faceclust.cluster.thinning import regroup
+from faceclust.embed.arcface import normalise
 from faceclust.errors import LibraryError
-from faceclust.graph import edges, structure
 from faceclust.graph.knn import knn
+from faceclust.pipeline.arrive import Crowd, arrive, between, constraints_of, same_photo
+from faceclust.pipeline.attributes import SETTING as CLIP_SETTING
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import Space, space
-from faceclust.records import FloatArray, IntArray
-from faceclust.store import StoredClustering, catalogue, ledger
+from faceclust.pipeline.people import dates
+from faceclust.pipeline.scoring import Described, choose, score
+from faceclust.records import Decision, FloatArray, Graph, IntArray, Neighbours
+from faceclust.store import Nearby, StoredClustering, catalogue, ledger
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,26 +38,29 @@ class Grouping:
         labels: (N,) int64, 0..K-1.
         threshold: the one that was used, or None.
         knn_seconds, cluster_seconds: wall-clock time.
+        neighbours, edges: what it was made from, where the method scores pairs of faces.
+        scorer: which models scored them.
     """
 
     labels: IntArray
     threshold: float | None
     knn_seconds: float
     cluster_seconds: float
+    neighbours: Neighbours | None = None
+    edges: Graph | None = None
+    scorer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
-    """What a clustering of the library came to."""
+    """What a clustering of the library came to; `edges` says which models scored pairs."""
 
     faces: int
     clusters: int
     method: str
     threshold: float | None
     seconds: float
-
-
-EDGES = "edges-universal.npz"
+    edges: str | None = None
 
 
 def group(
@@ -57,6 +68,9 @@ def group(
     options: ClusterOptions,
     within: Space,
     photo: IntArray | None = None,
+    constraints: Constraints | None = None,
+    described: Described | None = None,
+    own: Path | None = None,
 ) -> Grouping:
     """Cluster faces by their embeddings: neighbours, edges, then the method.
 
@@ -66,6 +80,9 @@ def group(
         within: the space of the model that made the embeddings.
         photo: (N,) which photo each face is in, where that is known: two faces of one photo are
             hardly ever one person.
+        constraints: what the user decided.
+        described: the faces' CLIP embeddings, where they are known.
+        own: the library's own edge model, in place of the shipped ones.
     """
     if options.threshold is None:
         options = replace(options, threshold=within.thresholds.get(options.method))
@@ -75,26 +92,65 @@ def group(
     neighbours = knn(x, k) if k else None
     searched = time.perf_counter()
     scored = None
-    if neighbours is not None and needs_edges(options.method):
-        quality = structure.quality(lengths(embeddings, within.parts))
-        scored = edges.score(edges.load(weights.own(EDGES)), x, neighbours, quality)
+    scorer = choose(options, within, described.model if described else None, own)
+    if neighbours is not None and scorer is not None:
+        scored = score(scorer, embeddings, x, neighbours, within, described)
     apart = None if photo is None else same_photo(photo)
-    result = partition(x, options, neighbours, scored, apart)
+    result = partition(x, options, neighbours, scored, apart, constraints)
+    labels = result.labels
+    if scorer is not None:
+
+        def among(rows: IntArray) -> Graph:
+            some = None if described is None else described.select(rows)
+            near = knn(x[rows], k)
+            return score(scorer, embeddings[rows], x[rows], near, within, some)
+
+        labels = regroup(labels, among, apart=apart, constraints=constraints)
     return Grouping(
-        result.labels,
+        labels,
         result.threshold,
         searched - started,
         time.perf_counter() - searched,
+        None if scored is None else neighbours,
+        scored,
+        None if scorer is None else scorer.name,
     )
 
 
-def same_photo(photo: IntArray) -> IntArray:
-    """All pairs of faces that share a photo: (2, M), i < j, from (N,) photos."""
-    order = np.argsort(photo, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(photo[order])) + 1)
-    pairs = [np.stack(np.triu_indices(len(group), 1)) for group in groups]
-    found = [group[pair] for group, pair in zip(groups, pairs, strict=True) if pair.size]
-    return np.concatenate(found, axis=1) if found else np.zeros((2, 0), np.int64)
+def own_edges(library: Library) -> Path:
+    """Where the edge model that was trained on this library's own people lies, if there is one.
+
+    It stands beside the database and is named after it and the networks whose embeddings it was
+    trained on; `faceclust train --data library` puts it there, and whoever removes it has the
+    shipped one back.
+    """
+    model = re.sub(r"[^A-Za-z0-9+.-]", "_", library.db.setting("model") or "")
+    return library.db.path.with_name(f"{library.db.path.name}.{model}.edges.npz")
+
+
+def own_edges_or_none(library: Library) -> Path | None:
+    """The library's own edge model, or None where the shipped one is to be used."""
+    path = own_edges(library)
+    return path if path.is_file() else None
+
+
+def description_of(library: Library) -> str | None:
+    """Id of the CLIP model whose embeddings all faces of the library have, or None."""
+    clip = library.db.setting(CLIP_SETTING)
+    model = library.db.setting("model") or ""
+    if not clip or catalogue.embedded_faces(library.db, model) - catalogue.embedded_faces(
+        library.db, clip
+    ):
+        return None
+    return clip
+
+
+def described_by(library: Library, clip: str | None, faces: IntArray) -> Described | None:
+    """The CLIP embeddings of (N,) faces; all of them have one, see `description_of`."""
+    if clip is None:
+        return None
+    _, i = catalogue.live_faces(library.db, clip, frozenset(faces.tolist()))
+    return Described(clip, normalise(i))
 
 
 def photos_of(library: Library, faces: IntArray) -> IntArray:
@@ -103,11 +159,15 @@ def photos_of(library: Library, faces: IntArray) -> IntArray:
     return np.array([photos[int(face)] for face in faces], np.int64)
 
 
-def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
-    """Cluster all faces of the library and keep the result; ids stay where clusters do.
+def cluster(library: Library, options: ClusterOptions, *, anew: bool = True) -> ClusterReport:
+    """Cluster the faces of the library and keep the result; ids stay where clusters do.
 
-    Nothing is done where neither faces nor options have changed since: the result is a function
-    of them.
+    What the user decided holds in the result. Nothing is done where nothing has changed since.
+
+    Args:
+        anew: group all faces. Else, faces that were grouped stay where they are, and new ones find
+            their place (see `arrive`), unless options or networks have changed, the method is not
+            "partition", or the library has grown by more than `GROWTH` since it was grouped anew.
 
     Raises:
         LibraryError: nothing was scanned yet.
@@ -119,34 +179,71 @@ def cluster(library: Library, options: ClusterOptions) -> ClusterReport:
         raise LibraryError(
             f"{library.root} has not been scanned yet; run `faceclust scan {library.root}`."
         )
-    excluded = people.not_faces(ledger.decisions(library.db))
+    decisions = ledger.decisions(library.db)
+    excluded = people.not_faces(decisions)
     newest = ledger.newest_clustering(library.db)
     recipe = {"faceclust": faceclust.__version__, **asdict(options)}
+    own, clip = own_edges_or_none(library), description_of(library)
+    scorer = choose(options, space(model), clip, own)
+    recipe["scorer"] = scorer.name if scorer else None
     current = catalogue.embedded_faces(library.db, model) - excluded
-    if newest and newest.model == model and newest.membership.keys() == current:
-        threshold = newest.options.get("threshold_used")
-        if newest.options == recipe | {"threshold_used": threshold}:
-            clusters, seconds = len(set(newest.membership.values())), time.perf_counter() - started
-            return ClusterReport(len(current), clusters, options.method, threshold, seconds)
+    same = newest is not None and newest.model == model and recipe.items() <= newest.options.items()
+    if newest and same and newest.membership.keys() == current:
+        known = newest.options.get("anew"), newest.options.get("decisions")
+        if not anew or known == (len(current), len(decisions)):
+            return _report(newest, started)
     faces, x = catalogue.live_faces(library.db, model)
     keep = ~np.isin(faces, list(excluded))
-    faces, x = faces[keep], x[keep]
-    result = group(x, options, space(model), photos_of(library, faces))
+    crowd = Crowd(faces[keep], x[keep], photos_of(library, faces[keep]), space(model))
+    found = None
+    if newest and same and not anew:
+        found = arrive(library, crowd, newest, decisions)
+    if found is None:
+        result, nearby = _anew(library, crowd, options, newest, decisions, clip)
+        facts = {"threshold_used": result.threshold, "anew": len(current)}
+        kept = dict(zip(crowd.faces.tolist(), result.labels.tolist(), strict=True))
+    else:
+        kept, nearby = found
+        assert newest is not None
+        facts = {key: newest.options.get(key) for key in ("threshold_used", "anew")}
+    noted = recipe | facts | {"decisions": len(decisions)}
+    clustering = StoredClustering(model, options.method, noted, kept)
+    ledger.put_clustering(library.db, clustering, nearby)
+    return _report(clustering, started)
+
+
+def _anew(
+    library: Library,
+    crowd: Crowd,
+    options: ClusterOptions,
+    newest: StoredClustering | None,
+    decisions: Sequence[Decision],
+    clip: str | None,
+) -> tuple[Grouping, Nearby | None]:
+    """All faces grouped, with stable ids for labels, and what is to be kept beside."""
+    faces = crowd.faces
+    demanded = people.bonds(decisions, faces.tolist(), dates(library, decisions))
+    result = group(
+        crowd.x, options, crowd.space, crowd.photo, constraints_of(demanded, faces),
+        described_by(library, clip, faces), own_edges_or_none(library),
+    )  # fmt: skip
+    nearby = None
+    if result.neighbours is not None and result.edges is not None:
+        nearby = Nearby(faces, result.neighbours, between(result.edges, result.labels))
     ids = stable_ids(
         faces,
         result.labels,
         newest.membership if newest else {},
         lambda count: ledger.new_ids(library.db, count),
     )
-    ledger.put_clustering(
-        library.db,
-        StoredClustering(
-            model=model,
-            method=options.method,
-            options=recipe | {"threshold_used": result.threshold},
-            membership=dict(zip(faces.tolist(), ids.tolist(), strict=True)),
-        ),
-    )
-    clusters = int(result.labels.max()) + 1 if len(faces) else 0
+    return replace(result, labels=ids), nearby
+
+
+def _report(clustering: StoredClustering, started: float) -> ClusterReport:
+    membership, threshold = clustering.membership, clustering.options.get("threshold_used")
     seconds = time.perf_counter() - started
-    return ClusterReport(len(faces), clusters, options.method, result.threshold, seconds)
+    clusters = len(set(membership.values()))
+    return ClusterReport(
+        len(membership), clusters, clustering.method, threshold, seconds,
+        clustering.options.get("scorer"),
+    )  # fmt: skip

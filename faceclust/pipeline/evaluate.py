@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from faceclust import config as settings
-from faceclust.cluster.methods import ClusterOptions
+from faceclust.cluster.methods import ClusterOptions, needs_edges
 from faceclust.errors import LibraryError, OptionError
-from faceclust.evaluate import scores
 from faceclust.pipeline import library as libraries
 from faceclust.pipeline import models
-from faceclust.pipeline.cluster import Grouping, group, photos_of
+from faceclust.pipeline.arrive import between
+from faceclust.pipeline.clicks import simulate
+from faceclust.pipeline.cluster import (
+    Grouping,
+    described_by,
+    description_of,
+    group,
+    own_edges_or_none,
+    photos_of,
+)
 from faceclust.pipeline.labelled import known_people, labelled_data
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.memory import peak_rss_mb
+from faceclust.pipeline.own import report, score_by_names
 from faceclust.pipeline.people import all_people
-from faceclust.store import catalogue, ledger
+from faceclust.records import Graph, IntArray
+from faceclust.store import catalogue, ledger, nearby
 
 
 def evaluate(
@@ -33,7 +41,7 @@ def evaluate(
     library: Path | None = None,
     db: Path | None = None,
 ) -> dict[str, Any]:
-    """Score a clustering against known people.
+    """Score a clustering against known people: labels, data, or the names given in the library.
 
     Args:
         labels: a CSV with columns file (relative to the library) and person. A photo's label is
@@ -43,36 +51,41 @@ def evaluate(
         options: fields of `ClusterOptions`; None and missing ones are the defaults. With
             `labels`, and none given, the library's people are scored as they stand.
         profile: networks for `data`.
-        library, db: which library `labels` speaks of.
+        library, db: which library, where no `data` is given.
 
     Returns:
         faces, people, clusters, pairwise and bcubed {precision, recall, f}, method, threshold,
-        seconds {embed, knn, cluster}, peak_rss_mb.
+        seconds {embed, knn, cluster}, peak_rss_mb, clicks {by_size, by_questions} to 80 and 95 %
+        (None where the method scores no pairs of faces). Without labels and data also same_photo
+        and advice, see `score_by_names`.
 
     Raises:
-        OptionError: not exactly one of `labels` and `data`, or options that do not go together.
+        OptionError: both `labels` and `data`, or options that do not go together.
         InputError: the labels or the data cannot be read, or show no known face.
-        LibraryError: the library has not been clustered.
+        LibraryError: the library has not been clustered, or too few people have a name.
     """
     check_source(labels, data, aligned, profile)
-    if labels is not None:
+    if data is None:
         with libraries.find(library, db) as found:
+            if labels is None:
+                return score_by_names(found, _cluster_options(options, people=1))
             return _score_library(found, labels, options)
-    assert data is not None
-    _cluster_options(options, people=1)  # mistakes are told before the long work begins
-    faces = labelled_data(data, aligned, profile)
+    wanted = _cluster_options(options, people=1)  # mistakes are told before the long work begins
+    faces = labelled_data(data, aligned, profile, clip=needs_edges(wanted.method))
     wanted = _cluster_options(options, len(set(faces.persons)))
-    grouping = group(faces.embeddings, wanted, faces.space)
-    return _report(faces.persons, grouping, wanted.method, faces.embed_seconds)
+    grouping = group(faces.embeddings, wanted, faces.space, described=faces.described)
+    doubts = None if grouping.edges is None else between(grouping.edges, grouping.labels)
+    clicks = _clicks(faces.persons, grouping, doubts)
+    return report(faces.persons, grouping, wanted.method, faces.embed_seconds, clicks)
 
 
 def check_source(
     labels: Path | None, data: Path | None, aligned: bool, profile: str | None
 ) -> None:
-    """Raise OptionError unless there is one source of labels, and the options go with it."""
-    if (labels is None) == (data is None):
+    """Raise OptionError where there are two sources of labels, or the options do not go with it."""
+    if labels is not None and data is not None:
         raise OptionError(
-            "Give --labels CSV to score a library, or --data to score a folder or tar."
+            "Give --labels CSV to score a library, or --data to score a folder or tar, not both."
         )
     if data is None and (aligned or profile):
         raise OptionError("--aligned and --profile go with --data only.")
@@ -84,18 +97,49 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
         wanted = _cluster_options(options, len(set(truth.values())))
         model = library.db.setting("model") or ""
         faces, x = catalogue.live_faces(library.db, model)
-        grouping = group(x, wanted, models.space(model), photos_of(library, faces))
+        grouping = group(
+            x, wanted, models.space(model), photos_of(library, faces), None,
+            described_by(library, description_of(library), faces), own_edges_or_none(library),
+        )  # fmt: skip
         method = str(wanted.method)
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
+        if grouping.edges is not None:
+            left = between(grouping.edges, grouping.labels)
+            ends, log_odds = faces[left.edge_index], left.edge_weight
     else:
         grouping, method = _as_it_stands(library)
         label_of = {f: person.id for person in all_people(library) for f in person.faces}
+        if method == "partition":
+            ends, log_odds = nearby.doubts(library.db)
     scored = sorted(face for face in truth if face in label_of)
     if not scored:
         raise LibraryError(f"{library.root} has not been clustered yet; run `faceclust cluster`.")
     labels = np.array([label_of[face] for face in scored], np.int64)
     result = Grouping(labels, grouping.threshold, grouping.knn_seconds, grouping.cluster_seconds)
-    return _report([truth[face] for face in scored], result, method, 0.0)
+    persons = [truth[face] for face in scored]
+    doubts = None
+    if method == "partition":
+        rows = np.array(scored, np.int64)
+        keep = np.isin(ends, rows).all(0)
+        doubts = Graph(np.searchsorted(rows, ends[:, keep]), log_odds[keep], len(rows))
+    photos_ = photos_of(library, np.array(scored, np.int64))
+    return report(persons, result, method, 0.0, _clicks(persons, result, doubts, photos_))
+
+
+def _clicks(
+    persons: list[str], grouping: Grouping, doubts: Graph | None, photo: IntArray | None = None
+) -> dict[str, Any] | None:
+    """Simulated clicks, by share in percent."""
+    if doubts is None:
+        return None
+    truth = np.unique(np.array(persons), return_inverse=True)[1].astype(np.int64)
+    where = np.arange(len(persons)) if photo is None else photo
+    found = simulate(grouping.labels, truth, doubts, where)
+    ways = {"by_size": found.by_size, "by_questions": found.by_questions}
+    return {
+        way: {f"{share:.0%}": clicks for share, clicks in reached.items()}
+        for way, reached in ways.items()
+    }
 
 
 def _as_it_stands(library: Library) -> tuple[Grouping, str]:
@@ -111,25 +155,3 @@ def _cluster_options(options: Mapping[str, Any], people: int) -> ClusterOptions:
     if options.get("method") == "kmeans" and options.get("num_people") is None:
         options = {**options, "num_people": people}
     return settings.override(ClusterOptions(), **options)
-
-
-def _report(
-    persons: list[str], grouping: Grouping, method: str, embed_seconds: float
-) -> dict[str, Any]:
-    _, truth = np.unique(np.array(persons), return_inverse=True)
-    result = scores(truth.astype(np.int64), grouping.labels)
-    return {
-        "faces": len(persons),
-        "people": len(set(persons)),
-        "clusters": len(np.unique(grouping.labels)),
-        "pairwise": asdict(result.pairwise),
-        "bcubed": asdict(result.bcubed),
-        "method": method,
-        "threshold": grouping.threshold,
-        "seconds": {
-            "embed": round(embed_seconds, 3),
-            "knn": round(grouping.knn_seconds, 3),
-            "cluster": round(grouping.cluster_seconds, 3),
-        },
-        "peak_rss_mb": peak_rss_mb(),
-    }

@@ -15,6 +15,7 @@ from faceclust.export.journal import Entry, Event, Summary
 from faceclust.export.plan import Action, EmbedXmp, LinkKind, WriteText
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import NOTHING, Previous, XmpOptions
+from faceclust.pipeline.attributes import Guesses
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people
 from faceclust.records import Person, PersonRegion, TaggedPhoto
@@ -49,8 +50,14 @@ class ExportRequest:
         return self.format in ("json", "csv") and self.to in (None, STDOUT)
 
 
-def tagged_photos(library: Library, people: list[Person]) -> Iterator[TaggedPhoto]:
-    """Each present photo with the people in it, in order of path; ignored people left out."""
+def tagged_photos(
+    library: Library, people: list[Person], guesses: Guesses | None = None
+) -> Iterator[TaggedPhoto]:
+    """Each present photo with the people in it, in order of path; ignored people left out.
+
+    Args:
+        guesses: attributes to go with the faces.
+    """
     owner = {face: person for person in people if not person.ignored for face in person.faces}
     boxes = catalogue.live_boxes(library.db)
     for path, photo_id, info in catalogue.photos_with_files(library.db):
@@ -61,6 +68,7 @@ def tagged_photos(library: Library, people: list[Person]) -> Iterator[TaggedPhot
                 name=owner[face].name or f"Person {owner[face].id}",
                 box=box,
                 named=owner[face].name is not None,
+                guesses=guesses.of(face) if guesses else (),
             )
             for face, box in boxes.get(photo_id, ())
             if face in owner
@@ -71,9 +79,10 @@ def tagged_photos(library: Library, people: list[Person]) -> Iterator[TaggedPhot
 def table_bytes(library: Library, request: ExportRequest) -> bytes:
     """The JSON or CSV document."""
     people = all_people(library)
-    photos = tagged_photos(library, people)
+    guesses = Guesses(library)
+    photos = tagged_photos(library, people, guesses)
     if request.format == "csv":
-        return table.to_csv(photos)
+        return table.to_csv(photos, guesses.attributes)
     return table.to_json([person for person in people if not person.ignored], photos)
 
 

@@ -1,4 +1,4 @@
-"""What a worker does with one photo: decode, detect, align, embed.
+"""What a worker does with one photo: decode, detect, align, embed, describe.
 
 Everything happens in one process: the pixels of a photo are a thousand times larger than what is
 kept of it, and on a CPU a batch of faces is embedded no faster than one face after the other.
@@ -13,9 +13,11 @@ import numpy as np
 
 from faceclust import photos
 from faceclust.embed.arcface import Embedder
+from faceclust.embed.clip import Clip
 from faceclust.errors import PhotoError
 from faceclust.faces.align import CROP, align, sharpness, yaw
 from faceclust.faces.detector import Detections, Detector, DetectorOptions
+from faceclust.pipeline.describe import open_clip
 from faceclust.pipeline.models import Models
 from faceclust.records import Box, DecodedPhoto, Face, FloatArray, ImageArray
 from faceclust.store import Scanned
@@ -40,27 +42,34 @@ class PhotoTask:
 
 @dataclass(frozen=True, slots=True)
 class ExtractorFactory:
-    """Opens the models in a worker; picklable."""
+    """Opens the models in a worker; picklable.
+
+    Attributes:
+        clip: id of the CLIP model that describes faces; None where none is to.
+    """
 
     models: Models
     options: DetectorOptions
     device: Device
     threads: int
+    clip: str | None = None
 
     def __call__(self) -> Extractor:
         """Open the models."""
         return Extractor(
             Detector(self.models.detector, self.options, self.device, self.threads),
             Embedder(self.models.embedders, self.device, self.threads),
+            None if self.clip is None else open_clip(self.clip, self.device),
         )
 
 
 class Extractor:
     """Photo in, faces and embeddings out, or the reason why it cannot be read."""
 
-    def __init__(self, detector: Detector, embedder: Embedder) -> None:
+    def __init__(self, detector: Detector, embedder: Embedder, clip: Clip | None = None) -> None:
         self.detector = detector
         self.embedder = embedder
+        self.clip = clip
 
     def __call__(self, task: PhotoTask) -> Scanned:
         """Read one file."""
@@ -87,6 +96,7 @@ class Extractor:
             info=photo.info,
             faces=tuple(_face(photo, found, i, crop) for i, crop in enumerate(crops)),
             vectors=self.embedder(crops),
+            clip_vectors=None if self.clip is None else self.clip.encode_images(crops),
             thumbnails=tuple(_jpeg(crop) for crop in crops),
         )
 

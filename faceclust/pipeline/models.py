@@ -12,6 +12,7 @@ from faceclust.embed.arcface import Network
 from faceclust.weights import Notify
 
 MOBILE = "mobilefacenet-512+192"
+EDGES = "edges-universal.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,23 @@ class Space:
     Attributes:
         parts: sizes of the networks' embeddings, where there are several; see `normalise`.
         thresholds: of the clustering methods whose own default is another network's.
+        proxies: the CLIP-Cluster model of `pretrained/` that was trained on this space, if any.
     """
 
     parts: tuple[int, ...] = ()
     thresholds: Mapping[Method, float] = field(default_factory=dict)
+    proxies: str | None = None
 
 
 def space(model_id: str) -> Space:
     """The space that the embeddings of a model lie in."""
     if model_id == MOBILE:
         # The second network finds faces more alike than the first does, of one person and of two.
-        return Space(parts=(512, 192), thresholds={"infomap": 0.55, "hac": 0.47})
+        return Space(
+            parts=(512, 192),
+            thresholds={"infomap": 0.55, "hac": 0.47},
+            proxies="clip-cluster-mobile.safetensors",
+        )
     return Space()
 
 

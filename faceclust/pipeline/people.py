@@ -1,18 +1,21 @@
-"""The people of a library, and the user's decisions about them."""
+"""The people of a library."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
-from faceclust.people import not_faces, resolve, standing
+from faceclust.people import resolve
+from faceclust.pipeline.attributes import Guesses
 from faceclust.pipeline.library import Library
-from faceclust.records import Decision, DecisionKind, Person
+from faceclust.records import Decision, Guess, Person
 from faceclust.store import catalogue, ledger
 
 MAX_NAME = 300
+FEW = 4  # faces of a stranger, at most
+BLURRED = 40.0  # detector confidence times pixels of a face that can hardly be named
 # Format characters that belong to names: in Persian and Hindi, and in joined emoji.
 JOINERS = "\u200c\u200d"
 
@@ -25,6 +28,9 @@ class PersonSummary:
         photos: files the person is in.
         first, last: capture dates (ISO 8601) of the oldest and newest of them, or None.
         best_face: the face with the most detector confidence times pixels; `best_photo` its file.
+        guesses: what prevails over the faces; none where they were not described.
+        stranger: probably nobody to be named: without a name, and seen once, or a few times only
+            on one day, or a few times and never well.
     """
 
     person: Person
@@ -33,6 +39,8 @@ class PersonSummary:
     last: str | None
     best_face: int
     best_photo: str
+    stranger: bool
+    guesses: tuple[Guess, ...] = ()
 
 
 def all_people(library: Library) -> list[Person]:
@@ -42,16 +50,36 @@ def all_people(library: Library) -> list[Person]:
 
 def people_of(library: Library, live: Collection[int]) -> list[Person]:
     """As `all_people`, of the faces in `live`: those whose facts the caller has read already."""
-    newest = ledger.newest_clustering(library.db)
-    return resolve(newest.membership if newest else {}, ledger.decisions(library.db), live)
+    newest, decisions = ledger.newest_clustering(library.db), ledger.decisions(library.db)
+    return resolve(newest.membership if newest else {}, decisions, live, dates(library, decisions))
 
 
-def summaries(library: Library, *, ignored: bool = False) -> list[PersonSummary]:
-    """People with what is worth showing of them, most faces first; the ignored ones if asked."""
+def dates(library: Library, decisions: Sequence[Decision]) -> Mapping[int, str]:
+    """Capture date by face, where a date of birth makes them matter; else nothing."""
+    matter = any(decision.kind == "birth" for decision in decisions)
+    return catalogue.taken_dates(library.db) if matter else {}
+
+
+def summaries(library: Library, *, hidden: bool = False) -> list[PersonSummary]:
+    """People with what is worth showing of them, most faces first; if asked, the hidden ones.
+
+    Args:
+        hidden: those that the user hid or ignores, in place of all others.
+    """
     facts = catalogue.face_facts(library.db)
     people = people_of(library, facts)
-    shown = [_summary(person, facts) for person in people if person.ignored == ignored]
+    guesses = Guesses(library)
+    shown = [
+        replace(_summary(person, facts), guesses=guesses.prevailing(person.faces))
+        for person in people
+        if is_hidden(person) == hidden
+    ]
     return sorted(shown, key=lambda s: (-len(s.person.faces), s.person.id))
+
+
+def is_hidden(person: Person) -> bool:
+    """Whether the user does not want to see this person in lists."""
+    return person.ignored or person.hidden
 
 
 def _summary(person: Person, facts: dict[int, tuple[str, str | None, float]]) -> PersonSummary:
@@ -65,7 +93,14 @@ def _summary(person: Person, facts: dict[int, tuple[str, str | None, float]]) ->
         last=dates[-1] if dates else None,
         best_face=best,
         best_photo=mine[best][0],
+        stranger=person.name is None and _passes_by(dates, len(mine), mine[best][2]),
     )
+
+
+def _passes_by(dates: Sequence[str], faces: int, best: float) -> bool:
+    """Whether faces, with the dates known of them, are those of a stranger."""
+    one_day = len(dates) == faces and dates[0][:10] == dates[-1][:10]
+    return faces == 1 or (faces <= FEW and (one_day or best < BLURRED))
 
 
 def find(people: Sequence[Person], who: str) -> Person:
@@ -101,107 +136,3 @@ def clean_name(name: str) -> str:
     if len(text) > MAX_NAME:
         raise OptionError(f"The name is longer than {MAX_NAME} characters; shorten it.")
     return text
-
-
-def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | None]:
-    """Name a person; a name that another person has makes the two one.
-
-    Returns:
-        The person as it is now, and the one it was joined with, or None.
-
-    Raises:
-        PersonError: there is no person `who`.
-        OptionError: the name cannot be used.
-    """
-    text = clean_name(new_name)
-    people = all_people(library)
-    person = find(people, who)
-    same = [other for other in people if other.name == text and other.id != person.id]
-    if person.name != text or person.ignored:
-        _decide(library, Decision(0, "name", person.faces, person.id, name=text))
-    return find(all_people(library), text), same[0] if same else None
-
-
-def merge(library: Library, who: Sequence[str]) -> Person:
-    """Make several people one; the first named one gives the name.
-
-    Raises:
-        PersonError: someone does not exist, or fewer than two different people are given.
-    """
-    people = all_people(library)
-    merged = list({person.id: person for person in (find(people, w) for w in who)}.values())
-    if len(merged) < 2:
-        raise PersonError("Give two different people to merge, for example `faceclust merge 3 8`.")
-    names = [person.name for person in merged if person.name]
-    first = next((person for person in merged if person.name), merged[0])
-    faces = tuple(sorted(face for person in merged for face in person.faces))
-    others = tuple(person.id for person in merged if person.id != first.id)
-    name = names[0] if names else None
-    _decide(library, Decision(0, "merge", faces, first.id, others=others, name=name))
-    return find(all_people(library), str(first.id) if name is None else name)
-
-
-def reject(library: Library, face: int, who: str) -> Person | None:
-    """Say that a face is not this person.
-
-    Returns:
-        Where the face is now; None where it waits for the next clustering.
-
-    Raises:
-        PersonError: there is no such person, or the face is not among its faces.
-    """
-    person = find(all_people(library), who)
-    if face not in person.faces:
-        raise PersonError(f"Face {face} is not among the faces of {who}; `faceclust people {who}`.")
-    _decide(library, Decision(0, "reject", (face,), person.id))
-    return next((p for p in all_people(library) if face in p.faces), None)
-
-
-def not_a_face(library: Library, face: int) -> None:
-    """Say that a detection shows no face.
-
-    Raises:
-        PersonError: there is no such face.
-    """
-    if face not in catalogue.live_face_ids(library.db):
-        raise PersonError(f"There is no face {face}; `faceclust people WHO` lists faces.")
-    if face not in not_faces(ledger.decisions(library.db)):
-        _decide(library, Decision(0, "not-a-face", (face,)))
-
-
-def ignore(library: Library, who: str, *, show: bool = False) -> Person:
-    """Hide a person from lists and exports, or show one again.
-
-    Args:
-        show: take back the hiding.
-
-    Raises:
-        PersonError: there is no such person.
-    """
-    person = find(all_people(library), who)
-    if person.ignored == show:
-        kind: DecisionKind = "merge" if show else "ignore"
-        _decide(library, Decision(0, kind, person.faces, person.id, name=person.name))
-    return person
-
-
-def undo(library: Library, *, dry_run: bool = False) -> Decision:
-    """Take back the newest decision that still holds; itself only an addition.
-
-    Args:
-        dry_run: only tell which one that is.
-
-    Raises:
-        PersonError: there is nothing to take back.
-    """
-    holding = standing(ledger.decisions(library.db))
-    if not holding:
-        raise PersonError("There is no decision to take back.")
-    if not dry_run:
-        ledger.put_decisions(library.db, [Decision(0, "undo", undoes=holding[-1].id)])
-    return holding[-1]
-
-
-def _decide(library: Library, decision: Decision) -> None:
-    (spare,) = ledger.new_ids(library.db, 1)
-    ledger.put_decisions(library.db, [replace(decision, spare=spare)])

@@ -14,7 +14,8 @@ from faceclust import photos, weights, workers
 from faceclust.config import Config
 from faceclust.errors import PhotoError
 from faceclust.photos import FoundFile
-from faceclust.pipeline import models
+from faceclust.pipeline import attributes, models
+from faceclust.pipeline.describe import catch_up
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
@@ -37,6 +38,7 @@ class ScanReport:
         linked: new names of known content (moved or copied files).
         read: photos read anew.
         faces: faces found in them.
+        described: faces of photos read before that CLIP has described now, by their stored crops.
         errors: files that could not be read.
         missing: files that are gone since the last scan.
         seconds: of wall-clock time.
@@ -50,6 +52,7 @@ class ScanReport:
     linked: int = 0
     read: int = 0
     faces: int = 0
+    described: int = 0
     errors: int = 0
     missing: int = 0
     seconds: float = 0.0
@@ -75,7 +78,8 @@ def scan(
         progress: called whenever the report has grown.
 
     Raises:
-        WeightsError: the profile's networks cannot be had.
+        OptionError: there is no such CLIP model.
+        WeightsError: the profile's networks or the CLIP model cannot be had.
         StoreError: the database cannot be written.
         WorkerError: worker processes cannot be kept alive.
     """
@@ -86,10 +90,11 @@ def scan(
         return report
     weights.require_device(config.scan.device)
     resolved = models.resolve(config.scan.profile, notify)
+    clip = attributes.prepare(library, config, notify)
     extractor = extractor_id(resolved, config)
-    run = _Scan(library, folder, config, extractor, report)
+    run = _Scan(library, folder, config, extractor, report, clip)
     results = workers.run(
-        ExtractorFactory(resolved, config.detector, config.scan.device, threads=1),
+        ExtractorFactory(resolved, config.detector, config.scan.device, threads=1, clip=clip),
         run.tasks(progress),
         workers=config.scan.workers,
         limits=Limits(
@@ -112,8 +117,11 @@ def scan(
     finally:
         run.keep(batch, resolved.model_id)
     _mark_missing(library, folder, report)
+    if clip is not None:
+        run.describe(progress)
     library.db.set_setting("extractor", extractor)
     library.db.set_setting("model", resolved.model_id)
+    library.db.set_setting(attributes.SETTING, clip or "")
     report.seconds = time.monotonic() - started
     report.peak_rss_mb = peak_rss_mb()
     return report
@@ -154,6 +162,7 @@ class _Scan:
     config: Config
     extractor: str
     report: ScanReport
+    clip: str | None
 
     def tasks(self, progress: Callable[[ScanReport], None]) -> Iterator[PhotoTask]:
         """Yield the files that must be read; deal with all others on the way."""
@@ -212,8 +221,18 @@ class _Scan:
     def keep(self, batch: list[Scanned], model: str) -> None:
         if batch:
             with self.library.db.transaction() as sql:
-                intake.put_scanned(sql, batch, self.extractor, model)
+                intake.put_scanned(sql, batch, self.extractor, model, self.clip)
             batch.clear()
+
+    def describe(self, progress: Callable[[ScanReport], None]) -> None:
+        """Describe the faces that were found by earlier scans and not described by this model."""
+        assert self.clip is not None
+
+        def grown(described: int) -> None:
+            self.report.described = described
+            progress(self.report)
+
+        catch_up(self.library, self.clip, self.config, grown)
 
 
 def _mark_missing(library: Library, folder: Path, report: ScanReport) -> None:

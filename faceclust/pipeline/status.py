@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from faceclust.people import not_faces
+from faceclust.pipeline.attributes import SETTING, Guesses
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, find, people_of
+from faceclust.pipeline.people import all_people, find, is_hidden, people_of
+from faceclust.records import by_attribute
 from faceclust.store import catalogue, ledger
 
 
@@ -13,8 +17,8 @@ def status(library: Library) -> dict[str, object]:
 
     Returns:
         library, database, files, photos, faces, people (seen more than once), seen_once, named,
-        hidden, errors, missing, model, clustered_by, stale_photos (scanned with other settings than
-        the last scan), unclustered_faces.
+        hidden, errors, missing, model, clip, clustered_by, stale_photos (scanned with other
+        settings than the last scan), unclustered_faces.
     """
     extractor = library.db.setting("extractor")
     counts = catalogue.counts(library.db, extractor)
@@ -30,10 +34,11 @@ def status(library: Library) -> dict[str, object]:
         "people": heads["several"],
         "seen_once": heads["once"],
         "named": heads["named"],
-        "hidden": sum(person.ignored for person in all_people(library)),
+        "hidden": sum(is_hidden(person) for person in all_people(library)),
         "errors": counts["errors"],
         "missing": counts["missing"],
         "model": library.db.setting("model") or "none yet",
+        "clip": library.db.setting(SETTING) or "none",
         "clustered_by": newest.method if newest else "nothing yet",
         "stale_photos": counts["stale"],
         "unclustered_faces": len(catalogue.live_face_ids(library.db) - settled),
@@ -42,7 +47,7 @@ def status(library: Library) -> dict[str, object]:
 
 def head_count(library: Library) -> dict[str, int]:
     """Faces; people seen more than once, seen once, and with a name; unreadable photos."""
-    people = [person for person in all_people(library) if not person.ignored]
+    people = [person for person in all_people(library) if not is_hidden(person)]
     return {
         "faces": sum(len(person.faces) for person in people),
         "several": sum(len(person.faces) > 1 for person in people),
@@ -60,17 +65,24 @@ def unreadable(library: Library) -> list[dict[str, str]]:
     ]
 
 
-def faces_of(library: Library, who: str) -> list[dict[str, object]]:
-    """The faces of one person, oldest photo first: face, file, taken_at, quality.
+def faces_of(library: Library, who: str) -> list[dict[str, Any]]:
+    """The faces of one person, oldest photo first: face, file, taken_at, quality, attributes.
 
     Raises:
         PersonError: there is no person `who`.
     """
     facts = catalogue.face_facts(library.db)
     person = find(people_of(library, facts), who)
+    guesses = Guesses(library)
     rows = [(facts[face], face) for face in person.faces]
     return [
-        {"face": face, "file": path, "taken_at": taken_at, "quality": round(quality, 1)}
+        {
+            "face": face,
+            "file": path,
+            "taken_at": taken_at,
+            "quality": round(quality, 1),
+            "attributes": by_attribute(guesses.of(face)),
+        }
         for (path, taken_at, quality), face in sorted(
             rows, key=lambda row: (row[0][1] or "9999", row[0][0], row[1])
         )

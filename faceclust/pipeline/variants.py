@@ -1,13 +1,13 @@
 """What `eval --ablate` compares: a line a variant, in the parts of its table.
 
 A `Variant` is a name and a function from faces and a seed to labels; a `Tuned` one also takes the
-threshold, of which the one that is best for the set is reported. A new model of edges is one
-`EdgeScorer` in `SCORERS`; its rows follow from it.
+threshold, of which the one that is best for the set is reported. A trained model of edges is one
+`EdgeScorer`; its rows follow from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, get_args
 
@@ -27,10 +27,14 @@ from faceclust.cluster.methods import (
     needs_edges,
 )
 from faceclust.cluster.partition import partition
+from faceclust.cluster.thinning import regroup
 from faceclust.errors import OptionError
-from faceclust.graph import edges
+from faceclust.graph import edges, structure
+from faceclust.graph.knn import knn
 from faceclust.graph.prune import probable, weighted_by_cosine
-from faceclust.pipeline.cluster import EDGES, same_photo
+from faceclust.pipeline.arrive import same_photo
+from faceclust.pipeline.models import EDGES
+from faceclust.pipeline.scoring import Described
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 DRAWS: tuple[Method, ...] = ("infomap", "fc-es", "chinese-whispers", "kmeans")
@@ -47,19 +51,34 @@ class Faces:
         neighbours: of the N faces, as many each as any variant wants: each takes its own number.
         num_people: the number of known people, which kmeans is told.
         thresholds: defaults of the embedding space, where they are not the methods' own.
-        quality: (N,) from `structure.quality`, or None.
-        clip: (N, E) float32 CLIP image embeddings, or None where there are none.
+        norms: (N, networks) lengths of the embeddings before, from `arcface.lengths`.
+        described: their CLIP embeddings, or None where there are none.
         photo: (N,) int64, which photo each face is in, or None where that is not known.
     """
 
     x: FloatArray
     neighbours: Neighbours
     num_people: int
+    norms: FloatArray
     thresholds: Mapping[Method, float] = field(default_factory=dict)
-    quality: FloatArray | None = None
-    clip: FloatArray | None = None
+    described: Described | None = None
     photo: IntArray | None = None
     _scored: dict[tuple[str, int], Graph] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> FloatArray:
+        """(N,), see `structure.quality`."""
+        return structure.quality(self.norms)
+
+    def select(self, rows: IntArray) -> Faces:
+        """Some of the faces, with neighbours among themselves."""
+        return Faces(
+            self.x[rows],
+            knn(self.x[rows], EDGE_LISTS),
+            self.num_people,
+            self.norms[rows],
+            described=None if self.described is None else self.described.select(rows),
+        )
 
     def nearest(self, k: int) -> Neighbours:
         """The first k of each list."""
@@ -67,10 +86,17 @@ class Faces:
 
     def log_odds(self, scorer: EdgeScorer, seed: int) -> Graph:
         """What the scorer says of the listed pairs, worked out once."""
-        key = scorer.name, seed if scorer.draws else 0
+        seed = seed if scorer.seeds else 0
+        key = scorer.name, seed
         if key not in self._scored:
             self._scored[key] = scorer.score(self, seed)
         return self._scored[key]
+
+    def partition(self, scorer: EdgeScorer, seed: int, apart: IntArray | None = None) -> IntArray:
+        """As `scan` does: the signed graph, then the clusters that its lists are too short for."""
+        seed = seed if scorer.seeds else 0
+        labels = partition(self.log_odds(scorer, seed), apart=apart)
+        return regroup(labels, lambda rows: scorer.score(self.select(rows), seed), apart=apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +106,31 @@ class EdgeScorer:
     Attributes:
         name: as the table shows it.
         score: log-odds of the listed pairs, from the faces and a seed.
-        draws: whether the seed matters: a training, or a weight file, of its own for each.
-        clip: whether it looks at CLIP embeddings, which are made for it where crops are at hand.
+        seeds: of its trainings, of which each is a model of its own; none where there is but one.
+        walks: whether Infomap is compared on it, too.
     """
 
     name: str
     score: Callable[[Faces, int], Graph]
-    draws: bool = False
-    clip: bool = False
+    seeds: tuple[int, ...] = ()
+    walks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One row: labels (N,) from the faces and a seed; `draws` says whether the seed matters."""
+    """One row: labels (N,) from the faces and a seed.
+
+    Attributes:
+        draws: whether the seed matters.
+        threshold: for the table.
+        seeds: those to be run, where there is no choice: of the trainings that it is made from.
+    """
 
     name: str
     labels: Callable[[Faces, int], IntArray]
     draws: bool = False
     threshold: float | None = None
+    seeds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +147,20 @@ Row: TypeAlias = Variant | Tuned
 
 
 def universal(faces: Faces, seed: int) -> Graph:
-    """The universal edge model, which `scan` uses: structure of the neighbourhood alone."""
+    """The universal edge model: structure of the neighbourhood alone."""
     model = edges.load(weights.own(EDGES))
     return edges.score(model, faces.x, faces.nearest(EDGE_LISTS), faces.quality)
 
 
 UNIVERSAL = EdgeScorer("universal edges", universal)
-SCORERS = (UNIVERSAL,)
 
 
-def table(faces: Faces) -> dict[str, list[Row]]:
-    """The rows of each part of the table."""
-    own: list[Row] = [row for scorer in SCORERS for row in _edges(scorer, faces)]
+def table(faces: Faces, trained: Sequence[EdgeScorer] = ()) -> dict[str, list[Row]]:
+    """The rows of each part of the table; `trained` models add to the universal edges."""
     return {
         "rivals at their defaults": [_rival(method, faces) for method in _rivals()],
         "rivals at their best threshold for this set": [_tuned(m) for m in sweep.GRIDS],
-        "edge models, without a threshold": own,
+        "edge models, without a threshold": [*_edges(UNIVERSAL, faces), *_trained(trained)],
         "Infomap on universal edges, P > 0.5": _walks(UNIVERSAL),
         "universal edges at the best P for this set": _pruned(UNIVERSAL),
     }
@@ -166,29 +197,46 @@ def _tuned(method: Method) -> Tuned:
 
 def _edges(scorer: EdgeScorer, faces: Faces) -> list[Row]:
     """Partition of the signed graph, the paper's pruning with Infomap, and naive pruning."""
-    name, draws = scorer.name, scorer.draws
-    rows: list[Row] = [
-        Variant(f"{name}, partition", lambda f, seed: partition(f.log_odds(scorer, seed)), draws),
-        Variant(
-            f"{name}, P > 0.5, Infomap",
-            lambda f, seed: communities(probable(f.log_odds(scorer, seed)), seed=seed),
-            True,
-        ),
-        Variant(
-            f"{name}, P > 0.5, components",
-            lambda f, seed: connected(probable(f.log_odds(scorer, seed))),
-            draws,
-        ),
-    ]
+    rows: list[Row] = [_partition(scorer)]
     if faces.photo is not None:
         apart = same_photo(faces.photo)
-        photo_known = Variant(
-            f"{name}, partition, photos known",
-            lambda f, seed: partition(f.log_odds(scorer, seed), apart=apart),
-            draws,
+        rows.append(
+            Variant(
+                f"{scorer.name}, partition, photos known",
+                lambda f, seed: f.partition(scorer, seed, apart),
+            )
         )
-        rows.insert(1, photo_known)
-    return rows
+    components = Variant(
+        f"{scorer.name}, P > 0.5, components",
+        lambda f, seed: connected(probable(f.log_odds(scorer, seed))),
+    )
+    return [*rows, _infomap(scorer), components]
+
+
+def _partition(scorer: EdgeScorer) -> Variant:
+    return Variant(
+        f"{scorer.name}, partition",
+        lambda faces, seed: faces.partition(scorer, seed),
+        seeds=scorer.seeds,
+    )
+
+
+def _infomap(scorer: EdgeScorer) -> Variant:
+    return Variant(
+        f"{scorer.name}, P > 0.5, Infomap",
+        lambda faces, seed: communities(probable(faces.log_odds(scorer, seed)), seed=seed),
+        True,
+        seeds=scorer.seeds,
+    )
+
+
+def _trained(scorers: Sequence[EdgeScorer]) -> list[Row]:
+    """Each variant with partition; Infomap where it is wanted."""
+    return [
+        row
+        for scorer in scorers
+        for row in (_partition(scorer), *([_infomap(scorer)] if scorer.walks else []))
+    ]
 
 
 def _walks(scorer: EdgeScorer) -> list[Row]:
@@ -227,5 +275,5 @@ def _pruned(scorer: EdgeScorer) -> list[Row]:
 
     return [
         Tuned("Infomap", infomap, PROBABILITIES, True),
-        Tuned("components", components, PROBABILITIES, scorer.draws),
+        Tuned("components", components, PROBABILITIES),
     ]

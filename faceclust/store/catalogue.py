@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,20 +82,20 @@ def live_boxes(db: Database) -> dict[int, list[tuple[int, Box]]]:
     return boxes
 
 
-def live_faces(db: Database, model: str) -> tuple[IntArray, FloatArray]:
-    """Ids (N,) ascending and embeddings (N, D), not normalised, of all live faces of a model."""
-    where = f"model = ? AND {LIVE_FACES}"
-    joined = "embeddings JOIN faces ON faces.id = embeddings.face_id"
-    ((count, length),) = db.rows(
-        f"SELECT count(*), coalesce(max(length(vector)), 0) FROM {joined} WHERE {where}", (model,)
-    )
-    ids = np.zeros(count, np.int64)
-    x = np.zeros((count, length // 2), np.float32)
-    rows = db.rows(f"SELECT face_id, vector FROM {joined} WHERE {where} ORDER BY face_id", (model,))
-    for i, (face_id, vector) in enumerate(rows):
-        ids[i] = face_id
-        x[i] = np.frombuffer(vector, "<f2")
-    return ids, x
+def live_faces(
+    db: Database, model: str, live: Container[int] | None = None
+) -> tuple[IntArray, FloatArray]:
+    """Ids (N,) ascending and embeddings (N, D), not normalised, of all live faces of a model.
+
+    Args:
+        live: the faces that are wanted, where not all of those that count are.
+    """
+    live = live_face_ids(db) if live is None else live
+    rows = db.rows("SELECT face_id, vector FROM embeddings WHERE model = ? ORDER BY 1", (model,))
+    kept = [(face, vector) for face, vector in rows if face in live]
+    ids = np.array([face for face, _ in kept], np.int64)
+    x = np.frombuffer(b"".join(vector for _, vector in kept), "<f2").astype(np.float32)
+    return ids, x.reshape(len(kept), len(kept[0][1]) // 2 if kept else 0)
 
 
 def embedded_faces(db: Database, model: str) -> frozenset[int]:
@@ -103,6 +103,24 @@ def embedded_faces(db: Database, model: str) -> frozenset[int]:
     query = f"""SELECT face_id FROM embeddings JOIN faces ON faces.id = embeddings.face_id
         WHERE model = ? AND {LIVE_FACES}"""
     return frozenset(int(row[0]) for row in db.rows(query, (model,)))
+
+
+def embeddings_of(db: Database, model: str, faces: Iterable[int]) -> tuple[IntArray, FloatArray]:
+    """As `live_faces`, of those of the given faces that have an embedding of the model."""
+    query = "SELECT vector FROM embeddings WHERE model = ? AND face_id = ?"
+    found = [(face, row[0]) for face in sorted(faces) if (row := db.row(query, (model, face)))]
+    x = [np.frombuffer(vector, "<f2").astype(np.float32) for _, vector in found]
+    ids = np.array([face for face, _ in found], np.int64)
+    return ids, np.stack(x) if x else np.zeros((0, 0), np.float32)
+
+
+def taken_dates(db: Database) -> dict[int, str]:
+    """The capture date of each face's photo, where it is known: face id to ISO 8601."""
+    rows = db.rows(
+        """SELECT faces.id, taken_at FROM faces JOIN photos ON photos.id = photo_id
+        WHERE taken_at IS NOT NULL"""
+    )
+    return {int(face): str(taken) for face, taken in rows}
 
 
 def photo_of_faces(db: Database) -> dict[int, int]:
@@ -120,6 +138,16 @@ def thumbnail(db: Database, face_id: int) -> bytes | None:
     """The JPEG of a face's aligned crop, or None."""
     row = db.row("SELECT image FROM crops WHERE face_id = ?", (face_id,))
     return None if row is None else bytes(row[0])
+
+
+def file_of(db: Database, face_id: int) -> str | None:
+    """The first present file, in order of path, that shows a face; None where all are gone."""
+    row = db.row(
+        """SELECT path FROM files JOIN faces ON faces.photo_id = files.photo_id
+        WHERE faces.id = ? AND missing_since IS NULL ORDER BY path LIMIT 1""",
+        (face_id,),
+    )
+    return None if row is None else path_from_db(row[0])
 
 
 def unreadable(db: Database) -> list[tuple[str, str, str]]:

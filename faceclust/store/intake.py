@@ -25,6 +25,7 @@ class Scanned:
     Attributes:
         path: relative to the library's root, with "/".
         vectors: (F, D) float32, row i for `faces[i]`; empty where there are no faces.
+        clip_vectors: (F, E) float32, the same of the CLIP model; None where there is none.
         thumbnails: one JPEG for each face.
     """
 
@@ -35,6 +36,7 @@ class Scanned:
     info: PhotoInfo | None = None
     faces: tuple[Face, ...] = ()
     vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    clip_vectors: FloatArray | None = None
     thumbnails: tuple[bytes, ...] = ()
     error_kind: str | None = None
     error: str | None = None
@@ -46,12 +48,19 @@ def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:
 
 
 def put_scanned(
-    sql: sqlite3.Connection, batch: Iterable[Scanned], extractor: str, model: str
+    sql: sqlite3.Connection,
+    batch: Iterable[Scanned],
+    extractor: str,
+    model: str,
+    clip: str | None = None,
 ) -> None:
     """Record what a scan found; call inside a transaction.
 
     A face found where one was found before keeps its id, and with it every decision about it;
     also when the file was edited in between (a tag written into it changes its content).
+
+    Args:
+        model, clip: ids that embeddings for recognition and those of CLIP are kept under.
     """
     for item in batch:
         if item.info is None or item.content_hash is None:
@@ -65,13 +74,22 @@ def put_scanned(
             "INSERT OR REPLACE INTO crops VALUES (?, ?)",
             zip(face_ids, item.thumbnails, strict=True),
         )
-        sql.executemany(
-            "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
-            [
-                (model, face_id, vector.astype("<f2").tobytes())
-                for face_id, vector in zip(face_ids, item.vectors, strict=True)
-            ],
-        )
+        put_vectors(sql, model, face_ids, item.vectors)
+        if clip is not None and item.clip_vectors is not None:
+            put_vectors(sql, clip, face_ids, item.clip_vectors)
+
+
+def put_vectors(
+    sql: sqlite3.Connection, model: str, face_ids: Iterable[int], vectors: FloatArray
+) -> None:
+    """Keep embeddings (F, D) of F faces under a model's id; call inside a transaction."""
+    sql.executemany(
+        "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
+        [
+            (model, face_id, vector.astype("<f2").tobytes())
+            for face_id, vector in zip(face_ids, vectors, strict=True)
+        ],
+    )
 
 
 def _put_photo(sql: sqlite3.Connection, digest: str, info: PhotoInfo, extractor: str) -> int:

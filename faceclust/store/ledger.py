@@ -10,6 +10,8 @@ from typing import Any
 
 from faceclust.records import Decision
 from faceclust.store.database import Database, now
+from faceclust.store.nearby import Nearby
+from faceclust.store.nearby import put as put_nearby
 
 KEPT_CLUSTERINGS = 3
 
@@ -41,9 +43,16 @@ def newest_clustering(db: Database) -> StoredClustering | None:
     return StoredClustering(row[1], row[2], json.loads(row[3]), dict(members))
 
 
-def put_clustering(db: Database, clustering: StoredClustering) -> None:
-    """Keep a clustering as the newest one, and only the last few."""
+def put_clustering(
+    db: Database, clustering: StoredClustering, nearby: Nearby | None = None
+) -> None:
+    """Keep a clustering as the newest one, and only the last few.
+
+    Args:
+        nearby: what it knew of the faces; None for nothing.
+    """
     with db.transaction() as sql:
+        put_nearby(sql, nearby)
         cursor = sql.execute(
             "INSERT INTO clusterings (created_at, model, method, options) VALUES (?, ?, ?, ?)",
             (now(), clustering.model, clustering.method, json.dumps(dict(clustering.options))),
@@ -97,6 +106,6 @@ def decisions(db: Database) -> list[Decision]:
 
 def _decision(number: int, made_at: str, made_by: str, kind: str, payload: str) -> Decision:
     fields = json.loads(payload)
-    for key in ("faces", "others"):
+    for key in ("faces", "others", "against"):
         fields[key] = tuple(fields.get(key, ()))
     return Decision(id=number, kind=kind, made_at=made_at, made_by=made_by, **fields)  # type: ignore[arg-type]

@@ -17,7 +17,43 @@ def m0001_initial(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m0001_initial,)
+def m0002_attributes(db: sqlite3.Connection) -> None:
+    """What is guessed of faces, as weights of a zero-shot classifier in a CLIP model's space."""
+    db.execute(
+        """CREATE TABLE attribute_values (
+            model TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            attribute TEXT NOT NULL,
+            value TEXT NOT NULL,
+            prompts TEXT NOT NULL,
+            weights BLOB NOT NULL,
+            PRIMARY KEY (model, position)
+        ) WITHOUT ROWID"""
+    )
+
+
+def m0003_neighbours(db: sqlite3.Connection) -> None:
+    """What the newest clustering knew: neighbour lists, and pairs that it left apart."""
+    # Arrays of unsigned 32-bit face ids (0 for none) and 32-bit floats, both little-endian.
+    db.execute(
+        """CREATE TABLE neighbours (
+        face_id INTEGER PRIMARY KEY REFERENCES faces (id) ON DELETE CASCADE,
+        listed BLOB NOT NULL,
+        similarity BLOB NOT NULL
+    )"""
+    )
+    # Pairs of faces of two clusters, a < b, with the log-odds that they are one person.
+    db.execute(
+        """CREATE TABLE doubts (
+        face_a INTEGER NOT NULL,
+        face_b INTEGER NOT NULL,
+        log_odds REAL NOT NULL,
+        PRIMARY KEY (face_a, face_b)
+    ) WITHOUT ROWID"""
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (m0001_initial, m0002_attributes, m0003_neighbours)
 
 _INITIAL = (
     "CREATE TABLE library (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",

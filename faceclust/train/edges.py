@@ -1,34 +1,39 @@
 """Train the edge model on sampled libraries and calibrate it on people it has not seen.
 
-    python -m faceclust.train.edges EMBEDDINGS OUTPUT [--seed 0]
-
-EMBEDDINGS is the folder that `libraries.read` describes, OUTPUT an .npz file.
+`faceclust train --stage edges` runs it. Everything random is a function of the seed and of the
+number of the library, epoch or step, so a run that was killed goes on from what it left in its
+folder and ends with the same weights, bit for bit.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import pairwise
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
+from faceclust.cluster.partition import partition
+from faceclust.errors import InputError
+from faceclust.evaluate import bcubed, pairwise
 from faceclust.graph import edges, structure
-from faceclust.graph.edges import EdgeModel
+from faceclust.graph.edges import FLOOR, EdgeModel
 from faceclust.graph.knn import knn
-from faceclust.records import FloatArray, IntArray
+from faceclust.records import FloatArray, Graph, IntArray
 from faceclust.train import libraries
-from faceclust.train.libraries import BoolArray, Crowd, Library, Shape, View
+from faceclust.train.fitting import Examples, FitOptions, Row, State, fit
+from faceclust.train.libraries import VIEWS, BoolArray, Crowd, Library, View
 
-log = logging.getLogger(__name__)
-
-VIEWS: tuple[View, ...] = get_args(View)
 VIEW_ODDS = (0.25, 0.15, 0.4, 0.2)
-SHAPES: tuple[Shape, ...] = ("tail", "family", "mixed", "heavy", "small", "clan", "tail", "clan")
+Side = Literal["seen", "calibration", "trial"]
+SIDES: tuple[Side, ...] = ("seen", "calibration", "trial")
+Tell = Callable[[Row], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,54 +43,115 @@ class EdgeTraining:
     Attributes:
         libraries: how many are sampled, the shapes in turn.
         calibration: how many more of people held out.
-        held_out: share of the people kept for the calibration.
+        trials: how many of people held out tell when to stop.
+        held_out: share of the people kept for calibration and trials.
         neighbours: k of the neighbour lists; the model must be used with the same.
         quality_unknown: share of the libraries in which the lengths of embeddings are withheld.
-        hidden: widths of the hidden layers.
-        epochs, batch, rate, decay: of Adam; the rate falls to 0 along a cosine.
+        fit: of the model.
         seed: of everything.
     """
 
     libraries: int = 56
     calibration: int = 16
+    trials: int = 4
     held_out: float = 0.25
     neighbours: int = 50
     quality_unknown: float = 0.2
-    hidden: tuple[int, ...] = (64, 32)
-    epochs: int = 6
-    batch: int = 2048
-    rate: float = 3e-3
-    decay: float = 1e-5
+    fit: FitOptions = field(default_factory=FitOptions)
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Examples:
-    """Pairs of faces: features (E, F), same (E,) 0 or 1, weight (E,), all float32."""
+class Trial:
+    """A library of people held out: its scored pairs, and who is who.
+
+    Attributes:
+        features: (E, F) of `pairs` (2, E).
+        truth: (N,) person of each face; `counts` (N,) whether the labels say who it is.
+    """
 
     features: FloatArray
-    same: FloatArray
-    weight: FloatArray
+    pairs: IntArray
+    truth: IntArray
+    counts: BoolArray
 
-    @classmethod
-    def joined(cls, parts: Iterable[Examples]) -> Examples:
-        """Those of several libraries; at least one."""
-        columns = zip(*((p.features, p.same, p.weight) for p in parts), strict=True)
-        return cls(*(np.concatenate(column) for column in columns))
+    def labels(self, model: EdgeModel) -> IntArray:
+        """(N,) clusters that the model leads to."""
+        weight = model.log_odds(self.features)
+        keep = weight > FLOOR
+        return partition(Graph(self.pairs[:, keep], weight[keep], len(self.truth)))
+
+    def f(self, model: EdgeModel) -> tuple[float, float]:
+        """Pairwise and BCubed F of the labelled faces."""
+        truth, labels = self.truth[self.counts], self.labels(model)[self.counts]
+        return pairwise(truth, labels).f, bcubed(truth, labels).f
 
 
-def train(crowd: Crowd, options: EdgeTraining) -> EdgeModel:
-    """Fit on most people, calibrate on the others."""
-    rng = np.random.default_rng(options.seed)
+def train(
+    crowd: Crowd,
+    options: EdgeTraining,
+    out: Path,
+    *,
+    start: EdgeModel | None = None,
+    tell: Tell = lambda row: None,
+) -> Path:
+    """Fit on most people until the others are told apart no better, and calibrate on the others.
+
+    Args:
+        crowd: all faces.
+        options: see there.
+        out: folder of the run; what a killed one left in it is gone on from.
+        start: the model to go on from, in place of a random one.
+        tell: given the losses, the F of each epoch and the libraries drawn.
+
+    Returns:
+        `out/edges.npz`.
+
+    Raises:
+        OptionError: the folder holds a run with other options or data.
+        InputError: what it holds is damaged, or nothing can be learned from the data.
+    """
+    out.mkdir(parents=True, exist_ok=True)
     apart = libraries.held_out(crowd, options.held_out, options.seed)
-    seen = Examples.joined(_sampled(crowd, ~apart, options.libraries, options, rng))
-    log.info("%d pairs of %d libraries", len(seen.same), options.libraries)
-    model = fit(seen, options)
-    unseen = Examples.joined(_sampled(crowd, apart, options.calibration, options, rng))
-    log.info("log loss on held-out people before calibration: %.4f", log_loss(model, unseen))
-    model = calibrate(model, unseen)
-    log.info("log loss on held-out people after calibration: %.4f", log_loss(model, unseen))
-    return model
+    digest = digest_of(crowd, options, start)
+    recipe = json.dumps({**asdict(options), "data": digest})
+    kept = out / "examples" / digest[:16]
+    if (out / "edges.npz").is_file() and (out / "state.safetensors").is_file():
+        State.load(out / "state.safetensors", recipe)
+        return out / "edges.npz"
+
+    def drawn(side: Side, count: int) -> Examples:
+        mask = ~apart if side == "seen" else apart
+        parts = list(_kept(crowd, mask, side, count, options, kept, tell))
+        return Examples.joined(parts)
+
+    trials = [trial(crowd, apart, number, options) for number in range(options.trials)]
+    seen = drawn("seen", options.libraries)
+    if not 0 < seen.same.mean() < 1:
+        raise InputError("The data hold no two faces of one person, or no two people; give others.")
+    model = fit(
+        seen, replace(options.fit, seed=options.seed), start=start,
+        judge=(lambda model: float(np.mean([t.f(model)[1] for t in trials]))) if trials else None,
+        checkpoint=out / "state.safetensors", recipe=recipe, tell=tell,
+    )  # fmt: skip
+    del seen
+    model = calibrate(model, unseen := drawn("calibration", options.calibration))
+    tell({"log_loss": log_loss(model, unseen)})
+    part = out / "edges.part.npz"
+    model.save(part)
+    part.replace(out / "edges.npz")
+    shutil.rmtree(out / "examples")
+    return out / "edges.npz"
+
+
+def digest_of(crowd: Crowd, options: EdgeTraining, start: EdgeModel | None) -> str:
+    """What tells this run's pairs from another's."""
+    digest = hashlib.sha256(json.dumps({**asdict(options), "fit": None}).encode())
+    for array in (crowd.person, crowd.group, crowd.faces[:: 1 + len(crowd.faces) // 1000]):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for array in (*start.weights, *start.biases) if start else ():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def examples(crowd: Crowd, library: Library, which: View, k: int, *, quality: bool) -> Examples:
@@ -94,36 +160,33 @@ def examples(crowd: Crowd, library: Library, which: View, k: int, *, quality: bo
     A pair weighs less the larger its library is, so that one of 10,000 faces counts as three of
     1,000.
     """
+    features, index = scored_pairs(crowd, library, which, k, quality=quality)
+    a, b = library.person[index]
+    sure = ~crowd.is_unsure(a, b)
+    weight = np.full(sure.sum(), 1 / np.sqrt(max(sure.sum(), 1)), np.float32)
+    return Examples(features[sure], (a == b)[sure].astype(np.float32), weight)
+
+
+def scored_pairs(
+    crowd: Crowd, library: Library, which: View, k: int, *, quality: bool
+) -> tuple[FloatArray, IntArray]:
+    """Features (E, F) and faces (2, E) of the pairs that the edge model looks at."""
     x = np.ascontiguousarray(libraries.view(library.faces, crowd.widths, which))
     neighbours = knn(x, k)
     pairs, scale = edges.candidates(x, neighbours)
-    columns = {"first": [0], "second": [1]}.get(which, [0, 1])
+    columns = {"first": [0], "second": [1]}.get(which, list(range(library.norms.shape[1])))
     known = structure.quality(library.norms[:, columns]) if quality else None
     chunks = list(structure.features(x, neighbours, pairs, scale, known))
-    a, b = library.person[pairs.index]
-    sure = ~crowd.is_unsure(a, b)
-    weight = np.full(sure.sum(), 1 / np.sqrt(max(sure.sum(), 1)), np.float32)
-    return Examples(np.concatenate(chunks)[sure], (a == b)[sure].astype(np.float32), weight)
+    nothing = np.zeros((0, len(structure.NAMES)), np.float32)
+    return np.concatenate([nothing, *chunks]), pairs.index
 
 
-def fit(data: Examples, options: EdgeTraining) -> EdgeModel:
-    """Minimise the weighted cross-entropy by Adam (Kingma and Ba, 2015)."""
-    rng = np.random.default_rng(options.seed)
-    model = _initial(data.features, options.hidden, rng)
-    parameters = [*model.weights, *model.biases]
-    moment = [np.zeros_like(p) for p in parameters]
-    square = [np.zeros_like(p) for p in parameters]
-    weight = data.weight / data.weight.mean()
-    steps = options.epochs * -(-len(weight) // options.batch)
-    for step, rows in enumerate(_batches(len(weight), options, rng), start=1):
-        rate = options.rate * min(1, step / 200) * (1 + np.cos(np.pi * step / steps)) / 2
-        gradient = _gradient(model, data.features[rows], data.same[rows], weight[rows])
-        for p, g, m, v in zip(parameters, gradient, moment, square, strict=True):
-            m += (g - m) * np.float32(0.1)
-            v += (g * g - v) * np.float32(0.001)
-            towards = (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
-            p -= (rate * (towards + options.decay * p)).astype(np.float32)
-    return model
+def trial(crowd: Crowd, mask: BoolArray, number: int, options: EdgeTraining) -> Trial:
+    """One library of the people under a mask, as a user would have it embedded."""
+    library = _library(crowd, mask, "trial", number, options)[0]
+    which: View = "both" if "both" in crowd.views else "first"
+    features, pairs = scored_pairs(crowd, library, which, options.neighbours, quality=True)
+    return Trial(features, pairs, library.person, library.person < crowd.known)
 
 
 def calibrate(model: EdgeModel, data: Examples) -> EdgeModel:
@@ -134,13 +197,14 @@ def calibrate(model: EdgeModel, data: Examples) -> EdgeModel:
     """
     from scipy.optimize import minimize_scalar
 
+    if not len(data.same):
+        return model
     z = model.log_odds(data.features).astype(np.float64) * (1 - 2 * data.same)
 
     def loss(scale: float) -> float:
         return float(np.average(np.logaddexp(0, scale * z), weights=data.weight))
 
     scale = np.float32(minimize_scalar(loss, bounds=(0.1, 3), method="bounded").x)
-    log.info("calibration: log-odds x %.3f", scale)
     return replace(
         model,
         weights=(*model.weights[:-1], model.weights[-1] * scale),
@@ -150,65 +214,45 @@ def calibrate(model: EdgeModel, data: Examples) -> EdgeModel:
 
 def log_loss(model: EdgeModel, data: Examples) -> float:
     """Mean cross-entropy in nats, weighted."""
+    if not len(data.same):
+        return 0.0
     z = model.log_odds(data.features) * (1 - 2 * data.same)
     return float(np.average(np.logaddexp(0, z), weights=data.weight))
 
 
-def _sampled(
-    crowd: Crowd, mask: BoolArray, count: int, options: EdgeTraining, rng: np.random.Generator
-) -> Iterator[Examples]:
+def _kept(
+    crowd: Crowd, mask: BoolArray, side: Side, count: int, options: EdgeTraining, folder: Path,
+    tell: Tell,
+) -> Iterator[Examples]:  # fmt: skip
+    """The pairs of `count` sampled libraries; those that an earlier attempt drew are read."""
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        library = libraries.sample(crowd, mask, SHAPES[number % len(SHAPES)], rng)
-        which: View = VIEWS[rng.choice(len(VIEWS), p=VIEW_ODDS)]
-        known = bool(rng.random() >= options.quality_unknown)
-        yield examples(crowd, library, which, options.neighbours, quality=known)
+        path = folder / f"{side}-{number:03}.safetensors"
+        if path.is_file():
+            yield _read(path)
+            continue
+        library, which, known = _library(crowd, mask, side, number, options)
+        found = examples(crowd, library, which, options.neighbours, quality=known)
+        tell({"library": number + 1, "libraries": count, "faces": len(library.person)})
+        part = path.with_suffix(".part")
+        save_file({"features": found.features, "same": found.same, "weight": found.weight}, part)
+        part.replace(path)
+        yield found
 
 
-def _initial(features: FloatArray, hidden: tuple[int, ...], rng: np.random.Generator) -> EdgeModel:
-    """He initialisation; the features standardised."""
-    widths = [features.shape[1], *hidden, 1]
-    shapes = list(pairwise(widths))
-    return EdgeModel(
-        features.mean(0, dtype=np.float64).astype(np.float32),
-        (features.std(0, dtype=np.float64) + 1e-6).astype(np.float32),
-        tuple((rng.normal(size=s) * np.sqrt(2 / s[0])).astype(np.float32) for s in shapes),
-        tuple(np.zeros(s[1], np.float32) for s in shapes),
-    )
+def _read(path: Path) -> Examples:
+    try:
+        return Examples(**load_file(path))
+    except (OSError, SafetensorError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error}); remove it, or pass --no-resume.") from error
 
 
-def _batches(total: int, options: EdgeTraining, rng: np.random.Generator) -> Iterator[IntArray]:
-    for _ in range(options.epochs):
-        order = rng.permutation(total)
-        yield from (order[s : s + options.batch] for s in range(0, total, options.batch))
-
-
-def _gradient(
-    model: EdgeModel, features: FloatArray, same: FloatArray, weight: FloatArray
-) -> list[FloatArray]:
-    """Of the mean cross-entropy, in the order weights, biases."""
-    layers = model.activations(features)
-    p = 1 / (1 + np.exp(-layers[-1][:, 0]))
-    delta = ((p - same) * weight / len(weight)).astype(np.float32)[:, None]
-    by_weights: list[FloatArray] = []
-    by_biases: list[FloatArray] = []
-    for layer in range(len(model.weights) - 1, -1, -1):
-        by_weights.insert(0, layers[layer].T @ delta)
-        by_biases.insert(0, delta.sum(0))
-        if layer:
-            delta = (delta @ model.weights[layer].T) * (layers[layer] > 0)
-    return [*by_weights, *by_biases]
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(description="Train the edge model.")
-    parser.add_argument("embeddings", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(libraries.read(given.embeddings), EdgeTraining(seed=given.seed)).save(given.output)
-
-
-if __name__ == "__main__":
-    main()
+def _library(
+    crowd: Crowd, mask: BoolArray, side: Side, number: int, options: EdgeTraining
+) -> tuple[Library, View, bool]:
+    """A sampled library, how it is embedded, and whether the embeddings' lengths are known."""
+    rng = np.random.default_rng((options.seed, 2, SIDES.index(side), number))
+    library = libraries.sample(crowd, mask, crowd.shapes[number % len(crowd.shapes)], rng)
+    odds = np.array([VIEW_ODDS[VIEWS.index(view)] for view in crowd.views])
+    which: View = crowd.views[rng.choice(len(odds), p=odds / odds.sum())]
+    return library, which, bool(rng.random() >= options.quality_unknown)

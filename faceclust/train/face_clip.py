@@ -155,8 +155,15 @@ def detector() -> Detector:
     return Detector(weights.path_of("scrfd-2.5g"), options)
 
 
-def train(options: Options, config: Path, trunk: Path | None) -> Path:
+def train(
+    options: Options,
+    config: Path,
+    trunk: Path | None,
+    tell: Callable[[dict[str, float]], None] = lambda row: None,
+) -> Path:
     """Run to the last step, from the last checkpoint if there is one; returns the weights' file.
+
+    `tell` is given the losses that go to `losses.jsonl`, with the step and how many there are.
 
     Raises:
         InputError: data are missing or malformed.
@@ -179,6 +186,7 @@ def train(options: Options, config: Path, trunk: Path | None) -> Path:
                 if number % LOG_EVERY == 0:
                     log.write(json.dumps({"words": loss, "step": number}) + "\n")
                     log.flush()
+                    tell({"words": loss, "step": number, "of": options.words})
             state.average = {k: v.detach().clone() for k, v in state.model.state_dict().items()}
         while state.step < options.steps:
             images, labels = batch_at(pools, options.batch, options.seed, state.step, size)
@@ -187,6 +195,7 @@ def train(options: Options, config: Path, trunk: Path | None) -> Path:
                 row |= {"step": state.step, "seconds": round(time.monotonic() - began, 1)}
                 log.write(json.dumps(row) + "\n")
                 log.flush()
+                tell({**row, "of": options.steps})
             if state.step % options.save_every == 0 or state.step == options.steps:
                 state.save(checkpoint, options)
                 export(state, tokenize, run / "face-clip.safetensors", options)

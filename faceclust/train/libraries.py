@@ -8,10 +8,10 @@ times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,11 +19,20 @@ from numpy.typing import NDArray
 
 from faceclust.errors import InputError
 from faceclust.records import FloatArray, IntArray
+from faceclust.train.data.identities import Identities
+from faceclust.train.sampling import Subgraphs
 
 Kind: TypeAlias = Literal["famous", "tail", "family", "strangers"]
-Shape: TypeAlias = Literal["tail", "family", "mixed", "heavy", "small", "clan"]
+Shape: TypeAlias = Literal["tail", "family", "mixed", "heavy", "small", "clan", "any"]
 View: TypeAlias = Literal["first", "second", "both", "mirrored"]
 BoolArray: TypeAlias = NDArray[np.bool_]
+VIEWS: tuple[View, ...] = get_args(View)
+# In turn; of the sets that are there, those shapes that they can make.
+SHAPES: tuple[Shape, ...] = ("tail", "family", "mixed", "heavy", "small", "clan", "tail", "clan")
+NEEDS: Mapping[Shape, tuple[Kind, ...]] = {
+    "tail": ("tail", "famous"), "family": ("family",), "clan": ("family",),
+    "mixed": ("tail", "famous", "family"), "heavy": ("famous",), "small": ("family", "famous"),
+}  # fmt: skip
 
 SETS: Mapping[str, Kind] = {
     "train-pins": "famous",
@@ -39,6 +48,8 @@ SAME = 0.58  # two people of two sets this similar are one person; babies take m
 SAME_BABY = 0.85
 UNSURE = 0.10  # this much less similar: nobody knows
 LARGEST_MERGE = 12
+THIRD = 1 / 3
+LARGEST = 20_000  # faces of a library drawn from a crowd in which nobody's kind is known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,15 +57,19 @@ class Crowd:
     """All labelled faces.
 
     Attributes:
-        faces: (N, D) float32, the embeddings of two networks of a face and of its mirror image,
-            side by side, each L2-normalised.
-        widths: D of the two networks.
-        norms: (N, 2) float32 lengths before normalisation.
-        person: (N,) who it is, across the sets.
+        faces: (N, D) float32, the embeddings of two networks of a face and, where they are known,
+            of its mirror image, side by side, each L2-normalised.
+        widths: D of the two networks; the second is 0 where there is one.
+        norms: (N, 2) float32 lengths before normalisation; (N, 1) of one network.
+        person: (N,) who it is, across the sets; those from `known` on are labelled by nobody.
         group: (N,) what must not be torn apart by a split: families.
         source: (N,) which of `SETS` it is from.
         age: (N,) years, 99 where unknown.
         unsure: (U,) sorted codes `lower * P + higher` of two people who may be one.
+        known: how many people are labelled.
+        shapes: of the libraries that can be drawn, in turn.
+        subgraphs: neighbourhoods of a crowd too large for one library.
+        clip: (N, E) CLIP embeddings, L2-normalised, or (N, 0).
     """
 
     faces: FloatArray
@@ -65,24 +80,40 @@ class Crowd:
     source: IntArray
     age: IntArray
     unsure: IntArray
+    known: int
+    shapes: tuple[Shape, ...] = SHAPES
+    subgraphs: Subgraphs | None = None
+    clip: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def __post_init__(self) -> None:
+        if not len(self.clip):
+            object.__setattr__(self, "clip", np.zeros((len(self.faces), 0), np.float32))
 
     def is_unsure(self, a: IntArray, b: IntArray) -> BoolArray:
         """Whether persons a and b, (E,) each, may be one person without the labels saying so."""
         code = np.minimum(a, b) * (self.person.max() + 1) + np.maximum(a, b)
-        return np.isin(code, self.unsure)
+        return np.isin(code, self.unsure) | (np.maximum(a, b) >= self.known)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Which of `VIEWS` there are of these faces."""
+        views: tuple[View, ...] = ("first", "second", "both") if self.widths[1] else ("first",)
+        mirrored = self.faces.shape[1] == 2 * sum(self.widths)
+        return (*views, "mirrored") if mirrored else views
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Library:
-    """A sampled library: `faces`, `norms`, `person` as in `Crowd`."""
+    """A sampled library: `faces`, `norms`, `person`, `clip` as in `Crowd`."""
 
     faces: FloatArray
     norms: FloatArray
     person: IntArray
+    clip: FloatArray
 
 
-def read(folder: Path) -> Crowd:
-    """Read the sets in `SETS` from `<set>.npz`.
+def read(folder: Path, sets: Sequence[str] = tuple(SETS)) -> Crowd:
+    """Read sets of those in `SETS` from `<set>.npz`, which `faceclust train` makes.
 
     Each file holds x (N, D1) and y (N, D2), the raw embeddings of two networks, xm and ym of the
     mirrored crops, and names "person/file"; names of strangers start with the age and "_".
@@ -93,6 +124,8 @@ def read(folder: Path) -> Crowd:
     blocks, norms, people, groups, sources, ages = [], [], [], [], [], []
     widths = (0, 0)
     for number, (name, kind) in enumerate(SETS.items()):
+        if name not in sets:
+            continue
         path = folder / f"{name}.npz"
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -111,7 +144,7 @@ def read(folder: Path) -> Crowd:
         groups += [f"{number}/{p.split('_')[0] if kind == 'family' else p}" for p in who]
         sources += [number] * len(who)
         ages += [int(p.split("_")[0]) if kind == "strangers" else 99 for p in who]
-    return _unify(
+    crowd = _unify(
         np.vstack(blocks).astype(np.float32),
         widths,
         np.vstack(norms).astype(np.float32),
@@ -119,6 +152,33 @@ def read(folder: Path) -> Crowd:
         np.unique(groups, return_inverse=True)[1],
         np.array(sources),
         np.array(ages),
+    )
+    kinds = {SETS[name] for name in sets}
+    return replace(crowd, shapes=tuple(s for s in SHAPES if kinds & set(NEEDS[s])) or ("any",))
+
+
+def crowd_of(identities: Identities) -> Crowd:
+    """The crowd of any labelled faces, of whom it is not known what kind of people they are."""
+    parts = identities.parts or (identities.x.shape[1],)
+    blocks = [identities.x] + ([] if identities.mirrored is None else [identities.mirrored])
+    cuts = np.cumsum(parts)[:-1]
+    split = [piece for block in blocks for piece in np.split(block, cuts, axis=1)]
+    P, labelled = identities.people, identities.labelled
+    person = identities.label.copy()
+    person[~labelled] = P + np.unique(identities.group[~labelled], return_inverse=True)[1]
+    N, large = len(identities), len(identities) > LARGEST
+    return Crowd(
+        np.hstack([_normalise(piece) for piece in split]),
+        (parts[0], sum(parts[1:])),
+        identities.norms(),
+        person,
+        identities.group,
+        np.zeros(N, np.int64),
+        np.full(N, 99),
+        np.zeros(0, np.int64),
+        P,
+        ("any",),
+        Subgraphs(identities.x, identities.label, parts=identities.parts) if large else None,
     )
 
 
@@ -128,7 +188,7 @@ def view(faces: FloatArray, widths: tuple[int, int], which: View) -> FloatArray:
     Returns:
         (N, D) float32, L2-normalised.
     """
-    x, y, xm, ym = np.split(faces, np.cumsum([*widths, widths[0]]), axis=1)
+    x, y, *mirror = np.split(faces, _cuts(faces, widths), axis=1)
     match which:
         case "first":
             chosen = [x]
@@ -137,8 +197,13 @@ def view(faces: FloatArray, widths: tuple[int, int], which: View) -> FloatArray:
         case "both":
             chosen = [x, y]
         case "mirrored":
-            chosen = [_normalise(x + xm), _normalise(y + ym)]
+            chosen = [_normalise(a + b) for a, b in zip((x, y), mirror, strict=True)]
     return _normalise(np.hstack(chosen))
+
+
+def _cuts(faces: FloatArray, widths: tuple[int, int]) -> IntArray:
+    """Where the columns of one embedding end and those of the next begin."""
+    return np.cumsum(widths * (faces.shape[1] // sum(widths)))[:-1]
 
 
 def held_out(crowd: Crowd, share: float, seed: int) -> BoolArray:
@@ -153,7 +218,8 @@ def sample(crowd: Crowd, mask: BoolArray, shape: Shape, rng: np.random.Generator
 
     Shapes: "tail" has thousands of people, most of them seen once or twice; "family" is families
     and few others; "clan" is families in which some are seen hundreds of times; "mixed" has all;
-    "heavy" has people with dozens of varied photos; "small" has some hundred faces.
+    "heavy" has people with dozens of varied photos; "small" has some hundred faces. "any" is
+    whatever a crowd without kinds can make: a neighbourhood of it, whole or thinned.
     """
     pool = _Pool(crowd, mask, rng)
     U = rng.uniform
@@ -188,8 +254,13 @@ def sample(crowd: Crowd, mask: BoolArray, shape: Shape, rng: np.random.Generator
         case "small":
             famous = pool.thin(pool.people("famous", U(0, 0.1)), pool.at_most(3, 51))
             parts = [pool.families(U(0.005, 0.04)), pool.strangers(U(0, 0.03)), famous]
+        case "any":
+            parts = [pool.neighbourhood()]
+            grown = int(rng.integers(0, 4))
     chosen = rng.permutation(np.unique(np.concatenate(parts)))
-    library = Library(crowd.faces[chosen], crowd.norms[chosen], crowd.person[chosen])
+    library = Library(
+        crowd.faces[chosen], crowd.norms[chosen], crowd.person[chosen], crowd.clip[chosen]
+    )
     return _grow(library, crowd.widths, grown, least, rng)
 
 
@@ -206,6 +277,22 @@ class _Pool:
     def _share(self, ids: IntArray, share: float) -> IntArray:
         chosen = self._rng.choice(ids, int(np.ceil(share * len(ids))), replace=False)
         return np.asarray(chosen, np.int64)
+
+    def neighbourhood(self) -> IntArray:
+        """Most people under the mask, or of a sub-graph: all their photos, a long tail, or few."""
+        ids = np.flatnonzero(self._mask)
+        if self._crowd.subgraphs is not None:
+            ids = ids[np.isin(ids, self._crowd.subgraphs(int(self._rng.integers(1 << 31))))]
+        how = self._rng.random()
+        if how < THIRD:
+            ids = self.thin(ids, self.long_tail(self._rng.uniform(0.6, 1), 50))
+        elif how < 2 * THIRD:
+            ids = self.thin(ids, self.at_most(3, 31))
+        who = self._rng.permutation(np.unique(self._crowd.person[ids]))
+        who = who[: int(np.ceil(len(who) * self._rng.uniform(0.5, 1)))]
+        count = np.bincount(self._crowd.person[ids], minlength=int(who.max(initial=0)) + 1)
+        fits = np.cumsum(count[who]) <= LARGEST
+        return ids[np.isin(self._crowd.person[ids], who[fits])]
 
     def people(self, kind: Kind, share: float) -> IntArray:
         ids = self._of(kind)
@@ -246,9 +333,11 @@ def _grow(
     """Give some people who have at least `least` faces 50 to 450 more, but no more than all had.
 
     A new face is the person's mean plus a random rotation of four of the person's own deviations
-    from it, which keeps their covariance; between people it differs how tight they are.
+    from it, which keeps their covariance; between people it differs how tight they are. Its CLIP
+    embedding is made of the same photos.
     """
     faces, norms, person = [library.faces], [library.norms], [library.person]
+    clip = [library.clip]
     who, count = np.unique(library.person, return_counts=True)
     who = who[count >= least]
     for p in rng.choice(who, min(people, len(who)), replace=False):
@@ -261,11 +350,13 @@ def _grow(
         for row in mixture:
             row[rng.choice(k, 4, replace=False)] = rng.normal(size=4)
         mixture *= np.sqrt(k / (k - 1)) / np.linalg.norm(mixture, axis=1, keepdims=True)
-        grown = np.split(centre + mixture @ deviation, np.cumsum([*widths, widths[0]]), axis=1)
+        grown = np.split(centre + mixture @ deviation, _cuts(centre[None], widths), axis=1)
         faces.append(np.hstack([_normalise(part) for part in grown]))
         norms.append(library.norms[rng.choice(own, n)])
         person.append(np.full(n, p))
-    return Library(np.vstack(faces), np.vstack(norms), np.concatenate(person))
+        middle = library.clip[own].mean(0)
+        clip.append(_normalise(middle + mixture @ (library.clip[own] - middle)))
+    return Library(np.vstack(faces), np.vstack(norms), np.concatenate(person), np.vstack(clip))
 
 
 def _unify(
@@ -295,7 +386,7 @@ def _unify(
     ties = coo_matrix((np.ones(len(who)), (group, F + who)), (F + P, F + P))
     together = connected_components(ties, directed=False)[1]
     codes = np.unique(low * (who.max() + 1) + high)
-    return Crowd(faces, widths, norms, who, together[group], source, age, codes)
+    return Crowd(faces, widths, norms, who, together[group], source, age, codes, int(who.max()) + 1)
 
 
 def _look_alikes(

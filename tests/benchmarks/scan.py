@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.scan [--large 200]
 
-The floor is the pure compute of decoding, detecting, aligning and embedding the same photos, one
-process a core, models already open, nothing stored. Both are measured in the same run, twice, in
-turn; the better of each counts.
+The floor is the pure compute of decoding, detecting, aligning, embedding and describing (CLIP) the
+same photos, one process a core, models already open, nothing stored. It, the scan and a scan
+without CLIP are measured in the same run, twice, in turn; the better of each counts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 
 from faceclust import photos
 from faceclust.config import Config
+from faceclust.embed.clip import model_id
 from faceclust.photos import WalkOptions
 from faceclust.pipeline import models
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
@@ -30,7 +31,9 @@ from tests.benchmarks import corpus
 
 def compute(tasks: list[PhotoTask], barrier: Barrier) -> None:
     """What one core does for the floor."""
-    extract = ExtractorFactory(models.resolve("mobile"), Config().detector, "cpu", 1)()
+    extract = ExtractorFactory(
+        models.resolve("mobile"), Config().detector, "cpu", 1, clip=model_id(Config().scan.clip)
+    )()
     barrier.wait()
     for task in tasks:
         extract(task)
@@ -60,11 +63,11 @@ def floor(folder: Path) -> float:
     return seconds
 
 
-def scan(folder: Path, data: Path) -> tuple[float, float]:
+def scan(folder: Path, data: Path, clip: str = "face-clip") -> tuple[float, float]:
     """Seconds of reading the photos, worker start included, and of the whole command."""
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "faceclust", "-q", "scan", str(folder), "--json"],
+        [sys.executable, "-m", "faceclust", "-q", "scan", str(folder), "--json", "--clip", clip],
         env={**os.environ, "FACECLUST_DATA": str(data)},
         check=True,
         stdout=subprocess.PIPE,
@@ -76,12 +79,20 @@ def scan(folder: Path, data: Path) -> tuple[float, float]:
 def compare(name: str, folder: Path, scratch: Path) -> None:
     """Print one line: rates of floor and scan, and their ratio."""
     count = sum(1 for _ in photos.walk(folder, WalkOptions()))
-    turns = [(floor(folder), *scan(folder, scratch / f"{name}-{turn}")) for turn in range(2)]
-    lowest, reading, whole = map(min, zip(*turns, strict=True))
+    turns = [
+        (
+            floor(folder),
+            *scan(folder, scratch / f"{name}-{turn}"),
+            scan(folder, scratch / f"{name}-{turn}-plain", "none")[0],
+        )
+        for turn in range(2)
+    ]
+    lowest, reading, whole, plain = map(min, zip(*turns, strict=True))
     print(
         f"{name:>12}: {count} photos, floor {count / lowest:.1f} photos/s, scan reads "
         f"{count / reading:.1f} photos/s, {lowest / reading:.2f} of the floor; the whole command, "
-        f"clustering included, {lowest / whole:.2f}",
+        f"clustering included, {lowest / whole:.2f}; without CLIP it reads {count / plain:.1f} "
+        f"photos/s: CLIP leaves {plain / reading:.2f} of that",
         flush=True,
     )
 

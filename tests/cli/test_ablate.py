@@ -102,6 +102,11 @@ def test_options_of_one_method_do_not_go_with_all(
     assert f"--ablate compares all methods; leave {flag} out." in err
 
 
+def test_runs_go_with_ablate_only(capsys: Capture, album: Library, tmp_path: Path) -> None:
+    assert main(["eval", "--runs", str(tmp_path), "--db", str(album.db.path)]) == 1
+    assert "--runs goes with --ablate only." in capsys.readouterr().err
+
+
 def test_a_row_that_was_not_run_shows_why() -> None:
     row: dict[str, Any] = {"part": "rivals", "name": "hac", "note": "too [many] faces"}
     assert _cells(row) == [r"too \[many] faces"]

@@ -15,10 +15,10 @@ from faceclust.__main__ import main
 from faceclust.cli.console import console
 from faceclust.config import Config
 from faceclust.errors import StoreError
-from faceclust.pipeline import Library, ScanReport, name
+from faceclust.pipeline import Library, Match, ScanReport, name
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned
-from tests.synthetic import group, library, photo
+from tests.synthetic import describe, group, library, photo
 
 LONG = "a folder with a long name/" * 6 + "c.jpg"
 Capture = pytest.CaptureFixture[str]
@@ -58,7 +58,7 @@ def test_people(capsys: Capture, album: Library) -> None:
         ["1", "Ann", "[bold]", "Ćorić", "2", "2", "2019-07-14", "2019-07-14", "1", "a.jpg"],
         ["2", "2", "2", "3", *LONG.split()],
     ]
-    assert err == "and 1 seen once (--all shows them)\n"
+    assert err == "and 1 strangers (--strangers lists them)\n"
     out, err = run(capsys, album, "people", "--all")
     assert len(lines(out)) == 4
     assert err == ""
@@ -69,6 +69,47 @@ def test_the_faces_of_a_person(capsys: Capture, album: Library) -> None:
     assert lines(out) == [f"       3              {LONG}", "       4              d.jpg"]
     out, _ = run(capsys, album, "people", "Ann [bold] Ćorić")
     assert lines(out) == ["       2  2019-07-14  2019/b.jpg", "       1  2019-07-14  a.jpg"]
+
+
+def test_guesses_of_appearance(capsys: Capture, album: Library) -> None:
+    describe(album.db, 1, 3, 4)
+    out, err = run(capsys, album, "people", 2)
+    assert lines(out)[1] == "       4              d.jpg  [female]"
+    assert "guesses of appearance" in err
+    first, *rows = lines(run(capsys, album, "people", "--all")[0])
+    assert "looks (guessed)" in first
+    assert ["female" in row for row in rows] == [True, True, False]
+    found = json.loads(run(capsys, album, "people", 2, "--json")[0])
+    assert found[0]["attributes"]["gender"] == {"value": "female", "probability": 1.0}
+    assert found[0]["attributes"]["hat"]["value"] == "no"
+
+
+def test_found_faces(
+    capsys: Capture, album: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matches = [
+        Match(1, 0.4567, 3, 2, None, LONG), Match(2, 0.1, 1, 1, "Ann [bold]", "a.jpg"),
+    ]  # fmt: skip
+    asked: list[object] = []
+
+    def search(_: object, *words: object, **options: object) -> list[Match]:
+        asked.extend([words, options])
+        return matches
+
+    monkeypatch.setattr("faceclust.pipeline.search", search)
+    out, err = run(capsys, album, "search", "a man", "--person", "Ann", "--limit", 2)
+    assert asked == [("a man",), {"limit": 2, "who": "Ann"}]
+    assert [line.split() for line in lines(out)] == [
+        ["1", "0.457", "3", "2", *LONG.split()], ["2", "0.100", "1", "Ann", "[bold]", "a.jpg"],
+    ]  # fmt: skip
+    assert err == ""
+    crops = tmp_path / "crops"
+    out, _ = run(capsys, album, "search", "a man", "--json", "--crops", crops)
+    assert json.loads(out)[0] == {
+        "rank": 1, "score": 0.4567, "face": 3, "person": 2, "name": None, "file": LONG,
+    }  # fmt: skip
+    assert (crops / "0001 face 3.jpg").read_bytes() == b"jpeg of 2"
+    assert "not empty" in run(capsys, album, "search", "a man", "--crops", crops, code=1)[1]
 
 
 def test_status(capsys: Capture, album: Library) -> None:
@@ -86,6 +127,7 @@ def test_status(capsys: Capture, album: Library) -> None:
         "              errors  1",
         "             missing  0",
         "               model  model-a",
+        "                clip  none",
         "        clustered by  infomap",
         "        stale photos  0",
         "   unclustered faces  0",
@@ -106,7 +148,7 @@ def test_answers_are_confirmed(capsys: Capture, album: Library) -> None:
     assert run(capsys, album, "merge", 2, 3)[0] == "2, 3 are one person now: Bob, 3 faces.\n"
     assert run(capsys, album, "reject", 3, "Bob")[0].startswith("Face 3 now belongs to number ")
     assert run(capsys, album, "not-a-face", 5)[0] == "Face 5 is left out from now on.\n"
-    assert run(capsys, album, "ignore", "Bob")[0].endswith("is hidden from now on.\n")
+    assert run(capsys, album, "ignore", "Bob")[0].endswith("is ignored from now on.\n")
     group(album.db, (1, 2), (3,), (5,))
     assert run(capsys, album, "reject", 4, "Bob")[0] == "Face 4 waits for the next clustering.\n"
 
@@ -120,7 +162,7 @@ def test_json(capsys: Capture, album: Library) -> None:
     assert found[0] == {
         "id": 1, "name": "Ann [bold] Ćorić", "faces": 2, "photos": 2,
         "first": "2019-07-14T18:03:22", "last": "2019-07-14T18:03:22", "best_face": 1,
-        "best_photo": "a.jpg",
+        "best_photo": "a.jpg", "attributes": {}, "stranger": False,
     }  # fmt: skip
     assert json.loads(run(capsys, album, "people", "2", "--json")[0])[0]["file"] == LONG
     assert json.loads(run(capsys, album, "status", "--json")[0])["photos"] == 5

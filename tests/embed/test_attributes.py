@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from faceclust.embed.attributes import DEFAULTS, Attribute, parse, text_embeddings, zero_shot
+from faceclust.embed.attributes import (
+    DEFAULTS,
+    Attribute,
+    extend,
+    parse,
+    text_embeddings,
+    zero_shot,
+)
 from faceclust.errors import OptionError
 from faceclust.records import FloatArray
 
@@ -62,6 +69,17 @@ def test_a_new_attribute_is_a_line_of_configuration() -> None:
     )
 
 
+def test_the_list_is_open() -> None:
+    scarf = {"yes": ["a man with a scarf"], "no": ["a man without a scarf"]}
+    names = [a.name for a in DEFAULTS]
+    longer = extend(DEFAULTS, {"scarf": scarf, "beard": False})
+    assert [a.name for a in longer] == [*(n for n in names if n != "beard"), "scarf"]
+    (changed,) = extend([MOOD], {"mood": {"up": ["glad"], "down": ["gloomy"]}})
+    assert changed.values == {"up": ("glad",), "down": ("gloomy",)}
+    with pytest.raises(OptionError, match="no attribute 'scarf'"):
+        extend(DEFAULTS, {"scarf": False})
+
+
 @pytest.mark.parametrize(
     "table",
     [
@@ -70,6 +88,8 @@ def test_a_new_attribute_is_a_line_of_configuration() -> None:
         {"scarf": {"yes": ["a scarf"], "no": " "}},
         {"scarf": {"yes": ["a scarf"], "no": [""]}},
         {"scarf": ["a scarf", "no scarf"]},
+        {"scarf": {"yes": ["a scarf"], "no": 3}},
+        {"scarf": {"yes": ["a scarf"], "no": [3]}},
     ],
 )
 def test_a_malformed_attribute_is_named(table: dict[str, dict[str, list[str]]]) -> None:

@@ -73,6 +73,13 @@ def test_texts_need_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
         Clip("ViT-B-32/laion2b_s34b_b79k")
 
 
+def test_an_id_tells_the_training_and_leads_back_to_the_name() -> None:
+    assert clip.model_id(FACE_CLIP).startswith("face-clip@")
+    for name in (FACE_CLIP, "ViT-B-32/laion2b_s34b_b79k"):
+        assert clip.name_of(clip.model_id(name)) == name
+    assert clip.model_id("ViT-B-32/laion2b_s34b_b79k") == "ViT-B-32/laion2b_s34b_b79k"
+
+
 def test_the_weights_fit_their_limit() -> None:
     names = ("face-clip.json", "face-clip.safetensors", "face-clip-image.onnx")
     assert sum(own(name).stat().st_size for name in names) <= LIMIT

@@ -58,7 +58,7 @@ def test_the_album_is_clustered_well_with_defaults(faceclust: Run, photos: Path)
     assert report["pairwise"]["f"] >= 0.97
     assert set(report) == {
         "faces", "people", "clusters", "pairwise", "bcubed", "method", "threshold", "seconds",
-        "peak_rss_mb",
+        "peak_rss_mb", "clicks",
     }  # fmt: skip
     for metric in ("pairwise", "bcubed"):
         assert set(report[metric]) == {"precision", "recall", "f"}
@@ -148,6 +148,38 @@ def test_decisions_can_be_made_and_taken_back(faceclust: Run, cast: Path) -> Non
     )
     faceclust("ignore", second["id"])
     assert second["id"] not in {p["id"] for p in people(faceclust)}
+
+
+def test_an_evening_of_decisions_on_real_faces(faceclust: Run, cast: Path) -> None:
+    faceclust("scan", cast, "--exclude", "raj/raj1.png")
+    found = {
+        str(person["best_photo"]).split("/")[0]: person["id"]
+        for person in people(faceclust)
+        if "/" in str(person["best_photo"])
+    }
+    faceclust("merge", found["raj"], found["penny"])
+    faceclust("name", found["raj"], "Raj")
+    of_photo = {str(f["file"]): f["face"] for f in faces(faceclust, "Raj")}
+    split = faceclust(
+        "split", "Raj", "--like", of_photo["raj/raj2.png"], "--like", of_photo["penny/penny1.png"]
+    )
+    assert split.stdout.startswith("Raj keeps ")
+    mine = {str(f["file"]) for f in faces(faceclust, "Raj")}
+    assert not any(file.startswith("penny/") for file in mine)
+    assert {f"raj/raj{n}.png" for n in range(2, 6)} <= mine
+    before = {str(p["id"]): p["faces"] for p in people(faceclust) if p["name"] is None}
+    faceclust("scan", cast, "--exclude", "")
+    now = {str(f["file"]) for f in faces(faceclust, "Raj")}
+    assert now == mine | {"raj/raj1.png"}
+    assert {str(p["id"]): p["faces"] for p in people(faceclust) if p["name"] is None} == before
+    faceclust("cluster", "--method", "components", "--threshold", "0.2")
+    assert mine <= {str(f["file"]) for f in faces(faceclust, "Raj")}
+    log = json.loads(faceclust("log", "--json").stdout)
+    assert [entry["kind"] for entry in log] == ["split", "name", "merge"]
+    assert "born 1981" in faceclust("birth", "Raj", "1981").stdout
+    assert "Taken back: birth" in faceclust("undo", "2").stdout
+    assert any(str(f["file"]).startswith("penny/") for f in faces(faceclust, "Raj"))
+    assert "cannot be taken back" in faceclust("undo", "x", code=1).stderr
 
 
 def test_folders_symlinks_json_and_csv(faceclust: Run, cast: Path, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import pytest
 
 import faceclust
 from faceclust.export.table import CSV_COLUMNS, to_csv, to_json
-from faceclust.records import Box, Person, PersonRegion, PhotoInfo, TaggedPhoto
+from faceclust.records import Box, Guess, Person, PersonRegion, PhotoInfo, TaggedPhoto
 
 INFO = PhotoInfo(4000, 3000, 6, "JPEG", "2019-07-14T18:03:22", "Canon EOS 5D")
-ANN = PersonRegion(1, 10, "Ann", Box(0.1, 0.2, 0.3, 1 / 3))
+ANN = PersonRegion(1, 10, "Ann", Box(0.1, 0.2, 0.3, 1 / 3), guesses=(Guess("hat", "yes", 0.98765),))
 UNNAMED = PersonRegion(12, 11, "Person 12", Box(0.5, 0.5, 0.25, 0.25), named=False)
 PEOPLE = [Person(12, None, (11,)), Person(1, "Ann", (10,))]
 
@@ -47,12 +47,14 @@ def test_json_holds_people_and_photos() -> None:
                 "person": 1,
                 "name": "Ann",
                 "box": {"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.333333},
+                "attributes": {"hat": {"value": "yes", "probability": 0.988}},
             },
             {
                 "face": 11,
                 "person": 12,
                 "name": None,
                 "box": {"x": 0.5, "y": 0.5, "w": 0.25, "h": 0.25},
+                "attributes": {},
             },
         ],
     }
@@ -92,6 +94,14 @@ def test_csv_has_a_row_for_each_face() -> None:
         "taken_at": "2019-07-14T18:03:22",
     }
     assert (second["person"], second["person_id"]) == ("", "12")
+
+
+def test_csv_has_a_column_for_each_attribute() -> None:
+    odd = PersonRegion(1, 10, "Ann", Box(0, 0, 1, 1), guesses=(Guess("age", "-10", 0.9),))
+    photos = [photo("a.jpg", ANN), photo("b.jpg", odd), photo("c.jpg", UNNAMED)]
+    found = [(row["attribute_age"], row["attribute_hat"]) for row in
+             rows(to_csv(photos, ("age", "hat")))]  # fmt: skip
+    assert found == [("", "yes"), ("'-10", ""), ("", "")]
 
 
 def test_csv_quotes_as_rfc_4180_says() -> None:

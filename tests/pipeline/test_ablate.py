@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from faceclust.cluster import baselines, sweep
+from faceclust.cluster.methods import ClusterOptions
+from faceclust.cluster.partition import partition
 from faceclust.errors import InputError, OptionError, WeightsError
+from faceclust.evaluate import scores
 from faceclust.pipeline import Library, ablate, variants
 from faceclust.pipeline.ablate import compare
+from faceclust.pipeline.cluster import group as grouped
 from faceclust.pipeline.labelled import Labelled, _photos_named
 from faceclust.pipeline.models import Space
 from faceclust.pipeline.variants import EdgeScorer, Faces, universal
@@ -98,7 +101,7 @@ def test_the_mean_and_spread_are_those_of_the_runs(monkeypatch: pytest.MonkeyPat
         return np.arange(4) if seed == 1 else np.zeros(4, np.int64)
 
     row = variants.Variant("made up", labels, draws=True)
-    monkeypatch.setattr(variants, "table", lambda faces: {"part": [row]})
+    monkeypatch.setattr(variants, "table", lambda *given: {"part": [row]})
     found = compare(crowd(2, 2), 2)["rows"][0]
     # All in one cluster: P = 2/6, R = 1; each alone: P = 1, R = 0. BCubed: F of (1/2, 1), (1, 1/2).
     assert found["pairwise"]["f"] == pytest.approx(0.25)
@@ -113,7 +116,7 @@ def test_a_tuned_row_takes_the_best_threshold(monkeypatch: pytest.MonkeyPatch) -
         return (np.repeat([0, 1], 2) if t == 0.5 else np.arange(4) for t in thresholds)
 
     row = variants.Tuned("made up", swept, (0.1, 0.5, 0.9))
-    monkeypatch.setattr(variants, "table", lambda faces: {"part": [row]})
+    monkeypatch.setattr(variants, "table", lambda *given: {"part": [row]})
     found = compare(crowd(2, 2), 5)["rows"][0]
     assert (found["threshold"], found["bcubed"]["f"], found["runs"]) == (0.5, 1, 1)
 
@@ -126,8 +129,7 @@ def test_rows_that_cannot_finish_say_so(monkeypatch: pytest.MonkeyPatch) -> None
     def missing(faces: Faces, seed: int) -> Graph:
         raise WeightsError("weights.npz is missing; train it.")
 
-    monkeypatch.setattr(variants, "SCORERS", (EdgeScorer("trained", missing, draws=True),))
-    report = compare(crowd(3, 4), 2)
+    report = compare(crowd(3, 4), 2, [EdgeScorer("trained", missing, seeds=(0, 1))])
     defaults = by_name(report, "rivals at their defaults")
     assert "at most 10 faces, not 12" in defaults["hac"]["note"]
     assert "12 faces of 3 people" in defaults["kmeans"]["note"]
@@ -139,26 +141,40 @@ def test_rows_that_cannot_finish_say_so(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.usefixtures("short")
-def test_a_new_model_of_edges_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trained_model_is_run_with_its_own_seeds_each_scored_once() -> None:
     scored: list[int] = []
 
     def score(faces: Faces, seed: int) -> Graph:
         scored.append(seed)
         return universal(faces, seed)
 
-    monkeypatch.setattr(variants, "SCORERS", (EdgeScorer("five trainings", score, draws=True),))
-    rows = by_name(compare(crowd(), 5), "edge models")
-    assert {row["runs"] for row in rows.values()} == {5}
-    assert scored == [0, 1, 2, 3, 4]  # each seed once, however many rows ask
+    scorers = [EdgeScorer("three trainings", score, seeds=(0, 3, 4), walks=True)]
+    rows = by_name(compare(crowd(), 5, scorers), "edge models")
+    trained = {name: row["runs"] for name, row in rows.items() if name.startswith("three")}
+    assert trained == {"three trainings, partition": 3, "three trainings, P > 0.5, Infomap": 3}
+    assert scored == [0, 3, 4]
+
+
+@pytest.mark.usefixtures("short")
+def test_clusters_are_regrouped_as_a_scan_does() -> None:
+    """People with more photos than neighbour lists hold."""
+    many = crowd(3, 180, noise=0.5)
+    options = ClusterOptions(edges="universal")
+    scanned = grouped(many.embeddings, options, many.space)
+    row = by_name(compare(many, 1), "edge models")["universal edges, partition"]
+    persons = np.unique(many.persons, return_inverse=True)[1].astype(np.int64)
+    assert scanned.edges is not None
+    assert row["clusters"] == scanned.labels.max() + 1 < partition(scanned.edges).max() + 1
+    assert row["bcubed"]["f"] == scores(persons, scanned.labels).bcubed.f
 
 
 @pytest.mark.usefixtures("short")
 def test_photos_are_used_where_the_names_of_crops_tell_them() -> None:
-    paths = ["F1_MID1/P01_face0.webp", "F1_MID2/P01_face1.webp", "F1_MID1/P02_face0.webp"]
+    paths = ("F1_MID1/P01_face0.webp", "F1_MID2/P01_face1.webp", "F1_MID1/P02_face0.webp")
     photo = _photos_named(paths)
     assert photo is not None
     assert photo.tolist() == [0, 0, 1]
-    assert _photos_named([*paths, "ann/1.webp"]) is None
+    assert _photos_named((*paths, "ann/1.webp")) is None
     known = crowd()
     known = Labelled(known.persons, known.embeddings, known.space, np.arange(72) % 40, 0.0)
     rows = by_name(compare(known, 1), "edge models")
@@ -194,36 +210,15 @@ def test_one_face_is_nothing_to_compare() -> None:
         compare(crowd(1, 1), 1)
 
 
-@pytest.mark.parametrize("given", [{}, {"labels": Path("a"), "data": Path("b")}])
-def test_labels_or_data(given: dict[str, Path]) -> None:
-    with pytest.raises(OptionError, match="--labels CSV"):
-        ablate(**given)  # type: ignore[arg-type]
+def test_labels_or_data() -> None:
+    with pytest.raises(OptionError, match=r"--labels CSV.*--data"):
+        ablate(labels=Path("a"), data=Path("b"))
+    with pytest.raises(OptionError, match="--ablate needs known people"):
+        ablate()
+    with pytest.raises(OptionError, match="go with --data only"):
+        ablate(labels=Path("a"), aligned=True)
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("short")
-def test_clip_embeddings_of_crops_are_made_for_the_models_that_want_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng = np.random.default_rng(0)
-    for person in ("ann", "bob"):
-        (tmp_path / "faces" / person).mkdir(parents=True)
-        for i in range(2):
-            pixels = rng.integers(0, 255, (112, 112, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "faces" / person / f"{i}.png")
-    shapes: list[tuple[int, ...] | None] = []
-
-    def score(faces: Faces, seed: int) -> Graph:
-        shapes.append(None if faces.clip is None else faces.clip.shape)
-        return universal(faces, seed)
-
-    def run(clip: bool) -> None:
-        monkeypatch.setattr(variants, "SCORERS", (EdgeScorer("by CLIP", score, clip=clip),))
-        assert ablate(data=tmp_path / "faces", aligned=True, seeds=1)["faces"] == 4
-
-    run(clip=True)
-    run(clip=False)
-    assert shapes[0] is not None
-    assert shapes[0][0] == 4
-    assert shapes[0][1] > 100
-    assert shapes[1] is None
+def test_runs_need_clip_embeddings(album: Library, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--runs needs CLIP embeddings of all faces"):
+        ablate(labels=tmp_path / "labels.csv", db=album.db.path, runs=tmp_path)

@@ -9,7 +9,8 @@ import pytest
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import Library, all_people, cluster, name, not_a_face, undo
-from faceclust.pipeline.cluster import group, same_photo
+from faceclust.pipeline.arrive import same_photo
+from faceclust.pipeline.cluster import group
 from faceclust.pipeline.models import Space
 from faceclust.store import ledger, open_database
 from tests.synthetic import looks, photo, put

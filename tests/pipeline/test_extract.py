@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from faceclust import photos
 from faceclust.embed.arcface import Embedder
+from faceclust.embed.clip import Clip
 from faceclust.faces.detector import Detections, Detector, DetectorOptions
 from faceclust.pipeline.extract import Extractor, PhotoTask
 from faceclust.records import FloatArray, ImageArray
@@ -80,6 +82,18 @@ def test_faces_are_measured_in_the_full_photo(large: Path) -> None:
     assert red[0] > 200 > 50 > red[2]
     assert blue[2] > 200 > 50 > blue[0]
     assert all(jpeg.startswith(b"\xff\xd8") for jpeg in found.thumbnails)
+
+
+def test_faces_are_described_where_there_is_a_clip_model(large: Path) -> None:
+    box = (0.1, 0.2, 0.3, 0.5)
+    assert extract(large, box)[0].clip_vectors is None
+    clip = SimpleNamespace(encode_images=lambda crops: np.full((len(crops), 2), 7, np.float32))
+    detector = cast("Detector", FakeDetector(box, box))
+    extractor = Extractor(detector, cast("Embedder", FakeEmbedder()), cast("Clip", clip))
+    facts = large.stat()
+    found = extractor(PhotoTask(str(large.parent), large.name, facts.st_size, facts.st_mtime_ns))
+    assert found.clip_vectors is not None
+    assert found.clip_vectors.tolist() == [[7, 7], [7, 7]]
 
 
 def test_small_faces_are_cut_from_the_full_photo(

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from faceclust.config import Config
@@ -17,6 +18,7 @@ from faceclust.embed.arcface import Network
 from faceclust.faces.detector import DetectorOptions
 from faceclust.photos import WalkOptions, content_hash
 from faceclust.pipeline import Library, ScanReport, for_scan, models, scan, unreadable
+from faceclust.pipeline.describe import CropTask
 from faceclust.pipeline.extract import PhotoTask
 from faceclust.pipeline.scan import extractor_id
 from faceclust.store import Scanned
@@ -32,11 +34,17 @@ class Readers:
 
     read: list[str] = field(default_factory=list)
     faults: dict[str, object] = field(default_factory=dict)
+    described: list[int] = field(default_factory=list)
+    clip: bool = True
 
     def run(
         self, make: object, tasks: Iterable[PhotoTask], **_: object
     ) -> Iterator[tuple[PhotoTask, object]]:
         for task in tasks:
+            if isinstance(task, CropTask):
+                self.described += task.faces
+                yield task, (task.faces, np.ones((len(task.faces), 4), np.float32))  # type: ignore[misc]
+                continue
             self.read.append(task.path)
             fault = self.faults.get(task.path)
             if isinstance(fault, BaseException):
@@ -47,7 +55,8 @@ class Readers:
         digest = content_hash(Path(task.root, task.path))
         person = int(hashlib.sha256(digest.encode()).hexdigest(), 16) % 1000
         return replace(photo(task.path, person, content=digest), size=task.size,
-                       mtime_ns=task.mtime_ns)  # fmt: skip
+                       mtime_ns=task.mtime_ns,
+                       clip_vectors=np.ones((1, 4), np.float32) if self.clip else None)  # fmt: skip
 
     def took(self) -> list[str]:
         taken, self.read = sorted(self.read), []
@@ -141,6 +150,38 @@ def test_another_extractor_reads_everything_anew(library: Library, readers: Read
     assert face_ids(library.db) == before
     assert run(library, config=other).unchanged == 4
     assert extractor_id(MODELS, other) != extractor_id(MODELS, Config())
+
+
+def clip(name: str) -> Config:
+    return Config(scan=replace(Config().scan, clip=name))
+
+
+def test_faces_of_earlier_scans_are_described_without_their_photos(
+    library: Library, readers: Readers
+) -> None:
+    readers.clip = False
+    assert run(library, config=clip("none")).described == 0
+    assert (readers.described, library.db.setting("clip")) == ([], "")
+    readers.clip = True
+    write(library.root / "new.jpg", "new")
+    readers.took()
+    seen: list[int] = []
+    report = run(library, progress=lambda r: seen.append(r.described))
+    assert readers.took() == ["new.jpg"]
+    assert (report.read, report.described, seen[-1]) == (1, 4, 4)
+    assert sorted(readers.described) == [1, 2, 3, 4]
+    assert (library.db.setting("clip") or "").startswith("face-clip@")
+    assert run(library).described == 0
+
+
+def test_clip_reads_no_photo_anew_and_can_be_switched_off(
+    library: Library, readers: Readers
+) -> None:
+    run(library)
+    readers.took()
+    assert run(library, config=clip("none")).unchanged == 4
+    assert library.db.setting("clip") == ""
+    assert (run(library).described, readers.took()) == (0, [])
 
 
 def test_errors_are_kept_and_tried_again_only_on_demand(library: Library, readers: Readers) -> None:

@@ -28,7 +28,8 @@ def test_the_figures(album: Library) -> None:
     assert status(album) == {
         "library": str(album.root), "database": str(album.db.path), "files": 8, "photos": 7,
         "faces": 7, "people": 2, "seen_once": 1, "named": 1, "hidden": 0, "errors": 1, "missing": 1,
-        "model": MODEL, "clustered_by": "infomap", "stale_photos": 1, "unclustered_faces": 1,
+        "model": MODEL, "clip": "none", "clustered_by": "infomap", "stale_photos": 1,
+        "unclustered_faces": 1,
     }  # fmt: skip
     assert unreadable(album) == [{"file": "x.jpg", "kind": "truncated", "reason": "ends too early"}]
 
@@ -54,6 +55,6 @@ def test_faces_come_oldest_first_and_undated_last(album: Library) -> None:
         (3, "c.jpg"), (2, "b.jpg"), (1, "a.jpg"),
     ]  # fmt: skip
     assert found[0] == {"face": 3, "file": "c.jpg", "taken_at": "1999-01-01T00:00:00",
-                        "quality": 90.0}  # fmt: skip
+                        "quality": 90.0, "attributes": {}}  # fmt: skip
     with pytest.raises(PersonError):
         faces_of(album, "99")

@@ -15,7 +15,7 @@ import pytest
 from faceclust.errors import StoreError
 from faceclust.pipeline import Library, all_people
 from faceclust.records import Person
-from faceclust.store import catalogue, journal, ledger, migrations, open_database
+from faceclust.store import catalogue, descriptions, journal, ledger, migrations, open_database
 from faceclust.store.database import APPLICATION_ID
 from tests.synthetic import MODEL, face_ids, looks, photo, put
 
@@ -73,6 +73,21 @@ def test_every_older_version_keeps_all_it_held(old: Path) -> None:
         ]
         assert journal.names_at(db, "/photos/a.jpg") == ({"Ann Ćorić"}, frozenset())
         assert journal.digests_at(db, "/photos/a.jpg.xmp") == {"d1"}
+
+
+def test_descriptions_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    with sqlite3.connect(path) as sql:
+        sql.executescript((OLD / "m0002_attributes.sql").read_text(encoding="utf-8"))
+    sql.close()
+    with open_database(path) as db:
+        clip = db.setting("clip") or ""
+        values = descriptions.attribute_values(db, clip)
+        assert [(v.attribute, v.value, v.prompts, v.weights.tolist()) for v in values] == [
+            ("glasses", "yes", "d1", [10, 0]), ("glasses", "no", "d2", [0, 10]),
+        ]  # fmt: skip
+        assert catalogue.live_faces(db, clip)[0].tolist() == [1, 2]
+        assert descriptions.faces_without(db, clip) == [3, 4]
 
 
 def test_every_older_version_never_gives_an_id_twice(old: Path) -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from faceclust.train import edges as training
-from faceclust.train.edges import EdgeTraining, Examples, calibrate, fit, log_loss
+from faceclust.train.edges import calibrate, log_loss
+from faceclust.train.fitting import Examples, FitOptions, fit, parameters, slope
 from tests.graph.test_edges import tiny
 
 
@@ -21,8 +21,9 @@ def test_gradient_is_the_slope_of_the_loss() -> None:
     same = (rng.random(64) < 0.5).astype(np.float32)
     data = Examples(features, same, rng.uniform(0.5, 2, 64).astype(np.float32))
     weight = data.weight / data.weight.mean()
-    parameters = [*model.weights, *model.biases]
-    for p, g in zip(parameters, training._gradient(model, features, same, weight), strict=True):
+    loss, gradient = slope(model, features, same, weight)
+    assert loss == pytest.approx(log_loss(model, data), rel=1e-4)
+    for p, g in zip(parameters(model), gradient, strict=True):
         at = np.unravel_index(np.argmax(np.abs(g)), g.shape)
         before = p[at]
         losses = []
@@ -34,7 +35,7 @@ def test_gradient_is_the_slope_of_the_loss() -> None:
 
 
 def test_fit_finds_the_true_odds_and_repeats_itself() -> None:
-    options = EdgeTraining(hidden=(8,), epochs=30, batch=256)
+    options = FitOptions(hidden=(8,), epochs=30, batch=256)
     model = fit(separable(), options)
     best = log_loss(model, separable(seed=1))
     assert best < 0.50  # the entropy of the labels themselves is 0.47
@@ -42,7 +43,7 @@ def test_fit_finds_the_true_odds_and_repeats_itself() -> None:
 
 
 def test_calibration_undoes_overconfidence() -> None:
-    options = EdgeTraining(hidden=(8,), epochs=30, batch=256)
+    options = FitOptions(hidden=(8,), epochs=30, batch=256)
     model, unseen = fit(separable(), options), separable(seed=1)
     honest = log_loss(model, unseen)
     model.weights[-1][:] *= 3

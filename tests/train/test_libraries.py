@@ -5,8 +5,7 @@ import pytest
 
 from faceclust.errors import InputError
 from faceclust.train import libraries
-from faceclust.train.edges import SHAPES, VIEWS
-from faceclust.train.libraries import Crowd
+from faceclust.train.libraries import SHAPES, VIEWS, Crowd
 
 D = (64, 48)
 
@@ -55,7 +54,7 @@ def test_families_and_merged_people_stay_on_one_side(crowd: Crowd) -> None:
     assert len(np.unique(crowd.group[crowd.source == 3])) == 20
 
 
-@pytest.mark.parametrize("shape", sorted(set(SHAPES)))
+@pytest.mark.parametrize("shape", [*sorted(set(SHAPES)), "any"])
 def test_a_library_holds_only_faces_under_the_mask(crowd: Crowd, shape: libraries.Shape) -> None:
     mask = ~libraries.held_out(crowd, 0.5, seed=3)
     library = libraries.sample(crowd, mask, shape, np.random.default_rng(0))

@@ -1,0 +1,285 @@
+"""The user's decisions about people. Each is one row that is added; none is ever changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from faceclust.cluster.split import nearer
+from faceclust.embed.arcface import normalise
+from faceclust.errors import OptionError, PersonError
+from faceclust.people import bonds, not_faces, standing
+from faceclust.pipeline.library import Library
+from faceclust.pipeline.models import space
+from faceclust.pipeline.people import all_people, clean_name, find
+from faceclust.records import Decision, DecisionKind, Person
+from faceclust.store import catalogue, ledger
+
+COMPARED = 300  # faces of a large unnamed cluster that an answer "not the same" is kept for
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A decision as `faceclust log` shows it.
+
+    Attributes:
+        who: name or number of the person that it is about; None for "not-a-face" and "undo".
+        stands: it was not taken back.
+    """
+
+    decision: Decision
+    who: str | None
+    stands: bool
+
+
+def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | None]:
+    """Name a person; a name that another person has makes the two one.
+
+    Returns:
+        The person as it is now, and the one it was joined with, or None.
+
+    Raises:
+        PersonError: there is no person `who`.
+        OptionError: the name cannot be used.
+    """
+    text = clean_name(new_name)
+    people = all_people(library)
+    person = find(people, who)
+    same = [other for other in people if other.name == text and other.id != person.id]
+    if person.name != text or person.ignored:
+        _decide(library, Decision(0, "name", person.faces, person.id, name=text))
+    return find(all_people(library), text), same[0] if same else None
+
+
+def merge(library: Library, who: Sequence[str]) -> Person:
+    """Make several people one; the first named one gives the name.
+
+    Raises:
+        PersonError: someone does not exist, or fewer than two different people are given.
+    """
+    people = all_people(library)
+    merged = list({person.id: person for person in (find(people, w) for w in who)}.values())
+    if len(merged) < 2:
+        raise PersonError("Give two different people to merge, for example `faceclust merge 3 8`.")
+    names = [person.name for person in merged if person.name]
+    first = next((person for person in merged if person.name), merged[0])
+    faces = tuple(sorted(face for person in merged for face in person.faces))
+    others = tuple(person.id for person in merged if person.id != first.id)
+    name = names[0] if names else None
+    _decide(library, Decision(0, "merge", faces, first.id, others=others, name=name))
+    return find(all_people(library), str(first.id) if name is None else name)
+
+
+def split(library: Library, who: str, like: Sequence[int]) -> tuple[Person, Person]:
+    """Make two people of one: each face goes with the example that it is nearer to.
+
+    What the user put together by name stays together, unless both examples are part of it; two
+    faces of one photo go apart unless they clearly belong to one side.
+
+    Args:
+        like: ids of two faces of the person; the name stays with the first.
+
+    Returns:
+        The person, and the new one.
+
+    Raises:
+        PersonError: there is no such person, or `like` are not two of its faces.
+    """
+    person = find(all_people(library), who)
+    if len(set(like)) != 2 or not set(like) <= set(person.faces):
+        raise PersonError(
+            f"Give two different faces of {who} to split by; `faceclust people {who}` lists them."
+        )
+    model = library.db.setting("model") or ""
+    ids, x = catalogue.embeddings_of(library.db, model, person.faces)
+    if not set(like) <= set(ids.tolist()):
+        raise PersonError(
+            "These faces were read with other networks than the rest; run `faceclust scan` first."
+        )
+    photos = catalogue.photo_of_faces(library.db)
+    decided = bonds(ledger.decisions(library.db), person.faces).together
+    first, second = (int(np.flatnonzero(ids == face)[0]) for face in like)
+    goes = nearer(
+        normalise(x, space(model).parts),
+        first,
+        second,
+        np.array([0 if face in decided else -1 for face in ids.tolist()], np.int64),
+        np.array([photos[face] for face in ids.tolist()], np.int64),
+    )
+    leave = tuple(ids[goes].tolist())
+    stay = tuple(face for face in person.faces if face not in set(leave))
+    new, spare = ledger.new_ids(library.db, 2)
+    _decide(library, Decision(0, "split", stay, person.id, (new, spare), against=leave))
+    people = all_people(library)
+    return find(people, str(person.id)), find(people, str(new))
+
+
+def reject(library: Library, face: int, who: str) -> Person | None:
+    """Say that a face is not this person.
+
+    Returns:
+        Where the face is now; None where it waits for the next clustering.
+
+    Raises:
+        PersonError: there is no such person, or the face is not among its faces.
+    """
+    person = find(all_people(library), who)
+    if face not in person.faces:
+        raise PersonError(f"Face {face} is not among the faces of {who}; `faceclust people {who}`.")
+    decided = person.id in bonds(ledger.decisions(library.db), person.faces).together.values()
+    others = () if decided else _some(tuple(f for f in person.faces if f != face))
+    _decide(library, Decision(0, "reject", (face,), person.id, against=others))
+    return next((p for p in all_people(library) if face in p.faces), None)
+
+
+def differ(library: Library, who: str, other: str) -> None:
+    """Say that two people are not one and the same; no clustering will ever join them.
+
+    Raises:
+        PersonError: someone does not exist, or both are the same.
+    """
+    people = all_people(library)
+    one, two = find(people, who), find(people, other)
+    if one.id == two.id:
+        raise PersonError(f"{who} and {other} are one person; `faceclust split` parts them.")
+    decided = set(bonds(ledger.decisions(library.db), one.faces + two.faces).together.values())
+    # The second one makes room where a cluster mixes them: the less certain one.
+    one, two = sorted((one, two), key=lambda p: (p.id not in decided, -len(p.faces), p.id))
+    decision = Decision(0, "differ", _some(one.faces), one.id, (two.id,), against=_some(two.faces))
+    _decide(library, decision)
+
+
+def not_a_face(library: Library, face: int) -> None:
+    """Say that a detection shows no face.
+
+    Raises:
+        PersonError: there is no such face.
+    """
+    if face not in catalogue.live_face_ids(library.db):
+        raise PersonError(f"There is no face {face}; `faceclust people WHO` lists faces.")
+    if face not in not_faces(ledger.decisions(library.db)):
+        _decide(library, Decision(0, "not-a-face", (face,)))
+
+
+def birth(library: Library, who: str, born: str | None) -> tuple[Person, int]:
+    """Say when a named person was born: no earlier photo will ever show that person.
+
+    Args:
+        born: ISO 8601, "2015-07-14", "2015-07" or "2015"; None forgets what was said.
+
+    Returns:
+        The person as it is now, and how many faces were too early and have left.
+
+    Raises:
+        PersonError: there is no such person, or it has no name.
+        OptionError: `born` is no date.
+    """
+    if born is not None and not _is_date(born):
+        raise OptionError(f"{born!r} is no date; give YYYY-MM-DD, YYYY-MM or YYYY.")
+    person = find(all_people(library), who)
+    if person.name is None:
+        raise PersonError(f'Name the person first: `faceclust name {who} "NAME"`.')
+    if born != person.birth:
+        _decide(library, Decision(0, "birth", (), person.id, date=born))
+    now = next((p for p in all_people(library) if p.id == person.id), replace(person, faces=()))
+    return now, len(set(person.faces) - set(now.faces))
+
+
+def _is_date(text: str) -> bool:
+    if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?", text):
+        return False
+    try:
+        date.fromisoformat(text + "-01-01"[len(text) - 4 :] if len(text) < 10 else text)
+    except ValueError:
+        return False
+    return True
+
+
+def ignore(library: Library, who: str, *, show: bool = False) -> Person:
+    """Leave a stranger out of lists, questions and exports, or bring one back.
+
+    Args:
+        show: take it back.
+
+    Raises:
+        PersonError: there is no such person.
+    """
+    return _set_aside(library, who, "ignore", show)
+
+
+def hide(library: Library, who: str, *, show: bool = False) -> Person:
+    """Leave a person out of lists and questions, or bring one back; exports name it still.
+
+    Args:
+        show: take it back.
+
+    Raises:
+        PersonError: there is no such person.
+    """
+    return _set_aside(library, who, "hide", show)
+
+
+def _set_aside(library: Library, who: str, kind: DecisionKind, show: bool) -> Person:
+    person = find(all_people(library), who)
+    if (person.ignored if kind == "ignore" else person.hidden) == show:
+        kind = "show" if show else kind
+        _decide(library, Decision(0, kind, person.faces, person.id, name=person.name))
+    return person
+
+
+def undo(library: Library, count: int = 1, *, dry_run: bool = False) -> list[Decision]:
+    """Take back the newest decisions that still hold; itself only an addition.
+
+    Args:
+        count: how many; where there are fewer, all.
+        dry_run: only tell which ones these are.
+
+    Returns:
+        What was taken back, newest first.
+
+    Raises:
+        OptionError: `count` is below 1.
+        PersonError: there is nothing to take back.
+    """
+    if count < 1:
+        raise OptionError(f"The number of decisions to take back must be at least 1, not {count}.")
+    newest = standing(ledger.decisions(library.db))[::-1][:count]
+    if not newest:
+        raise PersonError("There is no decision to take back.")
+    if not dry_run:
+        undone = [Decision(0, "undo", undoes=decision.id) for decision in newest]
+        ledger.put_decisions(library.db, undone)
+    return newest
+
+
+def log(library: Library, limit: int | None = None) -> list[LogEntry]:
+    """Every decision ever made, newest first.
+
+    Args:
+        limit: only the newest so many.
+    """
+    decisions = ledger.decisions(library.db)
+    holding = {decision.id for decision in standing(decisions)}
+    names = {person.id: person.name for person in all_people(library)}
+    entries = []
+    for decision in decisions[::-1][:limit]:
+        who = None
+        if decision.person is not None:
+            who = decision.name or names.get(decision.person) or str(decision.person)
+        entries.append(LogEntry(decision, who, decision.id in holding))
+    return entries
+
+
+def _some(faces: tuple[int, ...]) -> tuple[int, ...]:
+    """At most `COMPARED` of the faces, evenly spread."""
+    step = -(-len(faces) // COMPARED)
+    return faces[:: max(step, 1)]
+
+
+def _decide(library: Library, decision: Decision) -> None:
+    (spare,) = ledger.new_ids(library.db, 1)
+    ledger.put_decisions(library.db, [replace(decision, spare=spare)])

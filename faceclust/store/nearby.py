@@ -1,0 +1,89 @@
+"""What a clustering knew of the faces: neighbour lists, and the pairs that it left apart."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
+from faceclust.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearby:
+    """Kept beside a clustering, so that the next one can begin where it ended.
+
+    Attributes:
+        faces: (N,) ascending ids of all faces that were clustered.
+        neighbours: of these N faces; their rows are what its indices mean.
+        doubts: log-odds of pairs of faces in two clusters; indices are rows, too.
+        changed: rows whose lists differ from what is kept already; None for all, which also
+            forgets all older lists and doubts.
+    """
+
+    faces: IntArray
+    neighbours: Neighbours
+    doubts: Graph
+    changed: IntArray | None = None
+
+
+def put(sql: sqlite3.Connection, nearby: Nearby | None) -> None:
+    """Keep it, inside a transaction; None forgets all, where a method knows no neighbours."""
+    if nearby is None or nearby.changed is None:
+        sql.execute("DELETE FROM neighbours")
+        sql.execute("DELETE FROM doubts")
+    if nearby is None:
+        return
+    faces, lists = nearby.faces, nearby.neighbours
+    rows = np.arange(len(faces)) if nearby.changed is None else nearby.changed
+    ids = np.append(faces, 0).astype("<u4")[lists.index[rows]]  # row -1 is the last: none
+    near = lists.similarity[rows].astype("<f4")
+    sql.executemany(
+        "INSERT OR REPLACE INTO neighbours VALUES (?, ?, ?)",
+        (
+            (face, listed.tobytes(), similarity.tobytes())
+            for face, listed, similarity in zip(faces[rows].tolist(), ids, near, strict=True)
+        ),
+    )
+    a, b = faces[nearby.doubts.edge_index].tolist()
+    sql.executemany(
+        "INSERT OR REPLACE INTO doubts VALUES (?, ?, ?)",
+        zip(a, b, nearby.doubts.edge_weight.tolist(), strict=True),
+    )
+
+
+def neighbours(db: Database, faces: IntArray, k: int) -> tuple[Neighbours, IntArray]:
+    """The lists of faces, as they were kept.
+
+    Args:
+        faces: (N,) ascending ids; what else was listed is left out.
+        k: length of the lists.
+
+    Returns:
+        Neighbours of the N faces, and the rows (R,) whose lists are not known or have lost a
+        face, ascending.
+    """
+    listed = np.zeros((len(faces), k), "<u4")
+    similarity = np.full((len(faces), k), -1, np.float32)
+    rows = dict(zip(faces.tolist(), range(len(faces)), strict=True))
+    known = np.zeros(len(faces), np.bool_)
+    for face, ids, near in db.rows("SELECT face_id, listed, similarity FROM neighbours"):
+        row = rows.get(face)
+        if row is not None and len(ids) == len(near) == 4 * k:
+            listed[row] = np.frombuffer(ids, "<u4")
+            similarity[row] = np.frombuffer(near, "<f4")
+            known[row] = True
+    place = np.full(max(int(faces.max(initial=0)), int(listed.max(initial=0))) + 1, -1, np.int64)
+    place[faces] = np.arange(len(faces))
+    index = place[listed]
+    lost = ((index < 0) & (listed > 0)).any(1)
+    return Neighbours(index, similarity), np.flatnonzero(~known | lost)
+
+
+def doubts(db: Database) -> tuple[IntArray, FloatArray]:
+    """Pairs of face ids (2, E) in two clusters of the newest clustering, and log-odds (E,)."""
+    rows = list(db.rows("SELECT face_a, face_b, log_odds FROM doubts"))
+    pairs = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
+    return pairs.T, np.array([row[2] for row in rows], np.float32)

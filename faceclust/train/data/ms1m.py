@@ -1,0 +1,191 @@
+"""MS1M: the layout of learn-to-cluster (Yang et al., 2019), or InsightFace's RecordIO alone.
+
+    features/part0_train.bin        N x 256 raw float32, not normalised
+    labels/part0_train.meta         N lines, one whole number each
+    knns/part0_train/faiss_k_80.npz key `data`, N x 2 x k: ids, 1 - cosine; may be missing
+    lists/part0_train.list          N lines, the RecordIO key of each face's image; may be missing
+    train.rec, train.idx, property  the images; may be missing
+
+The published features do not say which image each was made from; only with `lists/` (this
+project's own addition) can CLIP embeddings stand beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.lib import format as npy
+
+from faceclust.errors import InputError, OptionError
+from faceclust.records import FloatArray, IntArray, Neighbours
+from faceclust.train.data.identities import Identities
+
+ROOT = "FACECLUST_MS1M"
+PART = "part0_train"
+D = 256
+RECORDIO = ("train.rec", "train.idx")
+LONGEST_LINE = 20
+PUBLISHED_K = 80
+BLOCK = 65_536
+
+
+def root_of(given: Path | None) -> Path:
+    """The folder of MS1M: `--root`, or what the environment says.
+
+    Raises:
+        OptionError: neither does.
+        InputError: it is no folder.
+    """
+    where = given or (Path(os.environ[ROOT]).expanduser() if os.environ.get(ROOT) else None)
+    if where is None:
+        raise OptionError(f"--data ms1m needs --root FOLDER, or {ROOT} in the environment.")
+    if not where.is_dir():
+        raise InputError(f"{where} is not a folder; give --root the folder that holds MS1M.")
+    return where
+
+
+def files_of(root: Path, part: str) -> tuple[Path, Path, Path, Path]:
+    """Where features, labels, neighbours and keys of a part are, if they are there.
+
+    Raises:
+        OptionError: the name of the part is no plain name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", part):
+        raise OptionError(f"--part {part!r} is no name of a part, such as {PART}.")
+    return (
+        root / "features" / f"{part}.bin",
+        root / "labels" / f"{part}.meta",
+        root / "knns" / part / f"faiss_k_{PUBLISHED_K}.npz",
+        root / "lists" / f"{part}.list",
+    )
+
+
+def layout_of(root: Path, part: str | None) -> str:
+    """Which layout `root` has: "features" or "recordio".
+
+    Raises:
+        InputError: neither is whole; the message names every file that was looked for.
+    """
+    features, labels, _, _ = files_of(root, part or PART)
+    if features.is_file() and labels.is_file():
+        return "features"
+    if part is None and all((root / name).is_file() for name in RECORDIO):
+        return "recordio"
+    looked = [features, labels, *([root / name for name in RECORDIO] if part is None else [])]
+    missing = ", ".join(str(path) for path in looked if not path.is_file())
+    raise InputError(
+        f"MS1M is not whole in {root}: {missing} not found. It takes features/PART.bin with "
+        f"labels/PART.meta (learn-to-cluster), or train.rec with train.idx (InsightFace)."
+    )
+
+
+def read_features(root: Path, part: str) -> Identities:
+    """A part of the learn-to-cluster layout; the features stay on disk.
+
+    Raises:
+        InputError: a file is missing, damaged, or does not fit the others.
+    """
+    features, labels, knns, _ = files_of(root, part)
+    layout_of(root, part)
+    label = np.unique(read_numbers(labels), return_inverse=True)[1]
+    N, size = len(label), features.stat().st_size
+    if not N or size != 4 * N * D:
+        raise InputError(
+            f"{features} holds {size} bytes, but {labels} names {N} faces of {4 * D} bytes each; "
+            "fetch both once more."
+        )
+    x = np.memmap(features, np.dtype("<f4"), "r", shape=(N, D))
+    for start in range(0, N, BLOCK):
+        if not np.isfinite(x[start : start + BLOCK]).all():
+            raise InputError(f"{features} holds numbers that are not finite; fetch it once more.")
+    neighbours = read_neighbours(knns, N) if knns.is_file() else None
+    nowhere = np.full(N, -1, np.int64)
+    return Identities(x, label, label, nowhere, "ms1m-256", (D,), neighbours=neighbours)
+
+
+def read_keys(root: Path, part: str, count: int) -> IntArray | None:
+    """The RecordIO key of the image of each face (N,), or None where that is not known.
+
+    Raises:
+        InputError: there is a list, but of another number of faces.
+    """
+    path = files_of(root, part)[3]
+    if not path.is_file() or not all((root / name).is_file() for name in RECORDIO):
+        return None
+    keys = read_numbers(path)
+    if len(keys) != count:
+        raise InputError(f"{path} names {len(keys)} images, but {part} has {count} faces.")
+    return keys
+
+
+def read_numbers(path: Path) -> IntArray:
+    """A file of one whole number a line, (N,).
+
+    Raises:
+        InputError: it holds anything else.
+    """
+
+    def numbers() -> Iterator[int]:
+        with path.open("rb") as stream:
+            while line := stream.readline(LONGEST_LINE + 1):
+                if len(line) > LONGEST_LINE or not line.strip().isdigit():
+                    raise ValueError(f"{line[:20]!r} is no whole number")
+                yield int(line)
+
+    try:
+        return np.fromiter(numbers(), np.int64)
+    except (OSError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{path} must hold one whole number a line ({error}); fetch it once more."
+        ) from error
+
+
+def read_neighbours(path: Path, count: int) -> Neighbours:
+    """The published neighbour lists of `count` faces, the faces themselves left out.
+
+    Raises:
+        InputError: the file is damaged, pickled, or of other faces.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            shape = _declared_shape(file)
+            if len(shape) != 3 or shape[:2] != (count, 2) or not 1 < shape[2] <= 1000:
+                raise ValueError(f"data is {shape}, not ({count}, 2, k)")
+            data = file["data"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, MemoryError) as error:
+        raise InputError(
+            f"{path} holds no neighbour lists of these {count} faces ({error}); "
+            "fetch it once more, or remove it: it is made anew."
+        ) from error
+    index = data[:, 0].astype(np.int64)
+    similarity = (1 - data[:, 1]).astype(np.float32)
+    if index.min() < 0 or index.max() >= count or not np.isfinite(similarity).all():
+        raise InputError(f"{path} names faces that there are not; remove it: it is made anew.")
+    return _without_itself(index, similarity)
+
+
+def _declared_shape(file: Any) -> tuple[int, ...]:
+    """The shape that `data` claims, read before any memory is asked for."""
+    with file.zip.open("data.npy") as stream:
+        version = npy.read_magic(stream)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    if dtype.hasobject or dtype.kind not in "fiu":
+        raise ValueError(f"data is made of {dtype}")
+    return tuple(shape)
+
+
+def _without_itself(index: IntArray, similarity: FloatArray) -> Neighbours:
+    """Leave one entry out of each list: the face itself, or else the last one."""
+    N, k = index.shape
+    itself = index == np.arange(N)[:, None]
+    itself[~itself.any(1), -1] = True
+    itself[np.arange(k) > itself.argmax(1)[:, None]] = False
+    keep = ~itself
+    return Neighbours(index[keep].reshape(N, k - 1), similarity[keep].reshape(N, k - 1))

@@ -1,0 +1,115 @@
+"""Which data a `--data` means, read into one record and one crowd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from faceclust.errors import InputError, OptionError
+from faceclust.train import libraries
+from faceclust.train.data import folders, ms1m
+from faceclust.train.data.folders import Embedding
+from faceclust.train.data.identities import Identities
+from faceclust.train.data.library import read_library
+from faceclust.train.libraries import Crowd
+
+MS1M, LIBRARY = "ms1m", "library"
+__all__ = ["LIBRARY", "MS1M", "Corpus", "members", "read", "read_library"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corpus:
+    """All the data of a training: the raw faces, and the crowd that libraries are drawn from."""
+
+    identities: Identities
+    crowd: Crowd
+
+
+def read(
+    data: Sequence[str],
+    using: Callable[[], Embedding],
+    *,
+    root: Path | None = None,
+    part: str | None = None,
+) -> Corpus:
+    """Read the data that one or more `--data` name.
+
+    Args:
+        data: "ms1m", or folders and tars of identities, of crops or photos. A folder that holds
+            tars stands for these tars, of this project's own only for the training sets; one
+            that holds their embeddings (`embeddings/` of another run) for these.
+        using: opens what embeds them.
+        root, part: of MS1M.
+
+    Raises:
+        OptionError: options that do not go together.
+        InputError: the data are missing or damaged.
+        WriteError: the embeddings cannot be kept.
+    """
+    if len(data) > 1 and {MS1M, LIBRARY} & set(data):
+        raise OptionError("--data ms1m and --data library cannot be joined with other data.")
+    if data[0] != MS1M and (root or part):
+        raise OptionError("--root and --part go with --data ms1m only.")
+    if data[0] == MS1M:
+        identities = _read_ms1m(ms1m.root_of(root), part, using)
+        return _corpus(identities, libraries.crowd_of(identities))
+    paths = _embedded(data) or [
+        folders.embed_set(found, embedding)
+        for embedding in [using()]
+        for entry in data
+        for found in members(Path(entry))
+    ]
+    identities = folders.join([folders.read_set(path) for path in paths])
+    sets = [path.stem for path in paths]
+    if set(sets) <= set(libraries.SETS) and len(identities.parts) > 1:
+        crowd = libraries.read(paths[0].parent, sets)
+    else:
+        crowd = libraries.crowd_of(identities)
+    return _corpus(identities, crowd)
+
+
+def _corpus(identities: Identities, crowd: Crowd) -> Corpus:
+    if identities.clip is not None:
+        crowd = replace(crowd, clip=np.asarray(identities.clip))
+    return Corpus(identities, crowd)
+
+
+def _embedded(data: Sequence[str]) -> list[Path]:
+    """The embedded sets in the one folder that is given, in the order of `libraries.SETS`."""
+    if len(data) > 1:
+        return []
+    paths = [Path(data[0]) / f"{name}.npz" for name in libraries.SETS]
+    return [path for path in paths if path.is_file()]
+
+
+def members(entry: Path) -> list[Path]:
+    """`entry` itself, or the tars that lie in it, those of this project's training alone.
+
+    Raises:
+        InputError: it does not exist.
+    """
+    if not entry.exists():
+        raise InputError(
+            f"{entry} does not exist; --data takes ms1m, library, or a folder or tar with one "
+            "folder a person."
+        )
+    if entry.is_symlink() and not entry.resolve().exists():
+        raise InputError(f"{entry} is a link to nothing; give the data themselves.")
+    tars = [p for p in sorted(entry.glob("*.tar")) if p.is_file()] if entry.is_dir() else []
+    ours = [entry / f"{name}.tar" for name in libraries.SETS]
+    return [tar for tar in ours if tar in tars] or tars or [entry]
+
+
+def _read_ms1m(root: Path, part: str | None, using: Callable[[], Embedding]) -> Identities:
+    if ms1m.layout_of(root, part) == "features":
+        identities = ms1m.read_features(root, part or ms1m.PART)
+        keys = ms1m.read_keys(root, part or ms1m.PART, len(identities))
+        if keys is None or not (embedding := using()).extras.clip:
+            return identities
+        path, _ = folders.embed_records(root, embedding, keys)
+        return folders.with_clip(identities, keys, path)
+    path, faces = folders.embed_records(root, using())
+    return folders.read_records(path, faces)

@@ -1,0 +1,301 @@
+"""`faceclust train`: read the data, train the stages that were asked for, say what came of it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from filelock import FileLock, Timeout
+
+from faceclust import config as settings
+from faceclust import weights
+from faceclust.config import Config
+from faceclust.errors import InputError, OptionError, WeightsError, WriteError
+from faceclust.graph.architecture import VARIANTS
+from faceclust.pipeline import find_library, models
+from faceclust.pipeline.identities import Extras
+from faceclust.pipeline.library import Library
+from faceclust.train import edges, journal, own
+from faceclust.train.data import sources
+from faceclust.train.data.folders import Embedding
+from faceclust.train.data.sources import Corpus
+from faceclust.train.edges import EdgeTraining
+from faceclust.train.journal import Journal, Row
+from faceclust.weights import Device, Notify
+
+Stage = Literal["edges", "face-clip", "clip-cluster"]
+Precision = Literal["float32", "bf16"]
+# In the order in which one needs the other.
+STAGES: tuple[Stage, ...] = ("face-clip", "edges", "clip-cluster")
+ALL = "all"
+# All that a stage leaves in its folder beside its result.
+LEFT = (
+    "state.safetensors", "losses.jsonl", "losses.png", "edges.npz", "face-clip.safetensors",
+    "clip-cluster.safetensors",
+)  # fmt: skip
+Tell = Callable[[Row], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How a training runs.
+
+    Attributes:
+        stage: which model; "all" for each in turn.
+        seed: of everything random.
+        device: where networks run, for embedding and for the stages that have any.
+        precision: of those stages.
+        epochs, steps: in place of the stage's own number.
+        resume: True goes on from a checkpoint, False begins anew, None goes on where there is one.
+        variant: of the stage clip-cluster, for ablations.
+
+    Raises:
+        OptionError: a value that no training can run with.
+    """
+
+    stage: str = ALL
+    seed: int = 0
+    device: Device = "cpu"
+    precision: Precision = "float32"
+    epochs: int | None = None
+    steps: int | None = None
+    resume: bool | None = None
+    variant: str = "clip-cluster"
+
+    def __post_init__(self) -> None:
+        if self.stage not in (*STAGES, ALL):
+            raise OptionError(f"--stage must be one of {', '.join((*STAGES, ALL))}.")
+        if self.device not in get_args(Device):
+            raise OptionError(f"--device must be one of {', '.join(get_args(Device))}.")
+        if self.precision not in get_args(Precision):
+            raise OptionError(f"--precision must be one of {', '.join(get_args(Precision))}.")
+        if self.precision == "bf16" and self.stage in ("edges", "face-clip"):
+            raise OptionError(f"--stage {self.stage} is trained in float32 only; leave bf16 out.")
+        if self.variant not in VARIANTS:
+            raise OptionError(f"--variant must be one of {', '.join(VARIANTS)}.")
+        for name in ("epochs", "steps"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise OptionError(f"--{name} must be at least 1, not {value}.")
+        if self.seed < 0:
+            raise OptionError(f"--seed must be 0 or more, not {self.seed}.")
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages to be trained, in order."""
+        chosen = STAGES if self.stage == ALL else (self.stage,)
+        return tuple(stage for stage in STAGES if stage in chosen)
+
+
+def train(
+    data: Sequence[str],
+    out: Path | None,
+    options: TrainOptions,
+    *,
+    root: Path | None = None,
+    part: str | None = None,
+    profile: str | None = None,
+    library: Path | None = None,
+    db: Path | None = None,
+    tell: Tell = lambda row: None,
+    notify: Notify | None = None,
+) -> dict[str, Any]:
+    """Train on labelled faces; a run that was stopped goes on where it was.
+
+    Args:
+        data: see `sources.read`.
+        out: the run's folder: `embeddings/` of the data, and for each stage its checkpoint,
+            `losses.jsonl`, `losses.png` and result. Only "library" can do without.
+        options: see there.
+        root, part: of MS1M.
+        profile: networks that embed the data.
+        library, db: which library "library" means.
+        tell: given what happens, as rows with a "stage".
+        notify: told about weights being fetched.
+
+    Returns:
+        out, seconds, files {stage: path}, and for "library" its verdict.
+
+    Raises:
+        OptionError: options that do not go together, or with the run in `out`.
+        InputError: the data are missing or damaged.
+        LibraryError: the library has too few named people.
+        WeightsError: networks cannot be had, or the stage needs what is not installed.
+        WriteError: `out` cannot be written.
+    """
+    started = time.monotonic()
+    if not data:
+        raise OptionError("--data is missing; give ms1m, library, or a folder or tar of people.")
+    if (library or db) and list(data) != [sources.LIBRARY]:
+        raise OptionError("--library and --db go with --data library only.")
+    report: dict[str, Any] = {"out": str(out) if out else None, "files": {}}
+    with _folder(out, own=list(data) == [sources.LIBRARY]) as folder:
+        begin(folder, options)
+        if list(data) == [sources.LIBRARY]:
+            with find_library(library, db) as found, found.db.exclusive():
+                report["library"] = _tune(found, folder, options, tell)
+        else:
+            using = partial(_embedding, folder, data, options, profile, tell, notify)
+            report["files"] = _stages(folder, data, options, root, part, using, tell)
+    return {**report, "seconds": round(time.monotonic() - started, 1)}
+
+
+@contextmanager
+def _folder(out: Path | None, *, own: bool) -> Iterator[Path]:
+    """The run's folder, held; a library's own model can do with one that is gone afterwards."""
+    if out is None:
+        if not own:
+            raise OptionError("--out is missing; give the folder that the run is to be kept in.")
+        with tempfile.TemporaryDirectory(prefix="faceclust-") as scratch:
+            yield Path(scratch)
+        return
+    try:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(out / ".lock", timeout=0, mode=0o600).acquire()
+    except Timeout as error:
+        raise OptionError(
+            f"Another faceclust is training in {out}; wait, or pass another --out."
+        ) from error
+    except OSError as error:
+        raise WriteError(
+            f"{out} cannot be written ({error.strerror}); pass --out a folder of your own."
+        ) from error
+    with lock:
+        yield out
+
+
+def begin(folder: Path, options: TrainOptions) -> None:
+    """Check that there is what --resume wants, or clear away what --no-resume does not want.
+
+    Raises:
+        OptionError: there is nothing to resume.
+    """
+    there = [s for s in options.stages if (folder / s / "state.safetensors").is_file()]
+    if options.resume and not there:
+        raise OptionError(f"{folder} holds no checkpoint to --resume from; leave --resume out.")
+    for stage in options.stages if options.resume is False else ():
+        for name in LEFT:
+            (folder / stage / name).unlink(missing_ok=True)
+        for name in ("examples", "graphs"):
+            shutil.rmtree(folder / stage / name, ignore_errors=True)
+
+
+def _embedding(
+    folder: Path, data: Sequence[str], options: TrainOptions, profile: str | None, tell: Tell,
+    notify: Notify | None,
+) -> Embedding:  # fmt: skip
+    config = settings.load()
+    workers = 1 if options.device == "cuda" else None
+    weights.require_device(options.device)
+    scan = settings.override(config.scan, profile=profile, device=options.device, workers=workers)
+    extras = Extras(
+        mirrored=list(data) != [sources.MS1M],
+        clip="face-clip" if "clip-cluster" in options.stages else None,
+    )
+    return Embedding(
+        models.resolve(scan.profile, notify),
+        Config(scan=scan, detector=config.detector),
+        folder / "embeddings",
+        extras,
+        lambda name, faces: tell({"stage": "embedding", "data": name, "faces": faces}),
+    )
+
+
+def _stages(
+    folder: Path, data: Sequence[str], options: TrainOptions, root: Path | None,
+    part: str | None, using: Callable[[], Embedding], tell: Tell,
+) -> dict[str, str]:  # fmt: skip
+    """Train each stage; the file of each."""
+    files: dict[str, str] = {}
+    corpus: Corpus | None = None
+    for stage in options.stages:
+        if stage == "face-clip" and options.stage == ALL and not _has_captions(data):
+            continue  # these data say nothing that a caption could: the shipped one serves
+        if stage != "face-clip" and corpus is None:
+            corpus = sources.read(data, using, root=root, part=part)
+        out = folder / stage
+        told = partial(_told, tell, stage)
+        rows = Journal(out, told)
+        match stage:
+            case "face-clip":  # keeps its losses itself
+                files[stage] = str(_face_clip(data, options, out, told))
+            case "edges":
+                assert corpus is not None
+                files[stage] = str(edges.train(corpus.crowd, edge_options(options), out, tell=rows))
+            case "clip-cluster":
+                assert corpus is not None
+                files[stage] = str(_clip_cluster(corpus, options, out, rows))
+        journal.draw(journal.read(rows.path), out / "losses.png")
+    return files
+
+
+def _told(tell: Tell, stage: Stage, row: Row) -> None:
+    tell({"stage": stage, **row})
+
+
+def edge_options(options: TrainOptions, base: EdgeTraining | None = None) -> EdgeTraining:
+    """The options of the edge model with those of the command."""
+    base = base or EdgeTraining()
+    fit = replace(base.fit, epochs=options.epochs or base.fit.epochs, steps=options.steps)
+    return replace(base, fit=fit, seed=options.seed)
+
+
+def _tune(library: Library, folder: Path, options: TrainOptions, tell: Tell) -> dict[str, Any]:
+    if options.stage not in ("edges", ALL):
+        raise OptionError("--data library trains the edge model; use --stage edges, or none.")
+    identities = sources.read_library(library)
+    rows = Journal(folder / "edges", partial(_told, tell, "edges"))
+    wanted = edge_options(options, own.TUNING)
+    verdict = own.tune(library, identities, wanted, folder / "edges", rows)
+    journal.draw(journal.read(rows.path), folder / "edges" / "losses.png")
+    return {**asdict(verdict), "kept": str(verdict.kept) if verdict.kept else None}
+
+
+def _clip_cluster(corpus: Corpus, options: TrainOptions, out: Path, tell: Journal) -> Path:
+    if not corpus.crowd.clip.shape[1]:
+        raise InputError(
+            "--stage clip-cluster needs the faces' CLIP embeddings, and these data come without "
+            "images; give crops or photos, or MS1M with train.rec beside its features."
+        )
+    try:
+        from faceclust.train import clip_cluster
+    except ImportError as error:
+        raise WeightsError(
+            "Training CLIP-Cluster needs torch and open_clip; pip install 'faceclust[clip]'."
+        ) from error
+    recipe = clip_cluster.ProxyTraining(seed=options.seed, architecture=VARIANTS[options.variant])
+    recipe = replace(recipe, steps=options.steps or recipe.steps)
+    return clip_cluster.train(
+        corpus.crowd, corpus.identities.space, recipe, out, device=options.device,
+        precision=options.precision, tell=tell,
+    )  # fmt: skip
+
+
+def _has_captions(data: Sequence[str]) -> bool:
+    return len(data) == 1 and (Path(data[0]) / "train-celeb-attributes.csv").is_file()
+
+
+def _face_clip(data: Sequence[str], options: TrainOptions, out: Path, tell: Tell) -> Path:
+    if not _has_captions(data):
+        raise InputError(
+            "--stage face-clip needs --data FOLDER, one folder with train-celeb-attributes.csv and "
+            "the tars of labelled crops; see pretrained/README.md."
+        )
+    if options.device != "cpu":
+        raise OptionError("--stage face-clip is trained on the CPU; leave --device out.")
+    try:
+        from faceclust.train import checkpoint, face_clip
+    except ImportError as error:
+        raise WeightsError(
+            "Training face-CLIP needs torch and open_clip; pip install 'faceclust[clip]'."
+        ) from error
+    recipe = checkpoint.Options(data[0], str(out), seed=options.seed)
+    recipe = replace(recipe, steps=options.steps or recipe.steps)
+    trunk = weights.path_of("arcface-mobilefacenet-512")
+    return face_clip.train(recipe, weights.own("face-clip.json"), trunk, tell)

@@ -1,0 +1,93 @@
+"""Inference without torch gives what the trained modules give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from faceclust.errors import WeightsError
+from faceclust.graph import correction, edges, structure
+from faceclust.graph.architecture import AROUND, Architecture, Fusion, Offsets
+from faceclust.graph.knn import knn
+from faceclust.graph.streamed import neighbourhood
+from faceclust.records import FloatArray
+from tests.graph.test_streamed import VALUES, unit
+
+torch = pytest.importorskip("torch")
+
+N, D, E = 60, 24, 16
+SMALL = {"D": 16, "hidden": 12, "heads": 4, "graph": 8, "edge": 10}
+VARIANTS = [
+    *(Architecture(offsets=o, **SMALL) for o in get_args(Offsets)),
+    *(Architecture(fusion=f, **SMALL) for f in get_args(Fusion)),
+    Architecture(attributes=False, blocks=2, **SMALL),
+]
+
+
+def module(architecture: Architecture, width: int = E) -> Any:
+    """A model with random weights; its last layer, too, says something."""
+    from faceclust.graph.clip_cluster import ClipCluster
+
+    torch.manual_seed(1)
+    S = len(structure.NAMES)
+    t = torch.from_numpy(unit(sum(VALUES), width))
+    made = ClipCluster(t, VALUES, torch.randn(S), torch.rand(S) + 0.5, architecture, seed=3)
+    torch.nn.init.normal_(made.head.out.weight)
+    return made.eval()
+
+
+def faces() -> tuple[FloatArray, FloatArray]:
+    person = np.repeat(np.arange(N // 6), 6)
+    x = unit(N // 6, D, seed=2)[person] + np.float32(0.2) * unit(N, D, seed=3)
+    return x / np.linalg.norm(x, axis=1, keepdims=True), unit(N, E, seed=4)
+
+
+@pytest.mark.parametrize("architecture", VARIANTS, ids=str)
+def test_the_same_numbers_as_the_modules(
+    architecture: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from faceclust.train.clip_cluster import nodes_of
+    from faceclust.train.graphs import FaceGraph
+
+    made, (x, i) = module(architecture), faces()
+    basis = np.linalg.qr(np.random.default_rng(5).normal(size=(D, 16)))[0].astype(np.float32)
+    tensors = {k: v.detach().numpy() for k, v in made.state_dict().items()}
+    model = correction.Model(tensors, architecture, basis, 0.5, "made-up", "face-clip")
+    near = knn(x, 30)
+    pairs, scale = edges.candidates(x, near)
+    s = np.concatenate(list(structure.features(x, near, pairs, scale)))
+    monkeypatch.setattr("faceclust.graph.streamed.CHUNK", 7)  # chunks must not matter
+    monkeypatch.setattr("faceclust.graph.streamed.EDGES", 11)
+    found = correction.Correction.of(model, x, i, near, pairs, scale)(pairs.index, s)
+
+    f = x @ basis
+    around = np.asarray(neighbourhood(near.index, AROUND) @ f, np.float32)
+    nothing = np.zeros(0)
+    graph = FaceGraph(
+        f, around, i, nothing, nothing, nothing, pairs.index, s, nothing, nothing, nothing, nothing
+    )
+    index = torch.from_numpy(pairs.index)
+    nodes = nodes_of(graph, np.arange(N), index)
+    said = made(nodes, index, torch.from_numpy(s), torch.zeros(len(s)), scale.deviation)
+    assert len(s) > 100
+    np.testing.assert_allclose(found, 0.5 * said.log_odds.detach().numpy(), atol=1e-4)
+
+
+def test_a_saved_model_is_read_back_and_a_damaged_one_is_told(tmp_path: Path) -> None:
+    made = module(VARIANTS[0])
+    tensors = {k: v.detach().numpy() for k, v in made.state_dict().items()}
+    model = correction.Model(tensors, VARIANTS[0], unit(D, 16), 0.25, "a", "face-clip")
+    path = tmp_path / "m.safetensors"
+    model.save(path, {"seed": 0})
+    read = correction.load(path)
+    assert (read.architecture, read.share, read.space) == (VARIANTS[0], 0.25, "a")
+    for name, value in tensors.items():
+        np.testing.assert_allclose(read.tensors[name], value, atol=2e-3)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(WeightsError, match="is no CLIP-Cluster model"):
+        correction.load(path)
+    with pytest.raises(WeightsError, match="missing"):
+        correction.load(tmp_path / "missing")

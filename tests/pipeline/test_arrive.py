@@ -1,0 +1,161 @@
+"""New photos in a library that is grouped already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust.cluster.methods import EDGE_LISTS, ClusterOptions
+from faceclust.errors import LibraryError
+from faceclust.graph.knn import extend, knn
+from faceclust.pipeline import (
+    Library,
+    all_people,
+    answer,
+    cluster,
+    evaluate,
+    name,
+    not_a_face,
+    suggestions,
+)
+from faceclust.records import FloatArray, Neighbours
+from faceclust.store import Scanned, catalogue, intake, ledger, nearby
+from tests.synthetic import EXTRACTOR, INFO, MODEL, face, library
+
+PEOPLE, SEEN = 30, 6
+
+
+def view(person: int, number: int) -> FloatArray:
+    """One of many looks of a person."""
+    centre = np.random.default_rng(person).normal(size=128)
+    noise = np.random.default_rng(1000 * person + number).normal(size=128)
+    return np.asarray(centre + 0.5 * noise, np.float32)
+
+
+def photo(path: str, *vectors: FloatArray) -> Scanned:
+    return Scanned(path, 1, 1, path, INFO, tuple(face() for _ in vectors), np.stack(vectors),
+                   (b"",) * len(vectors))  # fmt: skip
+
+
+def put(opened: Library, *batch: Scanned) -> None:
+    with opened.db.transaction() as sql:
+        intake.put_scanned(sql, batch, EXTRACTOR, MODEL)
+
+
+def people(opened: Library) -> dict[int, int]:
+    return {f: person.id for person in all_people(opened) for f in person.faces}
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Library]:
+    batch = [photo(f"{p}-{n}.jpg", view(p, n)) for p in range(PEOPLE) for n in range(SEEN)]
+    with library(tmp_path / "town") as opened:
+        put(opened, *batch)
+        cluster(opened, ClusterOptions())
+        yield opened
+
+
+def test_new_faces_join_their_people_and_nobody_else_moves(town: Library) -> None:
+    before = people(town)
+    assert len(set(before.values())) == PEOPLE
+    name(town, str(before[1]), "Ann")
+    put(town, photo("new.jpg", view(0, 90), view(3, 91), view(500, 92)))
+    cluster(town, ClusterOptions(), anew=False)
+    after = people(town)
+    assert {f: after[f] for f in before} == before
+    first, second, stranger = (after[len(before) + n] for n in (1, 2, 3))
+    assert (first, second) == (before[1], before[1 + 3 * SEEN])
+    assert stranger not in before.values()
+
+
+def test_the_order_of_arrival_does_not_matter(town: Library) -> None:
+    late = [photo(f"late{n}.jpg", view(n % 9, 50 + n)) for n in range(18)]
+    known = people(town)
+    for one in late[::-1]:
+        put(town, one)
+        cluster(town, ClusterOptions(), anew=False)
+    found = people(town)
+    for n in range(18):
+        assert found[len(known) + 18 - n] == known[1 + (n % 9) * SEEN]
+
+
+def test_neighbours_are_kept_and_brought_up_to_date_exactly(town: Library) -> None:
+    put(town, photo("a.jpg", view(2, 70)), photo("b.jpg", view(600, 71)))
+    not_a_face(town, 5)
+    cluster(town, ClusterOptions(), anew=False)
+    faces, x = catalogue.live_faces(town.db, MODEL)
+    keep = faces != 5
+    faces, x = faces[keep], x[keep] / np.linalg.norm(x[keep], axis=1, keepdims=True)
+    lists, unknown = nearby.neighbours(town.db, faces, EDGE_LISTS)
+    wanted = knn(x, EDGE_LISTS)
+    assert len(unknown) == 0
+    assert np.allclose(lists.similarity, wanted.similarity, atol=1e-4)
+    assert (np.sort(lists.index, 1) == np.sort(wanted.index, 1)).mean() > 0.999
+
+
+def test_extending_lists_is_searching_anew() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 8)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    old, new = np.arange(0, 50), np.arange(50, 60)
+    lists = knn(x[old], 5)
+    padded = Neighbours(
+        np.concatenate([lists.index, np.full((10, 5), -1)]),
+        np.concatenate([lists.similarity, np.full((10, 5), -1, np.float32)]),
+    )
+    found, changed = extend(x, padded, new)
+    wanted = knn(x, 5)
+    assert np.array_equal(found.index, wanted.index)
+    assert set(new.tolist()) <= set(changed.tolist())
+    assert np.array_equal(found.index[np.setdiff1d(old, changed)],
+                          lists.index[np.setdiff1d(old, changed)])  # fmt: skip
+
+
+def test_a_library_that_has_grown_is_grouped_anew(town: Library) -> None:
+    for n in range(60):
+        put(town, photo(f"more{n}.jpg", view(n % PEOPLE, 200 + n)))
+    cluster(town, ClusterOptions(), anew=False)
+    newest = ledger.newest_clustering(town.db)
+    assert newest is not None
+    assert newest.options["anew"] == PEOPLE * SEEN + 60
+
+
+def test_decisions_are_a_reason_to_group_anew_when_asked(town: Library) -> None:
+    first = ledger.newest_clustering(town.db)
+    name(town, "1", "Ann")
+    cluster(town, ClusterOptions(), anew=False)
+    assert ledger.newest_clustering(town.db) == first
+    cluster(town, ClusterOptions())
+    assert ledger.newest_clustering(town.db) != first
+
+
+def test_questions_are_about_people_and_answers_settle_them(town: Library) -> None:
+    one, two, three = (person.id for person in all_people(town)[:3])
+    name(town, str(one), "Ann")
+    pairs = [(1, 1 + SEEN), (1, 1 + 2 * SEEN)]
+    with town.db.transaction() as sql:
+        sql.execute("DELETE FROM doubts")
+        sql.executemany("INSERT INTO doubts VALUES (?, ?, 4.0)", pairs)
+    (question,) = suggestions(town)
+    assert question.person == one
+    assert {box.person for box in question.candidates} == {two, three}
+    assert answer(town, str(one), yes=[str(two)], no=[str(three)]).name == "Ann"
+    assert suggestions(town) == []
+    assert people(town)[1 + SEEN] == one
+    assert people(town)[1 + 2 * SEEN] == three
+
+
+def test_the_library_is_scored_by_its_own_names(town: Library) -> None:
+    with pytest.raises(LibraryError, match="Fewer than two people"):
+        evaluate(options={}, db=town.db.path)
+    for number, person in enumerate(all_people(town)[:5]):
+        name(town, str(person.id), f"Person {number}")
+    report = evaluate(options={}, db=town.db.path)
+    assert (report["faces"], report["people"], report["bcubed"]["f"]) == (5 * SEEN, 5, 1)
+    assert report["same_photo"]["pairs"] == 0
+    assert report["advice"] is None
+    advice = evaluate(options={"method": "components"}, db=town.db.path)["advice"]
+    assert advice["f"] >= advice["used_f"]

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceclust.errors import InputError, OptionError
+from faceclust.train.data import ms1m
+from faceclust.train.data.ms1m import D, layout_of, read_features, root_of
+from faceclust.train.data.ms1m import read_keys as keys_of
+from tests.train.data.records import faces_emore
+
+LABELS = [3, 3, 3, 9, 9, 0]
+
+
+def write(root: Path, part: str = "part0_train", k: int = 3) -> np.ndarray:
+    """A part in learn-to-cluster's layout."""
+    x = np.random.default_rng(0).normal(size=(len(LABELS), D)).astype("<f4")
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    cosine = unit @ unit.T
+    index = np.argsort(-cosine, axis=1)[:, :k]
+    near = np.take_along_axis(cosine, index, axis=1)
+    for folder in ("features", "labels", f"knns/{part}"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "features" / f"{part}.bin").write_bytes(x.tobytes())
+    (root / "labels" / f"{part}.meta").write_text("".join(f"{label}\n" for label in LABELS))
+    np.savez(root / "knns" / part / "faiss_k_80.npz", data=np.stack([index, 1 - near], axis=1))
+    return x
+
+
+def test_features_labels_and_neighbours(tmp_path: Path) -> None:
+    x = write(tmp_path, "part1_test")
+    found = read_features(tmp_path, "part1_test")
+    assert isinstance(found.x, np.memmap)
+    assert np.array_equal(found.x, x)
+    assert found.label.tolist() == [1, 1, 1, 2, 2, 0]
+    assert found.people == 3
+    assert found.neighbours is not None
+    assert found.neighbours.index.shape == (6, 2)
+    assert not (found.neighbours.index == np.arange(6)[:, None]).any()
+    unit = found.normalised()
+    i, j = 0, int(found.neighbours.index[0, 0])
+    assert found.neighbours.similarity[0, 0] == pytest.approx(float(unit[i] @ unit[j]), abs=1e-5)
+
+
+def test_neighbour_lists_may_be_missing(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "knns/part0_train/faiss_k_80.npz").unlink()
+    assert read_features(tmp_path, "part0_train").neighbours is None
+
+
+def test_a_list_without_the_face_itself_loses_its_last(tmp_path: Path) -> None:
+    write(tmp_path)
+    index = np.array([[1, 2, 3]] + [[0, i, 2] for i in range(1, 6)])
+    data = np.stack([index, np.full(index.shape, 0.25)], axis=1)
+    np.savez(tmp_path / "knns/part0_train/faiss_k_80.npz", data=data)
+    lists = read_features(tmp_path, "part0_train").neighbours
+    assert lists is not None
+    assert lists.index[0].tolist() == [1, 2]
+    assert lists.index[5].tolist() == [0, 2]
+
+
+def test_the_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        layout_of(tmp_path, None)
+    for name in ("features/part0_train.bin", "labels/part0_train.meta", "train.rec", "train.idx"):
+        assert str(tmp_path / name) in str(caught.value)
+    write(tmp_path)
+    assert layout_of(tmp_path, None) == "features"
+    with pytest.raises(InputError, match=r"features/part1_test\.bin.*labels/part1_test\.meta"):
+        layout_of(tmp_path, "part1_test")
+
+
+def test_recordio_alone(tmp_path: Path) -> None:
+    faces_emore(tmp_path, [2, 2])
+    assert layout_of(tmp_path, None) == "recordio"
+    with pytest.raises(InputError):
+        layout_of(tmp_path, "part0_train")
+
+
+def test_the_folder_comes_from_the_option_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ms1m.ROOT, raising=False)
+    with pytest.raises(OptionError, match=r"--root FOLDER, or FACECLUST_MS1M"):
+        root_of(None)
+    monkeypatch.setenv(ms1m.ROOT, str(tmp_path))
+    assert root_of(None) == tmp_path
+    assert root_of(tmp_path.parent) == tmp_path.parent
+    with pytest.raises(InputError, match="is not a folder"):
+        root_of(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("part", ["../../etc/passwd", "a/b", "", "x" * 99])
+def test_a_part_is_a_name_and_no_path(tmp_path: Path, part: str) -> None:
+    with pytest.raises(OptionError, match="--part"):
+        read_features(tmp_path, part)
+
+
+def test_the_images_of_a_part_are_known_by_their_keys(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert keys_of(tmp_path, "part0_train", 6) is None
+    faces_emore(tmp_path, [3, 2, 1])
+    assert keys_of(tmp_path, "part0_train", 6) is None
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/part0_train.list").write_text("6\n5\n4\n3\n2\n1\n")
+    keys = keys_of(tmp_path, "part0_train", 6)
+    assert keys is not None
+    assert keys.tolist() == [6, 5, 4, 3, 2, 1]
+    with pytest.raises(InputError, match="6 images, but part0_train has 7"):
+        keys_of(tmp_path, "part0_train", 7)
+
+
+def npz(path: Path, member: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data.npy", member)
+
+
+def claim(shape: tuple[int, ...], kind: str = "<f4") -> bytes:
+    """An .npy that claims a shape and holds nothing."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"shape": shape, "fortran_order": False, "descr": kind}
+    )
+    return stream.getvalue()
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return (Path.touch, (Path("/tmp/faceclust-was-here"),))  # type: ignore[return-value]
+
+
+def pickled() -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        stream, {"shape": (6, 2, 3), "fortran_order": False, "descr": "|O"}
+    )
+    return stream.getvalue() + pickle.dumps(Bomb())
+
+
+FEATURES, META = "features/part0_train.bin", "labels/part0_train.meta"
+KNN = "knns/part0_train/faiss_k_80.npz"
+NAN = np.full((6, D), np.nan, "<f4").tobytes()
+HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "cut off": (lambda r: (r / FEATURES).write_bytes(b"\0" * 1000), "holds 1000 bytes, but"),
+    "no faces": (lambda r: (r / META).write_text(""), "names 0 faces"),
+    "nan": (lambda r: (r / FEATURES).write_bytes(NAN), "not finite"),
+    "words": (lambda r: (r / META).write_text("one\n"), "one whole number a line"),
+    "negative": (lambda r: (r / META).write_text("-1\n"), "one whole number a line"),
+    "huge": (lambda r: (r / META).write_text("9" * 20 + "\n"), "one whole number a line"),
+    "one long line": (lambda r: (r / META).write_text("1" * 100_000), "one whole number a line"),
+    "not an npz": (lambda r: (r / KNN).write_bytes(b"PK\3\4 what"), "no neighbour lists"),
+    "pickle": (lambda r: (r / KNN).write_bytes(pickle.dumps(Bomb())), "no neighbour lists"),
+    "pickled data": (lambda r: npz(r / KNN, pickled()), "no neighbour lists"),
+    "a shape too large": (lambda r: npz(r / KNN, claim((1 << 40, 2, 80))), "no neighbour lists"),
+    "too many": (lambda r: npz(r / KNN, claim((6, 2, 1 << 40))), "no neighbour lists"),
+    "less than it claims": (lambda r: npz(r / KNN, claim((6, 2, 3))), "no neighbour lists"),
+    "another count": (lambda r: np.savez(r / KNN, data=np.zeros((5, 2, 3))), r"data is \(5, 2, 3"),
+    "no such face": (lambda r: np.savez(r / KNN, data=np.full((6, 2, 3), 99.0)), "names faces"),
+    "another key": (lambda r: np.savez(r / KNN, other=np.zeros(3)), "no neighbour lists"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_damaged_files_get_one_sentence(tmp_path: Path, what: str) -> None:
+    write(tmp_path)
+    damage, sentence = HOSTILE[what]
+    damage(tmp_path)
+    with pytest.raises(InputError, match=sentence):
+        read_features(tmp_path, "part0_train")
+    assert not Path("/tmp/faceclust-was-here").exists()

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from faceclust.errors import InputError, OptionError
+from faceclust.graph import structure
+from faceclust.graph.architecture import Architecture
+from faceclust.graph.edges import EdgeModel
+from faceclust.records import FloatArray
+from faceclust.train import libraries
+from faceclust.train.libraries import Crowd
+from tests.train.embedded import people
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("open_clip")
+
+E = 12
+
+
+def unit(x: FloatArray) -> FloatArray:
+    return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), np.float32)
+
+
+def crowd(persons: int = 30, photos: int = 6, noise: float = 0.5) -> Crowd:
+    """People of whom CLIP knows something, too."""
+    made = libraries.crowd_of(people(persons, photos, noise))
+    rng = np.random.default_rng(1)
+    centre = rng.normal(size=(persons, E))[made.person]
+    return replace(made, clip=unit((centre + rng.normal(size=centre.shape)).astype(np.float32)))
+
+
+def ignorant() -> EdgeModel:
+    """A structural model that always says "perhaps"."""
+    F = len(structure.NAMES)
+    zero = np.zeros((F, 1), np.float32)
+    return EdgeModel(zero[:, 0], zero[:, 0] + 1, (zero,), (np.zeros(1, np.float32),))
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Options of a run of seconds; words need no text tower."""
+    from faceclust.train import clip_cluster
+
+    t = unit(np.random.default_rng(2).normal(size=(6, E)).astype(np.float32))
+    monkeypatch.setattr(clip_cluster, "vocabulary", lambda: (t, (4, 2)))
+    return clip_cluster.ProxyTraining(
+        architecture=Architecture(D=16, hidden=8, heads=2, graph=8, edge=16),
+        libraries=2, trials=1, neighbours=20, nodes=60, transfer=4, pairs=32, steps=12,
+        judge_every=6, save_every=4, threads=1,
+    )  # fmt: skip
+
+
+def tensors(path: Path) -> dict[str, Any]:
+    from safetensors.numpy import load_file
+
+    return load_file(path)
+
+
+def test_a_tiny_library_is_learned_by_heart(small: Any, tmp_path: Path) -> None:
+    from faceclust.train import clip_cluster, graphs
+
+    options = replace(
+        small, steps=150, transfer=0, libraries=1, judge_every=1000, nodes=10_000, rate=1e-2,
+        architecture=replace(small.architecture, dropout=0.0),
+    )  # fmt: skip
+    faces = crowd(persons=20, noise=0.7)
+    clip_cluster.train(faces, "made-up", options, tmp_path, base=ignorant())
+    apart = libraries.held_out(faces, options.held_out, options.seed)
+    x = libraries.view(faces.faces, faces.widths, "both")
+    (graph,) = graphs.drawn(
+        faces, ~apart, clip_cluster.SEEN, 1, options.seed, tmp_path / "graphs", ignorant(),
+        graphs.principal(x[~apart], 16), options.neighbours,
+    )  # fmt: skip
+    model = clip_cluster.ProxyState(
+        clip_cluster._fresh(*clip_cluster.vocabulary(), [graph], options), 1e-2, 0.0
+    )
+    untrained = clip_cluster.additions(model.averaged(), graph)
+    assert clip_cluster.f_of(graph, graph.base + untrained) < 0.5
+    import json
+    from dataclasses import asdict
+
+    model.load(tmp_path / "state.safetensors", json.dumps(asdict(options)))
+    learned = clip_cluster.additions(model.model, graph)
+    assert clip_cluster.f_of(graph, graph.base + learned) == 1.0
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_weights(small: Any, tmp_path: Path) -> None:
+    from faceclust.train import clip_cluster
+
+    whole = clip_cluster.train(crowd(), "made-up", small, tmp_path / "whole", base=ignorant())
+    rows: list[dict[str, Any]] = []
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(row: dict[str, Any]) -> None:
+        rows.append(row)
+        if row["step"] >= 10:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        clip_cluster.train(crowd(), "made-up", small, tmp_path / "cut", base=ignorant(), tell=stop)
+    cut = clip_cluster.train(crowd(), "made-up", small, tmp_path / "cut", base=ignorant())
+    a, b = tensors(whole), tensors(cut)
+    assert a.keys() == b.keys()
+    assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+def test_other_options_and_damage_are_told(small: Any, tmp_path: Path) -> None:
+    from faceclust.train import clip_cluster
+
+    clip_cluster.train(crowd(), "made-up", small, tmp_path, base=ignorant())
+    with pytest.raises(OptionError, match="other options"):
+        clip_cluster.train(crowd(), "made-up", replace(small, rate=1.0), tmp_path, base=ignorant())
+    state = tmp_path / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:500])
+    with pytest.raises(InputError, match="damaged"):
+        clip_cluster.train(crowd(), "made-up", small, tmp_path, base=ignorant())
+
+
+@pytest.mark.parametrize("offsets", ["none", "random"])
+def test_variants_train_as_well(small: Any, tmp_path: Path, offsets: Any) -> None:
+    from faceclust.graph import correction
+    from faceclust.train import clip_cluster
+
+    options = replace(small, architecture=replace(small.architecture, offsets=offsets))
+    path = clip_cluster.train(crowd(), "made-up", options, tmp_path, base=ignorant())
+    model = correction.load(path)
+    assert model.architecture.offsets == offsets
+    assert 0 <= model.share <= 1
+    assert model.space == "made-up"
+
+
+def test_the_share_falls_to_nothing_where_the_additions_mislead(tmp_path: Path) -> None:
+    from faceclust.train import clip_cluster, graphs
+
+    faces = crowd()
+    everybody = np.ones(len(faces.person), np.bool_)
+    x = libraries.view(faces.faces, faces.widths, "both")
+    (graph,) = graphs.drawn(
+        faces, everybody, 0, 1, 0, tmp_path, ignorant(), graphs.principal(x, 16), 20
+    )
+    truth = np.where(graph.same, 3, -3).astype(np.float32)
+    assert clip_cluster.fitted_share([graph], [truth]) > 0.9
+    assert clip_cluster.fitted_share([graph], [-truth]) < 0.1
