@@ -92,7 +92,7 @@ def add_up(decisions: Sequence[Decision]) -> Answers:
             case "birth":
                 if group := answers.groups.get(decision.person or 0):
                     group.birth = decision.date
-            case "undo":
+            case "hint" | "undo":
                 pass
     return answers
 

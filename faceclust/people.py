@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from faceclust.answers import Answers, add_up, standing
-from faceclust.records import Bonds, Decision, Person
+from faceclust.records import Bonds, Decision, Person, Placed
 
-__all__ = ["bonds", "not_faces", "resolve", "standing"]
+__all__ = ["bonds", "not_faces", "placed", "resolve", "standing", "steps"]
 
 # A cluster that holds a second named person with at least this share of the first one's named
 # faces is a mixture; its other faces are left unnamed rather than given to the larger of the two.
@@ -78,6 +78,33 @@ def bonds(
         barred = here & {*early, *answers.rejected[person]}
         apart.update((min(f, first), max(f, first)) for f in barred)
     return Bonds(together, tuple(sorted(apart)))
+
+
+def placed(decisions: Sequence[Decision], taken: Mapping[int, str] | None = None) -> Placed:
+    """What the user's answers say of single faces, clusters left aside; `taken` as in `resolve`.
+
+    Who was not born yet is not in a photo: that counts as rejected.
+    """
+    answers, dates = add_up(decisions), taken or {}
+    groups = answers.groups.values()
+    born = [group.id for group in groups if group.birth is not None]
+    early = ((face, n) for n in born for face in dates if answers.too_early(face, n, dates))
+    return Placed(
+        group={face: group.id for group in groups for face in group.faces},
+        names={group.id: group.name for group in groups if group.name},
+        ignored=frozenset(group.id for group in groups if group.ignored),
+        rejected=frozenset([*((f, n) for n, fs in answers.rejected.items() for f in fs), *early]),
+        not_faces=frozenset(answers.not_faces),
+    )
+
+
+def steps(decisions: Sequence[Decision]) -> list[list[Decision]]:
+    """The standing decisions by what one undo takes back, oldest first: an import is one step."""
+    found: dict[tuple[str, int], list[Decision]] = {}
+    for decision in standing(decisions):
+        key = ("one", decision.id) if decision.batch is None else ("batch", decision.batch)
+        found.setdefault(key, []).append(decision)
+    return sorted(found.values(), key=lambda step: step[-1].id)
 
 
 def _owners(answers: Answers, taken: Mapping[int, str], here: Collection[int]) -> dict[int, int]:

@@ -1,7 +1,8 @@
 """The shared vocabulary: frozen records for photos, faces and people, arrays for embeddings.
 
 Boxes and points are normalised to the *displayed* photo (EXIF orientation applied): x and w by
-its width, y and h by its height, origin at the top left. Only `export.xmp` knows of stored pixels.
+its width, y and h by its height, origin at the top left. Only `xmp` and its users know of
+stored pixels.
 """
 
 from __future__ import annotations
@@ -148,6 +149,7 @@ DecisionKind: TypeAlias = Literal[
     "ignore",
     "hide",
     "show",
+    "hint",
     "undo",
 ]
 
@@ -171,6 +173,9 @@ class Decision:
         spare: an unused person id, for what is left behind (the rest of the cluster that was
             named, or the face that was rejected).
         undoes: "undo": id of the decision that no longer holds.
+        photos: "hint": ids of the photos that someone called `name` is in, nobody knows where.
+        batch: the same number for all decisions of one import; `undo` takes them back together.
+        source: "import" where other programs' tags were taken over; None: the user said it here.
     """
 
     id: int
@@ -184,6 +189,9 @@ class Decision:
     undoes: int | None = None
     made_at: str = ""
     made_by: str = ""
+    photos: tuple[int, ...] = ()
+    batch: int | None = None
+    source: str | None = None
     against: tuple[int, ...] = ()
     date: str | None = None
 
@@ -243,6 +251,25 @@ def by_attribute(guesses: Iterable[Guess]) -> dict[str, dict[str, object]]:
         guess.attribute: {"value": guess.value, "probability": round(guess.probability, 3)}
         for guess in guesses
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the user himself put faces, whatever clusters they are in.
+
+    Attributes:
+        group: face id to the id of the person it was put to.
+        names: the names of those people, by id; unnamed ones are left out.
+        ignored: ids of the people that are not to be shown.
+        rejected: (face id, person id): not this person.
+        not_faces: ids of what is no face.
+    """
+
+    group: Mapping[int, int]
+    names: Mapping[int, str]
+    ignored: frozenset[int] = frozenset()
+    rejected: frozenset[tuple[int, int]] = frozenset()
+    not_faces: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,11 @@ from faceclust.cli.decide import (
 from faceclust.cli.doctor import doctor
 from faceclust.cli.evaluate import evaluate
 from faceclust.cli.export import export
+from faceclust.cli.import_tags import import_tags
 from faceclust.cli.models import models_app
 from faceclust.cli.people import people
+from faceclust.cli.report import report
+from faceclust.cli.review import review
 from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
 from faceclust.cli.search import search
@@ -79,8 +82,11 @@ app.command()(ignore)
 app.command()(hide)
 app.command()(undo)
 app.command()(log)
+app.command()(review)
 app.command()(cluster)
 app.command()(export)
+app.command(name="import")(import_tags)
+app.command()(report)
 app.command(name="eval")(evaluate)
 app.command(no_args_is_help=True)(train)
 app.add_typer(models_app, name="models")

@@ -1,7 +1,8 @@
-"""faceclust undo: take back the last decision, or the last export."""
+"""faceclust undo: take back the last decisions, the last import, or the last export."""
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,9 @@ MOST_DIGITS = 9
 def undo(
     what: Annotated[
         str,
-        typer.Argument(metavar="[N|export]", help="How many decisions, or the last export."),
+        typer.Argument(
+            metavar="[N|import|export]", help="How many decisions, or the last import or export."
+        ),
     ] = "1",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be taken back.")
@@ -29,13 +32,18 @@ def undo(
     db: Db = None,
     wait: Wait = 0.0,
 ) -> None:
-    """Take back the last decision (the default) or N of them, or what the last export wrote."""
+    """Take back the last decision (the default), N of them, or the last import or export.
+
+    An import counts as one decision.
+    """
     from faceclust import pipeline
 
     with pipeline.find_library(library, db) as found:
+        if what == "import":
+            _tell_all(pipeline.undo_import(found, dry_run=dry_run), dry_run)
+            return
         if what != "export":
-            for decision in pipeline.undo(found, _count(what), dry_run=dry_run):
-                _tell(decision, dry_run)
+            _tell_all(pipeline.undo(found, _count(what), dry_run=dry_run), dry_run)
             return
         with found.db.exclusive(wait):
             summary = pipeline.undo_export(found, dry_run=dry_run, on_event=show_event(dry_run))
@@ -48,12 +56,20 @@ def _count(what: str) -> int:
     if what == "decision":
         return 1
     if not (what.isascii() and what.isdecimal()) or len(what) > MOST_DIGITS:
-        raise OptionError(f"{what!r} cannot be taken back; give a number of decisions, or export.")
+        raise OptionError(f"{what!r} cannot be taken back; give a number, import or export.")
     return int(what)
 
 
-def _tell(decision: Decision, dry_run: bool) -> None:
-    subject = f" {console.escape(decision.name)}" if decision.name else ""
+def _tell_all(decisions: list[Decision], dry_run: bool) -> None:
+    """One line for each decision, and one for each import."""
     verb = "Would be taken back" if dry_run else "Taken back"
-    about = f" of number {decision.person}" if decision.person else ""
-    console.tell(f"{verb}: {decision.kind}{subject}{about}, {faces(len(decision.faces))}.")
+    for batch, group in groupby(decisions, key=lambda decision: decision.batch):
+        taken = list(group)
+        if batch is not None:
+            count = sum(len(decision.faces) for decision in taken if decision.kind == "name")
+            console.tell(f"{verb}: the import of {taken[0].made_at[:10]}, {faces(count)}.")
+            continue
+        for decision in taken:
+            subject = f" {console.escape(decision.name)}" if decision.name else ""
+            about = f" of number {decision.person}" if decision.person else ""
+            console.tell(f"{verb}: {decision.kind}{subject}{about}, {faces(len(decision.faces))}.")

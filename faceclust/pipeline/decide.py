@@ -12,7 +12,7 @@ import numpy as np
 from faceclust.cluster.split import nearer
 from faceclust.embed.arcface import normalise
 from faceclust.errors import OptionError, PersonError
-from faceclust.people import bonds, not_faces, standing
+from faceclust.people import bonds, not_faces, standing, steps
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import space
 from faceclust.pipeline.people import all_people, clean_name, find
@@ -131,7 +131,7 @@ def reject(library: Library, face: int, who: str) -> Person | None:
     if face not in person.faces:
         raise PersonError(f"Face {face} is not among the faces of {who}; `faceclust people {who}`.")
     decided = person.id in bonds(ledger.decisions(library.db), person.faces).together.values()
-    others = () if decided else _some(tuple(f for f in person.faces if f != face))
+    others = () if decided else some(tuple(f for f in person.faces if f != face))
     _decide(library, Decision(0, "reject", (face,), person.id, against=others))
     return next((p for p in all_people(library) if face in p.faces), None)
 
@@ -149,7 +149,7 @@ def differ(library: Library, who: str, other: str) -> None:
     decided = set(bonds(ledger.decisions(library.db), one.faces + two.faces).together.values())
     # The second one makes room where a cluster mixes them: the less certain one.
     one, two = sorted((one, two), key=lambda p: (p.id not in decided, -len(p.faces), p.id))
-    decision = Decision(0, "differ", _some(one.faces), one.id, (two.id,), against=_some(two.faces))
+    decision = Decision(0, "differ", some(one.faces), one.id, (two.id,), against=some(two.faces))
     _decide(library, decision)
 
 
@@ -235,7 +235,7 @@ def undo(library: Library, count: int = 1, *, dry_run: bool = False) -> list[Dec
     """Take back the newest decisions that still hold; itself only an addition.
 
     Args:
-        count: how many; where there are fewer, all.
+        count: how many, a whole import being one; where there are fewer, all.
         dry_run: only tell which ones these are.
 
     Returns:
@@ -247,13 +247,20 @@ def undo(library: Library, count: int = 1, *, dry_run: bool = False) -> list[Dec
     """
     if count < 1:
         raise OptionError(f"The number of decisions to take back must be at least 1, not {count}.")
-    newest = standing(ledger.decisions(library.db))[::-1][:count]
+    newest = steps(ledger.decisions(library.db))[::-1][:count]
     if not newest:
         raise PersonError("There is no decision to take back.")
+    return take_back(library, [d for step in newest for d in step[::-1]], dry_run=dry_run)
+
+
+def take_back(
+    library: Library, decisions: Sequence[Decision], *, dry_run: bool = False
+) -> list[Decision]:
+    """Undo these decisions, in this order."""
     if not dry_run:
-        undone = [Decision(0, "undo", undoes=decision.id) for decision in newest]
+        undone = [Decision(0, "undo", undoes=decision.id) for decision in decisions]
         ledger.put_decisions(library.db, undone)
-    return newest
+    return list(decisions)
 
 
 def log(library: Library, limit: int | None = None) -> list[LogEntry]:
@@ -267,19 +274,18 @@ def log(library: Library, limit: int | None = None) -> list[LogEntry]:
     names = {person.id: person.name for person in all_people(library)}
     entries = []
     for decision in decisions[::-1][:limit]:
-        who = None
+        who = decision.name
         if decision.person is not None:
             who = decision.name or names.get(decision.person) or str(decision.person)
         entries.append(LogEntry(decision, who, decision.id in holding))
     return entries
 
 
-def _some(faces: tuple[int, ...]) -> tuple[int, ...]:
+def some(faces: tuple[int, ...]) -> tuple[int, ...]:
     """At most `COMPARED` of the faces, evenly spread."""
     step = -(-len(faces) // COMPARED)
     return faces[:: max(step, 1)]
 
 
 def _decide(library: Library, decision: Decision) -> None:
-    (spare,) = ledger.new_ids(library.db, 1)
-    ledger.put_decisions(library.db, [replace(decision, spare=spare)])
+    ledger.put_decision(library.db, decision)

@@ -20,6 +20,7 @@ from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people
 from faceclust.records import Person, PersonRegion, TaggedPhoto
 from faceclust.store import catalogue, journal
+from faceclust.xmp import embedded_packet
 
 ExportFormat: TypeAlias = Literal["xmp", "folders", "symlinks", "json", "csv"]
 STDOUT = Path("-")
@@ -290,9 +291,9 @@ class _OurNames:
             match action:
                 case WriteText(content=content, merged_from=before, photo=Path() as photo):
                     # A new sidecar was seeded with what the photo itself holds.
-                    self._note(photo, content, before or xmp.embedded_packet(photo))
+                    self._note(photo, content, before or embedded_packet(photo))
                 case EmbedXmp(path=photo, packet=content):
-                    self._note(photo, content, xmp.embedded_packet(photo))
+                    self._note(photo, content, embedded_packet(photo))
                 case _:
                     self.photo = None
             yield action

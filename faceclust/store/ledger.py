@@ -43,6 +43,16 @@ def newest_clustering(db: Database) -> StoredClustering | None:
     return StoredClustering(row[1], row[2], json.loads(row[3]), dict(members))
 
 
+def newest_ids(db: Database) -> tuple[int, int]:
+    """Ids of the newest clustering and of the newest decision; 0 where there is none."""
+    row = db.row(
+        """SELECT (SELECT coalesce(max(id), 0) FROM clusterings),
+            (SELECT coalesce(max(id), 0) FROM decisions)"""
+    )
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
 def put_clustering(
     db: Database, clustering: StoredClustering, nearby: Nearby | None = None
 ) -> None:
@@ -79,7 +89,9 @@ def put_decisions(db: Database, decisions: Iterable[Decision]) -> None:
     with db.transaction() as sql:
         known = sql.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0]
         for decision in decisions:
-            kept = asdict(replace(decision, known=int(known)))
+            # An import speaks of single faces: nobody has looked at the rest of their clusters.
+            seen = 0 if decision.source == "import" else int(known)
+            kept = asdict(replace(decision, known=seen))
             payload = {
                 key: value
                 for key, value in kept.items()
@@ -89,6 +101,12 @@ def put_decisions(db: Database, decisions: Iterable[Decision]) -> None:
                 "INSERT INTO decisions (made_at, made_by, kind, payload) VALUES (?, ?, ?, ?)",
                 (now(), _user(), decision.kind, json.dumps(payload)),
             )
+
+
+def put_decision(db: Database, decision: Decision) -> None:
+    """Append one decision, with an unused id for what it leaves behind."""
+    (spare,) = new_ids(db, 1)
+    put_decisions(db, [replace(decision, spare=spare)])
 
 
 def _user() -> str:
@@ -106,6 +124,6 @@ def decisions(db: Database) -> list[Decision]:
 
 def _decision(number: int, made_at: str, made_by: str, kind: str, payload: str) -> Decision:
     fields = json.loads(payload)
-    for key in ("faces", "others", "against"):
+    for key in ("faces", "others", "against", "photos"):
         fields[key] = tuple(fields.get(key, ()))
     return Decision(id=number, kind=kind, made_at=made_at, made_by=made_by, **fields)  # type: ignore[arg-type]

@@ -335,3 +335,39 @@ def test_what_is_not_given_is_not_changed(
     report = json.loads(run(capsys, album, "scan", album.root, "--json")[0])
     assert report["scan"]["found"] == 6
     assert report["cluster"]["faces"] == 5
+
+
+def test_import_says_what_it_took_and_what_not(capsys: Capture, album: Library) -> None:
+    document = {"title": "e.jpg", "people": [{"name": "Cem [red]"}]}
+    (album.root / "e.jpg.json").write_text(json.dumps(document))
+    (album.root / "a.jpg.json").write_text(json.dumps({**document, "people": [{"name": "Eve"}]}))
+    (album.root / "d.jpg.json").write_text("{")
+    out, err = run(capsys, album, "import", "--from", "takeout")
+    assert lines(out) == [
+        "Cem [red]: 1 face",
+        "1 face of 1 people named from 2 photos; 0 known already, 0 contradictions.",
+    ]
+    assert "skipped: d.jpg.json: not JSON, or damaged" in err
+    assert "1 names without a place in their photo" in err
+    out, err = run(capsys, album, "import", "--hints")
+    assert lines(out) == ["Eve: a.jpg (unnamed faces: none)"]
+    out, _ = run(capsys, album, "undo", "import", "--dry-run")
+    assert out.startswith("Would be taken back: the import of 20")
+    out, _ = run(capsys, album, "undo")
+    assert out.endswith(", 1 face.\n")
+    _, err = run(capsys, album, "undo", "import", code=1)
+    assert "no import to take back" in err
+
+
+def test_review_as_json(capsys: Capture, album: Library) -> None:
+    assert json.loads(run(capsys, album, "review", "--json")[0]) == []
+    with album.db.transaction() as sql:
+        sql.execute("INSERT INTO doubts VALUES (1, 3, 2.5)")
+    (question,) = json.loads(run(capsys, album, "review", "--json")[0])
+    assert question["person"] == {"id": 1, "name": "Ann [bold] Ćorić", "faces": 2}
+    (candidate,) = question["candidates"]
+    assert {key: candidate[key] for key in ("id", "name", "faces")} == {
+        "id": 2, "name": None, "faces": 2,
+    }  # fmt: skip
+    assert 0 < candidate["probability"] < 1
+    assert question["faces_per_click"] > 0

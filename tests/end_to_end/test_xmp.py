@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from faceclust.export.xmp import displayed_box
 from faceclust.records import Box
+from faceclust.xmp import displayed_box
 from tests.conftest import Run
 from tests.export.xmp.judge import Exiftool, seen
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from PIL import Image
 
 from faceclust.errors import InputError, PhotoError, WriteError
-from faceclust.export.xmp.extract import DECODER_ERRORS, photo_format, read_embedded
-from faceclust.export.xmp.packet import same
+from faceclust.xmp.extract import DECODER_ERRORS, photo_format, read_embedded
+from faceclust.xmp.packet import same
 
 _INSTALL = "install exiftool (apt install libimage-exiftool-perl, brew install exiftool)"
 _DEADLINE_S = 120

@@ -14,8 +14,10 @@ from typing import Literal, TypeAlias
 from lxml import etree
 
 from faceclust.errors import InputError
-from faceclust.export.xmp.boxes import same_place, stored_box
-from faceclust.export.xmp.packet import (
+from faceclust.export.xmp.provenance import SUBJECT, Previous
+from faceclust.records import PhotoInfo, TaggedPhoto
+from faceclust.xmp.boxes import same_place, stored_box
+from faceclust.xmp.packet import (
     add,
     array,
     clean,
@@ -31,8 +33,8 @@ from faceclust.export.xmp.packet import (
     serialise,
     text,
 )
-from faceclust.export.xmp.provenance import PERSON_IN_IMAGE, SUBJECT, Previous
-from faceclust.export.xmp.regions import (
+from faceclust.xmp.people import PERSON_IN_IMAGE
+from faceclust.xmp.regions import (
     FORMS,
     Form,
     Region,
@@ -43,7 +45,6 @@ from faceclust.export.xmp.regions import (
     set_dimensions,
     update_region,
 )
-from faceclust.records import PhotoInfo, TaggedPhoto
 
 SidecarStyle: TypeAlias = Literal["full", "adobe"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faceclust.export.xmp.packet import clean, items, parse, properties, q, text
-from faceclust.export.xmp.regions import FORMS, read_region, region_items
 from faceclust.records import PhotoInfo
+from faceclust.xmp.packet import clean, items, parse, properties, q, text
+from faceclust.xmp.people import listed
+from faceclust.xmp.regions import FORMS, read_region, region_items
 
-PERSON_IN_IMAGE = q("Iptc4xmpExt:PersonInImage")
 SUBJECT = q("dc:subject")
 
 
@@ -44,7 +44,6 @@ def written_in(packet: bytes) -> Previous:
     # Large enough for boxes in pixels: only the names matter.
     anywhere = PhotoInfo(width=1_000_000, height=1_000_000, orientation=1, format="")
     regions = [read_region(li, form, anywhere) for form in FORMS for li in region_items(rdf, form)]
-    listed = [clean(text(li)) for value in properties(rdf, PERSON_IN_IMAGE) for li in items(value)]
-    names = frozenset([region.name for region in regions if region] + listed) - {""}
+    names = frozenset([region.name for region in regions if region] + listed(rdf)) - {""}
     keywords = [clean(text(li)) for value in properties(rdf, SUBJECT) for li in items(value)]
     return Previous(names, frozenset(keywords))

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from faceclust.errors import InputError
 from faceclust.export.plan import Action, EmbedXmp, WriteText
-from faceclust.export.xmp.extract import embedded_packet, read_embedded
 from faceclust.export.xmp.merge import (
     SidecarStyle,
     XmpOptions,
@@ -23,9 +22,10 @@ from faceclust.export.xmp.merge import (
     new_sidecar,
     wanted_regions,
 )
-from faceclust.export.xmp.packet import MAX_PACKET_BYTES
 from faceclust.export.xmp.provenance import NOTHING, Previous
 from faceclust.records import TaggedPhoto
+from faceclust.xmp.extract import embedded_packet, read_embedded
+from faceclust.xmp.packet import MAX_PACKET_BYTES
 
 # A packet over 64 KB continues in further JPEG segments, which rewriting the first would orphan.
 _EXTENDED = b"HasExtendedXMP"

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from faceclust.export.xmp import stored_box
 from faceclust.records import Box, PhotoInfo, TaggedPhoto
+from faceclust.xmp import stored_box
 
 Tags: TypeAlias = dict[str, Any]
 Exiftool: TypeAlias = Callable[[list[Path]], list[Tags]]

@@ -10,8 +10,9 @@ from PIL import Image
 
 from faceclust.errors import PhotoError, WriteError
 from faceclust.export.plan import EmbedXmp
-from faceclust.export.xmp import NOTHING, XmpOptions, embed, embedded_packet, inject, merge, plan
+from faceclust.export.xmp import NOTHING, XmpOptions, embed, inject, merge, plan
 from faceclust.records import Box, TaggedPhoto
+from faceclust.xmp import embedded_packet
 from tests.export.xmp.judge import Exiftool, assert_seen
 from tests.export.xmp.samples import ANN, info_of, tagged, wrote
 

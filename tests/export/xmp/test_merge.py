@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from faceclust.errors import InputError
-from faceclust.export.xmp import NOTHING, Region, XmpOptions, merge, read_regions, written_in
+from faceclust.export.xmp import NOTHING, XmpOptions, merge, written_in
 from faceclust.export.xmp.merge import new_sidecar
-from faceclust.export.xmp.packet import PREFIXES, q
-from faceclust.export.xmp.regions import FORMS
 from faceclust.records import Box, PersonRegion, PhotoInfo, TaggedPhoto
+from faceclust.xmp import Region, read_regions
+from faceclust.xmp.packet import PREFIXES, q
+from faceclust.xmp.regions import FORMS
 from tests.export.xmp.samples import (
     ANN,
     BOB,
@@ -26,7 +27,7 @@ from tests.export.xmp.samples import (
     tagged,
     wrote,
 )
-from tests.export.xmp.test_boxes import grid_boxes
+from tests.xmp.test_boxes import grid_boxes
 
 OPTIONS = XmpOptions()
 NOBODY = NOTHING

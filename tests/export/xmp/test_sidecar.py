@@ -8,19 +8,12 @@ import pytest
 
 from faceclust.errors import InputError
 from faceclust.export.plan import Action, EmbedXmp, WriteText
-from faceclust.export.xmp import (
-    NOTHING,
-    Previous,
-    Region,
-    XmpOptions,
-    plan,
-    read_regions,
-    written_in,
-)
-from faceclust.export.xmp.packet import MAX_PACKET_BYTES
-from faceclust.export.xmp.regions import FORMS
+from faceclust.export.xmp import NOTHING, Previous, XmpOptions, plan, written_in
 from faceclust.export.xmp.sidecar import sidecar_names
 from faceclust.records import Box, TaggedPhoto
+from faceclust.xmp import Region, read_regions
+from faceclust.xmp.packet import MAX_PACKET_BYTES
+from faceclust.xmp.regions import FORMS
 from tests.export.xmp.judge import Exiftool, assert_seen, seen
 from tests.export.xmp.samples import ANN, BOB, DARKTABLE, DIGIKAM, INFO, info_of, tagged, wrote
 

@@ -80,6 +80,31 @@ def new_packet() -> etree._Element:
     return parse(_NEW)
 
 
+def parse_xml(content: bytes, what: str) -> etree._Element:
+    """The root of an XML document that may be hostile: no entities, no DTD, bounded in size.
+
+    Raises:
+        InputError: too large, not well-formed, or with a DTD; `what` it is begins the sentence.
+    """
+    if len(content) > MAX_PACKET_BYTES:
+        raise InputError(f"{what} is over {MAX_PACKET_BYTES >> 20} MB")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_blank_text=True,
+    )
+    try:
+        root: etree._Element = etree.fromstring(content.strip(b"\0 \t\r\n"), parser)
+    except etree.XMLSyntaxError as error:
+        raise InputError(f"{what} is not well-formed XML ({error.msg})") from error
+    # Nothing that is read here needs a DTD; entities are declared in one.
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise InputError(f"{what} holds a document type declaration")
+    return root
+
+
 def parse(packet: bytes) -> etree._Element:
     """Reads a packet or sidecar.
 
@@ -89,22 +114,7 @@ def parse(packet: bytes) -> etree._Element:
     Raises:
         InputError: too large, not XML, with a DTD, or without rdf:RDF.
     """
-    if len(packet) > MAX_PACKET_BYTES:
-        raise InputError(f"the XMP is over {MAX_PACKET_BYTES >> 20} MB")
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_blank_text=True,
-    )
-    try:
-        root: etree._Element = etree.fromstring(packet.strip(b"\0 \t\r\n"), parser)
-    except etree.XMLSyntaxError as error:
-        raise InputError(f"the XMP is not well-formed XML ({error.msg})") from error
-    # Nothing in XMP needs a DTD; entities are declared in one.
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise InputError("the XMP holds a document type declaration")
+    root = parse_xml(packet, "the XMP")
     rdf: etree._Element | None = next(root.iter(q("rdf:RDF")), None)
     if rdf is None:
         raise InputError("the XML holds no rdf:RDF and so is no XMP")

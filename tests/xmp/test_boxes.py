@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.export.xmp import displayed_box, stored_box
-from faceclust.export.xmp.boxes import overlap
 from faceclust.records import Box
+from faceclust.xmp import displayed_box, stored_box
+from faceclust.xmp.boxes import overlap
 
 ORIENTATIONS = range(1, 9)
 numbers = st.floats(-0.5, 1.5)

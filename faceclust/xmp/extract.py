@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal, TypeAlias
 from PIL import Image
 
 from faceclust.errors import InputError
-from faceclust.export.xmp.packet import MAX_PACKET_BYTES
+from faceclust.xmp.packet import MAX_PACKET_BYTES
 
 Format: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "heic", "avif"]
 

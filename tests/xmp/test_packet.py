@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from faceclust.errors import InputError
-from faceclust.export.xmp.packet import (
+from faceclust.xmp.packet import (
     MAX_PACKET_BYTES,
     clean,
     fields,

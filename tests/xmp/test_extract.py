@@ -11,9 +11,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from faceclust.errors import InputError
-from faceclust.export.xmp import embedded_packet
-from faceclust.export.xmp.extract import read_embedded
-from faceclust.export.xmp.packet import MAX_PACKET_BYTES, parse
+from faceclust.xmp import embedded_packet
+from faceclust.xmp.extract import read_embedded
+from faceclust.xmp.packet import MAX_PACKET_BYTES, parse
 from tests.export.xmp.samples import DIGIKAM
 
 XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"

@@ -13,8 +13,9 @@ from typing import Literal, TypeAlias
 
 from lxml import etree
 
-from faceclust.export.xmp.boxes import displayed_box, same_place, stored_box
-from faceclust.export.xmp.packet import (
+from faceclust.records import Box, PhotoInfo
+from faceclust.xmp.boxes import displayed_box, same_place, stored_box
+from faceclust.xmp.packet import (
     Field,
     add,
     add_struct,
@@ -32,7 +33,6 @@ from faceclust.export.xmp.packet import (
     set_text,
     text,
 )
-from faceclust.records import Box, PhotoInfo
 
 Form: TypeAlias = Literal["mwg", "mp", "iptc"]
 FORMS: tuple[Form, ...] = ("mwg", "mp", "iptc")
@@ -48,7 +48,7 @@ _HUMAN = "http://cv.iptc.org/newscodes/imageregiontype/human"
 # Picasa's contact id of a face that nobody has named.
 _PICASA_UNNAMED = "ffffffffffffffff"
 # More than any photo shows; comparing every two of a hostile million would take for ever.
-_MAX_FACES = 1000
+MAX_FACES = 1000
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -79,7 +79,7 @@ def read_regions(packet: bytes, info: PhotoInfo, forms: tuple[Form, ...] = FORMS
     boxes: dict[str, list[Box]] = {}
     found: list[Region] = []
     for form in forms:
-        regions = [read_region(li, form, info) for li in region_items(rdf, form)[:_MAX_FACES]]
+        regions = [read_region(li, form, info) for li in region_items(rdf, form)[:MAX_FACES]]
         new = [
             region
             for region in regions
@@ -122,10 +122,17 @@ def read_region(li: etree._Element, form: Form, info: PhotoInfo) -> Region | Non
             box = _box(text(region.get(q("MPReg:Rectangle"))).split(","))
         case "iptc":
             box = _read_iptc(region, info)
+    name = named_item(region, form)
+    return None if box is None or name is None else Region(name, box)
+
+
+def named_item(region: dict[str, Field], form: Form) -> str | None:
+    """The name that the fields of a region give to a face; None where it shows none or no face."""
+    kind = text(region.get(q("mwg-rs:Type"))) if form == "mwg" else ""
     name = clean(text(region.get(_TAGS[form][2])))
-    if box is None or not name or name.casefold() == _PICASA_UNNAMED:
+    if not name or name.casefold() == _PICASA_UNNAMED or kind.casefold() not in ("", "face"):
         return None
-    return Region(name, box)
+    return name
 
 
 def add_regions(
@@ -183,8 +190,7 @@ def set_dimensions(rdf: etree._Element, info: PhotoInfo) -> None:
 
 def _read_mwg(region: dict[str, Field]) -> Box | None:
     area = _struct(region.get(q("mwg-rs:Area")))
-    kind, unit = text(region.get(q("mwg-rs:Type"))), text(area.get(q("stArea:unit")))
-    if kind.casefold() not in ("", "face") or unit not in ("", "normalized"):
+    if text(area.get(q("stArea:unit"))) not in ("", "normalized"):
         return None
     return _box([text(area.get(q(f"stArea:{key}"))) for key in "xywh"], centred=True)
 

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import InputError
-from faceclust.export.xmp import NOTHING, Region, XmpOptions, merge, read_regions, stored_box
-from faceclust.export.xmp.packet import clean
-from faceclust.export.xmp.regions import FORMS, Form
+from faceclust.export.xmp import NOTHING, XmpOptions, merge
 from faceclust.records import Box, PhotoInfo
+from faceclust.xmp import Region, read_regions, stored_box
+from faceclust.xmp.packet import clean
+from faceclust.xmp.regions import FORMS, Form
 from tests.export.xmp.samples import (
     ANN,
     BOB,
@@ -23,7 +24,7 @@ from tests.export.xmp.samples import (
     packet,
     tagged,
 )
-from tests.export.xmp.test_boxes import grid_boxes
+from tests.xmp.test_boxes import grid_boxes
 
 
 @given(

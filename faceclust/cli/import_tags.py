@@ -1,0 +1,145 @@
+"""faceclust import: take over the names that other programs gave."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from faceclust.cli.console import console, faces, out, print_json
+from faceclust.cli.options import Db, Json, LibraryFolder, Wait
+
+if TYPE_CHECKING:
+    from faceclust.pipeline import ImportReport, OpenHint
+    from faceclust.tags import Source
+
+_REASONS = {
+    "two-names": "two names for one face",
+    "named-otherwise": "you gave the face another name",
+    "rejected": "you said that the face is not this person",
+    "not-a-face": "you said that it is not a face",
+    "hidden": "you hid the person that the face belongs to",
+    "twice": "the same name on two faces of one photo",
+    "no-face": "no face was found where the box is",
+    "ambiguous": "the box fits two faces",
+    "bad-name": "the name cannot be used",
+    "put-together": "two names for faces that you made one person",
+}
+
+
+class From(str, Enum):
+    """Whose tags are read."""
+
+    xmp = "xmp"
+    picasa = "picasa"
+    osxphotos = "osxphotos"
+    takeout = "takeout"
+
+
+def import_tags(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Photos, folders, sidecars, osxphotos' JSON, Picasa's contacts.xml; - reads paths "
+            "from stdin. Without: everything in the library.",
+        ),
+    ] = None,
+    source: Annotated[
+        list[From] | None, typer.Option("--from", help="Whose tags to read; may be repeated.")
+    ] = None,
+    hints: Annotated[
+        bool, typer.Option("--hints", help="Only list names that wait for a face; import nothing.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be taken over.")] = (
+        False
+    ),
+    json: Json = False,
+    library: LibraryFolder = None,
+    db: Db = None,
+    wait: Wait = 0.0,
+) -> None:
+    """Take over names from XMP, Picasa, Apple Photos and Google Takeout.
+
+    Boxes are matched to the faces that were found, whichever way the photo is turned. What
+    contradicts itself, or what you said, is listed and left alone. `faceclust undo import`.
+    """
+    from faceclust import pipeline
+
+    with pipeline.find_library(library, db) as found:
+        if hints:
+            _hints(pipeline.open_hints(found), json)
+            return
+        sources: tuple[Source, ...] = tuple(each.value for each in source or ())
+        with found.db.exclusive(wait):
+            report = pipeline.import_tags(found, _paths(paths or []), sources, dry_run=dry_run)
+    if json:
+        print_json(_record(report))
+    else:
+        _tell(report, dry_run)
+
+
+def _paths(given: list[str]) -> list[Path]:
+    if "-" in given:
+        given = [path for path in given if path != "-"] + sys.stdin.read().splitlines()
+    return [Path(path) for path in given if path]
+
+
+def _record(report: ImportReport) -> dict[str, Any]:
+    def about(item: Any) -> dict[str, Any]:
+        return {
+            "photo": report.paths.get(item.photo), "source": item.source, "file": item.file,
+        }  # fmt: skip
+
+    return {
+        "photos": report.photos,
+        "people": report.people,
+        "known": report.known,
+        "used_hints": report.used,
+        "hints": [{"name": hint.name, **about(hint)} for hint in report.hints],
+        "conflicts": [
+            {"kind": each.kind, "names": list(each.names), "face": each.face, **about(each)}
+            for each in report.conflicts
+        ],
+        "problems": [{"file": each.file, "reason": each.reason} for each in report.problems],
+    }
+
+
+def _tell(report: ImportReport, dry_run: bool) -> None:
+    for name, count in report.people.items():
+        out.print(f"{console.escape(name)}: {faces(count)}")
+    for each in report.conflicts:
+        where = console.escape(report.paths.get(each.photo, each.file))
+        names = " / ".join(map(console.escape, each.names))
+        face = f" (face {each.face})" if each.face else ""
+        console.say(f"not taken over: {where}{face}: {names}: {_REASONS[each.kind]}")
+    for problem in report.problems:
+        console.say(f"skipped: {console.escape(problem.file)}: {console.escape(problem.reason)}")
+    if report.hints:
+        console.say(
+            f"{len(report.hints)} names without a place in their photo; "
+            "`faceclust import --hints` lists them."
+        )
+    count = sum(report.people.values())
+    console.tell(
+        ("Dry run: " if dry_run else "")
+        + f"{faces(count)} of {len(report.people)} people named from {report.photos} photos; "
+        f"{report.known} known already, {len(report.conflicts)} contradictions."
+    )
+
+
+def _hints(hints: list[OpenHint], json: bool) -> None:
+    if json:
+        print_json(
+            [{"name": h.name, "photo": h.path, "unnamed_faces": list(h.faces)} for h in hints]
+        )
+        return
+    console.say(f"{len(hints)} names that no face of their photo has yet:")
+    for hint in hints:
+        numbers = ", ".join(map(str, hint.faces)) or "none"
+        out.print(
+            f"{console.escape(hint.name)}: {console.escape(hint.path)} (unnamed faces: {numbers})"
+        )

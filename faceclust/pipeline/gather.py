@@ -1,0 +1,335 @@
+"""Finding, in and beside a library's photos, what other programs say of the people in them."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+from faceclust.errors import InputError
+from faceclust.pipeline.library import Library
+from faceclust.records import PhotoInfo
+from faceclust.store import catalogue
+from faceclust.tags import (
+    SOURCES,
+    Found,
+    Problem,
+    Source,
+    listing,
+    osxphotos,
+    picasa,
+    read_bounded,
+    sidecars,
+    takeout,
+)
+from faceclust.tags.files import open_plain
+from faceclust.xmp import read_embedded
+
+OnProblem: TypeAlias = Callable[[Problem], None]
+Said: TypeAlias = Iterator[tuple["PhotoFile", Found]]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A photo of the library: its folder (relative, with "/"), file name, photo id and facts."""
+
+    folder: str
+    name: str
+    photo: int
+    info: PhotoInfo
+
+    @property
+    def path(self) -> str:
+        """Relative to the library, with "/"."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the user asked for.
+
+    Attributes:
+        sources: kinds of tags to read.
+        named: photos, sidecars, folders of the library; none of them: everything.
+        lists: osxphotos shots.
+        contacts: Picasa's contacts.xml shots.
+    """
+
+    sources: tuple[Source, ...] = SOURCES
+    named: set[str] = field(default_factory=set)
+    lists: list[Path] = field(default_factory=list)
+    contacts: list[Path] = field(default_factory=list)
+
+    @property
+    def all_photos(self) -> bool:
+        """Whether photos are looked at whatever their name."""
+        return not self.named and not self.lists
+
+    def __contains__(self, paths: Collection[str]) -> bool:
+        """Whether a photo or the file with its tags, or a folder above them, was named."""
+        return self.all_photos or any(
+            parent in self.named
+            for path in paths
+            for parent in (path, *map(str, PurePosixPath(path).parents))
+        )
+
+
+def wanted(library: Library, paths: Collection[Path], sources: tuple[Source, ...]) -> Wanted:
+    """Sort out what the user named.
+
+    Raises:
+        InputError: there is no such file, or it is none that tags are read from.
+    """
+    result, root = Wanted(sources), Path(os.path.realpath(library.root))
+    for given in paths:
+        path = Path(os.path.realpath(given.expanduser()))
+        if not path.exists():
+            raise InputError(f"{given} does not exist; give photos, folders or shots with tags.")
+        inside = path.is_relative_to(root)
+        if path.name.casefold() == picasa.CONTACTS_NAME:
+            result.contacts.append(path)
+        elif path.suffix.casefold() == takeout.SUFFIX and _is_list(path):
+            result.lists.append(path)
+        elif inside:
+            result.named.add(path.relative_to(root).as_posix())
+        else:
+            raise InputError(
+                f"{given} is not in the library {library.root}; only a list that osxphotos wrote "
+                "or Picasa's contacts.xml may lie elsewhere."
+            )
+    return result
+
+
+def gather(library: Library, request: Wanted, on_problem: OnProblem) -> Said:
+    """Everything that is said about photos of the library, in order of folders and names."""
+    shots: defaultdict[str, list[PhotoFile]] = defaultdict(list)
+    for path, photo, info in catalogue.photos_with_files(library.db):
+        folder, _, name = path.rpartition("/")
+        shots[folder].append(PhotoFile(folder, name, photo, info))
+    shots.setdefault("", [])
+    walk = _Walk(library, request, on_problem, shots)
+    yield from walk.folders()
+    if "osxphotos" in request.sources:
+        yield from walk.lists()
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One walk over the folders of a library."""
+
+    library: Library
+    request: Wanted
+    on_problem: OnProblem
+    shots: Mapping[str, list[PhotoFile]]
+    found_lists: list[Path] = field(default_factory=list)
+
+    def folders(self) -> Said:
+        """What stands in and beside photos."""
+        root = Path(os.path.realpath(self.library.root))
+        contacts = self._contacts() if "picasa" in self.request.sources else {}
+        for folder in sorted(self.shots):
+            path = self.library.root / folder
+            if not Path(os.path.realpath(path)).is_relative_to(root):
+                self._problem(folder, "is reached by a link that leads elsewhere")
+                continue
+            names, shots = listing(path), self.shots[folder]
+            if "xmp" in self.request.sources:
+                yield from self._xmp(shots, names)
+            if "picasa" in self.request.sources:
+                yield from self._picasa(folder, shots, names, contacts)
+            used: set[str] = set()
+            if "takeout" in self.request.sources:
+                yield from self._takeout(shots, names, used)
+            if self.request.all_photos:
+                left = [n for n in names.values() if n.casefold().endswith(takeout.SUFFIX)]
+                self.found_lists += [path / n for n in left if n not in used and _is_list(path / n)]
+
+    def _problem(self, file: str, reason: str) -> None:
+        self.on_problem(Problem(file or ".", reason))
+
+    def _read(self, file: str) -> bytes | None:
+        try:
+            return read_bounded(self.library.root / file)
+        except InputError as error:
+            self._problem(file, str(error))
+            return None
+
+    # --- XMP ---
+
+    def _xmp(self, shots: list[PhotoFile], names: Mapping[str, str]) -> Said:
+        stems: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for shot in shots:
+            stems[_stem(shot.name)][shot.name] = shot.info.format
+        for shot in shots:
+            beside = sidecars.sidecars_of(shot.name, names, stems[_stem(shot.name)])
+            paths = [_beside(shot, name) for name in beside]
+            if [shot.path, *paths] not in self.request:
+                continue
+            said = [found for path in paths for found in self._sidecar(shot, path)]
+            if not any(found.regions or found.names for found in said):
+                said += self._embedded(shot)
+            yield from ((shot, found) for found in said)
+
+    def _sidecar(self, shot: PhotoFile, path: str) -> Iterator[Found]:
+        content = self._read(path)
+        if content is not None:
+            yield from self._packet(shot, content, path)
+
+    def _embedded(self, shot: PhotoFile) -> Iterator[Found]:
+        try:
+            # No link, no pipe: what is opened is the file that was scanned.
+            open_plain(self.library.root / shot.path).close()
+            packet = read_embedded(self.library.root / shot.path)
+        except InputError as error:
+            self._problem(shot.path, _short(str(error), self.library.root / shot.path))
+            return
+        if packet is not None:
+            yield from self._packet(shot, packet, shot.path)
+
+    def _packet(self, shot: PhotoFile, packet: bytes, file: str) -> Iterator[Found]:
+        try:
+            yield sidecars.read_xmp(packet, shot.info, file)
+        except InputError as error:
+            self._problem(file, str(error))
+
+    # --- Picasa ---
+
+    def _contacts(self) -> dict[str, str]:
+        """Names by contact id: Picasa's own list first, then the lists in all folders."""
+        known: dict[str, str] = {}
+        beside = [self.library.root / picasa.CONTACTS_NAME]
+        for path in [*self.request.contacts, *(p for p in beside if p.exists())]:
+            try:
+                known = {**picasa.read_contacts(read_bounded(path)), **known}
+            except InputError as error:
+                self._problem(str(path), str(error))
+        for folder in sorted(self.shots):
+            for path in _inis(self.library.root / folder):
+                with suppress(InputError):
+                    known = {**picasa.read_ini(read_bounded(path)).contacts, **known}
+        return known
+
+    def _picasa(
+        self,
+        folder: str,
+        shots: list[PhotoFile],
+        names: Mapping[str, str],
+        contacts: Mapping[str, str],
+    ) -> Said:
+        by_name = {shot.name.casefold(): shot for shot in shots}
+        for name in (names[n] for n in picasa.INI_NAMES if n in names):
+            file = f"{folder}/{name}" if folder else name
+            content = self._read(file)
+            ini = picasa.read_ini(content or b"")
+            for photo, faces in ini.faces.items():
+                shot = by_name.get(photo.casefold())
+                if shot is None or [shot.path, file] not in self.request:
+                    continue
+                found, unknown = picasa.people_in(faces, {**contacts, **ini.contacts}, file)
+                yield shot, found
+                if unknown:
+                    self._problem(file, f"[{photo}] names a contact that no list of contacts has")
+
+    # --- Google ---
+
+    def _takeout(self, shots: list[PhotoFile], names: Mapping[str, str], used: set[str]) -> Said:
+        for shot in shots:
+            there = (names.get(name.casefold()) for name in takeout.json_names(shot.name))
+            for name in dict.fromkeys(name for name in there if name is not None):
+                file = _beside(shot, name)
+                if [shot.path, file] not in self.request:
+                    continue
+                found = self._takeout_file(file)
+                if found is not None:
+                    used.add(name)
+                    yield shot, found
+                    break
+
+    def _takeout_file(self, file: str) -> Found | None:
+        content = self._read(file)
+        try:
+            return None if content is None else takeout.read_takeout(content, file)
+        except InputError as error:
+            self._problem(file, str(error))
+            return None
+
+    # --- Apple ---
+
+    def lists(self) -> Said:
+        """What the lists say that osxphotos wrote."""
+        index = _Index(self.library, self.shots)
+        for path in [*self.request.lists, *self.found_lists]:
+            missing = 0
+            try:
+                with open_plain(path) as file:
+                    for photo in osxphotos.read_list(file):
+                        shot = index.find(photo)
+                        if shot is not None:
+                            yield shot, photo.people(shot.info, str(path))
+                        missing += shot is None
+            except InputError as error:
+                self._problem(str(path), str(error))
+            if missing:
+                self._problem(str(path), f"{missing} of its photos are not in this library")
+
+
+class _Index:
+    """Finds the photo of the library that an entry of Apple's is about."""
+
+    def __init__(self, library: Library, shots: Mapping[str, list[PhotoFile]]) -> None:
+        self._root = library.root
+        self._sizes = catalogue.file_sizes(library.db)
+        self._by_name: defaultdict[str, list[PhotoFile]] = defaultdict(list)
+        self._by_path: dict[str, PhotoFile] = {}
+        for folder in shots.values():
+            for shot in folder:
+                self._by_name[shot.name.casefold()].append(shot)
+                self._by_path[shot.path] = shot
+
+    def find(self, photo: osxphotos.ApplePhoto) -> PhotoFile | None:
+        """By its path; else by its name, where time or size say that it is the same photo."""
+        for path in photo.paths:
+            with suppress(ValueError):
+                relative = Path(path).relative_to(self._root).as_posix()
+                if relative in self._by_path:
+                    return self._by_path[relative]
+        named = [s for name in photo.names for s in self._by_name.get(name.casefold(), ())]
+        same = {s.path: s for s in named if self._same(s, photo)}
+        return next(iter(same.values())) if len({s.photo for s in same.values()}) == 1 else None
+
+    def _same(self, shot: PhotoFile, photo: osxphotos.ApplePhoto) -> bool:
+        taken, size = shot.info.taken_at, self._sizes.get(shot.path)
+        return (taken is not None and taken == photo.taken_at) or size == photo.size
+
+
+def _is_list(path: Path) -> bool:
+    """Whether a JSON file begins as a list that osxphotos writes, and not as Google's."""
+    try:
+        with open_plain(path) as file:
+            head = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except (InputError, OSError):
+        return False
+    # exiftool's lists, which osxphotos too writes as sidecars, begin with the name of a file.
+    return head.startswith(b"[") and b'"SourceFile"' not in head
+
+
+def _inis(folder: Path) -> Iterator[Path]:
+    names = listing(folder)
+    return (folder / names[name] for name in picasa.INI_NAMES if name in names)
+
+
+def _beside(shot: PhotoFile, name: str) -> str:
+    return f"{shot.folder}/{name}" if shot.folder else name
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem.casefold()
+
+
+def _short(message: str, path: Path) -> str:
+    """A message that begins with a path, without it."""
+    return message.removeprefix(f"{path}: ")

@@ -1,0 +1,28 @@
+"""Names that other programs gave to the people in photos: read, matched to faces, settled.
+
+`sidecars`, `picasa`, `osxphotos` and `takeout` read one program's files each; `match` finds the
+faces that boxes show; `settle` says what all of it adds up to and where it contradicts itself.
+Everything read here may be hostile: sizes are bounded, links are not followed.
+"""
+
+from faceclust.tags.files import listing, read_bounded
+from faceclust.tags.found import SOURCES, Found, Problem, Source
+from faceclust.tags.match import Matched, match
+from faceclust.tags.settle import Claim, Conflict, Hint, Outcome, Seed, settle
+
+__all__ = [
+    "SOURCES",
+    "Claim",
+    "Conflict",
+    "Found",
+    "Hint",
+    "Matched",
+    "Outcome",
+    "Problem",
+    "Seed",
+    "Source",
+    "listing",
+    "match",
+    "read_bounded",
+    "settle",
+]

@@ -1,0 +1,310 @@
+"""What all tags of a library add up to: names for faces, hints for photos, contradictions.
+
+Nothing is guessed. Where two answers are possible, neither is taken and both are listed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from faceclust.records import Placed
+from faceclust.tags.found import Source
+from faceclust.xmp.packet import fold
+
+ConflictKind: TypeAlias = Literal[
+    "two-names", "named-otherwise", "rejected", "not-a-face", "hidden", "twice", "no-face",
+    "ambiguous", "bad-name", "put-together",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A file says that a face is a person's."""
+
+    face: int
+    name: str
+    photo: int
+    source: Source
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A file says that a person is in a photo, not where."""
+
+    name: str
+    photo: int
+    source: Source
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What was not taken over.
+
+    Attributes:
+        names: who it is about: the new name first, then who the face is already.
+        face: the face, where there is one.
+        photo: id of the photo.
+    """
+
+    kind: ConflictKind
+    names: tuple[str, ...]
+    photo: int
+    source: Source
+    file: str
+    face: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Faces that get a name; `together` is the person that the user had made of them, unnamed."""
+
+    name: str
+    faces: tuple[int, ...]
+    together: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an import does.
+
+    Attributes:
+        seeds: names for faces, each name once for every `together`.
+        known: how many claims say what the user has said already.
+        used: how many hints told whose face it is, `told`: how many told nothing new.
+        hints: those that did not.
+        conflicts: what was not taken over.
+    """
+
+    seeds: tuple[Seed, ...] = ()
+    known: int = 0
+    used: int = 0
+    told: int = 0
+    hints: tuple[Hint, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def settle(
+    claims: Sequence[Claim],
+    hints: Sequence[Hint],
+    faces: Mapping[int, Collection[int]],
+    membership: Mapping[int, int],
+    placed: Placed,
+) -> Outcome:
+    """Settle what all sources say.
+
+    Args:
+        claims: names for faces.
+        hints: names for photos.
+        faces: photo id to the ids of its faces.
+        membership: face id to cluster id, of the newest clustering.
+        placed: what the user has decided.
+    """
+    desk = _Desk(faces, membership, placed)
+    desk.take_claims(claims)
+    desk.take_hints(hints)
+    return desk.outcome()
+
+
+@dataclass(slots=True)
+class _Desk:
+    """The state of `settle`.
+
+    Attributes:
+        given: the new name of each face.
+        contested: faces that are in a conflict.
+        rejected: faces and folded names of people that they are not.
+        at_home: cluster id to the names of its faces, the user's and new ones, by `fold`.
+    """
+
+    faces: Mapping[int, Collection[int]]
+    membership: Mapping[int, int]
+    placed: Placed
+    given: dict[int, str] = field(default_factory=dict)
+    contested: set[int] = field(default_factory=set)
+    at_home: dict[int, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    conflicts: list[Conflict] = field(default_factory=list)
+    open: list[Hint] = field(default_factory=list)
+    known: int = 0
+    used: int = 0
+    told: int = 0
+    rejected: set[tuple[int, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        names = self.placed.names
+        self.rejected = {(f, fold(names[n])) for f, n in self.placed.rejected if n in names}
+
+    def take_claims(self, claims: Sequence[Claim]) -> None:
+        """Give faces the names that nothing speaks against."""
+        by_face: defaultdict[int, list[Claim]] = defaultdict(list)
+        for claim in claims:
+            by_face[claim.face].append(claim)
+        good = [group[0] for group in by_face.values() if self._agreed(group)]
+        seen: defaultdict[tuple[int, str], list[Claim]] = defaultdict(list)
+        for claim in good:
+            seen[claim.photo, fold(claim.name)].append(claim)
+        for group in seen.values():
+            self._give(group)
+        self._keep_together({claim.face: claim for claim in good})
+        for face, cluster in self.membership.items():
+            if name := self._name_of(face):
+                self.at_home[cluster].setdefault(fold(name), name)
+
+    def _agreed(self, claims: list[Claim]) -> bool:
+        """Whether all claims about a face give one name, and the user has not said otherwise."""
+        first = claims[0]
+        names = list({fold(claim.name): claim.name for claim in claims[::-1]}.values())[::-1]
+        if len(names) > 1:
+            self._refuse("two-names", first, *names)
+            return False
+        group = self.placed.group.get(first.face)
+        named = None if group is None else self.placed.names.get(group)
+        if named is not None and fold(named) == fold(first.name):
+            self.known += 1
+        elif first.face in self.placed.not_faces:
+            self._refuse("not-a-face", first, first.name)
+        elif (first.face, fold(first.name)) in self.rejected:
+            self._refuse("rejected", first, first.name)
+        elif group in self.placed.ignored:
+            self._refuse("hidden", first, first.name)
+        elif named is not None:
+            self._refuse("named-otherwise", first, first.name, named)
+        else:
+            return True
+        return False
+
+    def _give(self, claims: list[Claim]) -> None:
+        """Name faces of one photo alike; several only where the clustering too finds them one."""
+        photo, key = claims[0].photo, fold(claims[0].name)
+        theirs = {f for f in self.faces.get(photo, ()) if fold(self._name_of(f) or "") == key}
+        theirs |= {claim.face for claim in claims}
+        clusters = {self.membership.get(face) for face in theirs}
+        if len(theirs) > 1 and (len(clusters) > 1 or None in clusters):
+            for claim in claims:
+                self._refuse("twice", claim, claim.name)
+            return
+        for claim in claims:
+            self.given[claim.face] = claim.name
+
+    def _keep_together(self, claims: Mapping[int, Claim]) -> None:
+        """Refuse two names for faces that the user had made one, unnamed person."""
+        names: defaultdict[int, set[str]] = defaultdict(set)
+        for face in self.given:
+            if (own := self.placed.group.get(face)) is not None:
+                names[own].add(fold(self.given[face]))
+        for face in list(self.given):
+            own = self.placed.group.get(face)
+            if own is not None and len(names[own]) > 1:
+                self._refuse("put-together", claims[face], self.given.pop(face))
+
+    def _refuse(self, kind: ConflictKind, claim: Claim, *names: str) -> None:
+        self.contested.add(claim.face)
+        self.conflicts.append(
+            Conflict(kind, names, claim.photo, claim.source, claim.file, claim.face)
+        )
+
+    def take_hints(self, hints: Sequence[Hint]) -> None:
+        """Use the hints that leave one possibility."""
+        by_photo: defaultdict[int, dict[str, Hint]] = defaultdict(dict)
+        for hint in hints:
+            by_photo[hint.photo].setdefault(fold(hint.name), hint)
+        # All photos first by what boxes and the user said: what is used later is weaker evidence.
+        for photo, wanted in by_photo.items():
+            for key, hint in list(wanted.items()):
+                if self._is_there(photo, key):
+                    self.told += 1
+                    del wanted[key]
+                elif (face := self._by_cluster(hint)) is not None:
+                    self._use(face, hint)
+                    del wanted[key]
+        self._use_last(by_photo)
+
+    def _use_last(self, by_photo: Mapping[int, Mapping[str, Hint]]) -> None:
+        """One hint and one face left of a photo, unless photos then disagree about a cluster."""
+        offers: dict[int, Hint] = {}
+        for photo, wanted in by_photo.items():
+            left = [f for f in self.faces.get(photo, ()) if self._may_be(f, wanted)]
+            if (
+                len(wanted) == len(left) == 1
+                and self._may(left[0], *wanted)
+                and not self._near(left[0])
+            ):
+                offers[left[0]] = next(iter(wanted.values()))
+            else:
+                self.open += wanted.values()
+        names: defaultdict[int | None, set[str]] = defaultdict(set)
+        for face, hint in offers.items():
+            names[self.membership.get(face)].add(fold(hint.name))
+        for face, hint in offers.items():
+            cluster = self.membership.get(face)
+            if cluster is not None and len(names[cluster]) > 1:
+                self.open.append(hint)
+            else:
+                self._use(face, hint)
+
+    def _use(self, face: int, hint: Hint) -> None:
+        self.used += 1
+        self.given[face] = self._near(face).get(fold(hint.name), hint.name)
+
+    def _is_there(self, photo: int, folded: str) -> bool:
+        names = map(self._name_of, self.faces.get(photo, ()))
+        return any(name is not None and fold(name) == folded for name in names)
+
+    def _by_cluster(self, hint: Hint) -> int | None:
+        """The photo's only face in a cluster that is this person's and nobody else's."""
+        key = fold(hint.name)
+        found = [f for f in self.faces.get(hint.photo, ()) if set(self._near(f)) == {key}]
+        if len(found) != 1 or self._name_of(found[0]) or not self._may(found[0], key):
+            return None
+        return found[0]
+
+    def _may_be(self, face: int, keys: Collection[str]) -> bool:
+        """Whether a face is nobody's yet and, by its cluster, may be one of these people's."""
+        near = self._near(face)
+        return (
+            face not in self.placed.not_faces
+            and self._name_of(face) is None
+            and (not near or not near.keys().isdisjoint(keys))
+        )
+
+    def _may(self, face: int, key: str) -> bool:
+        """Whether nothing speaks against a face being that of the person with this folded name."""
+        return (
+            face not in self.contested
+            and face not in self.placed.not_faces
+            and self.placed.group.get(face) not in self.placed.ignored
+            and (face, key) not in self.rejected
+        )
+
+    def _near(self, face: int) -> Mapping[str, str]:
+        """The names in a face's cluster."""
+        cluster = self.membership.get(face)
+        return {} if cluster is None else self.at_home.get(cluster, {})
+
+    def _name_of(self, face: int) -> str | None:
+        group = self.placed.group.get(face)
+        named = None if group is None else self.placed.names.get(group)
+        return self.given.get(face) or named
+
+    def outcome(self) -> Outcome:
+        """The sum, in an order that does not depend on the order of files."""
+        groups: defaultdict[int | None, defaultdict[str, list[int]]]
+        groups = defaultdict(lambda: defaultdict(list))
+        for face, name in self.given.items():
+            groups[self.placed.group.get(face)][name].append(face)
+        return Outcome(
+            seeds=tuple(
+                Seed(name, tuple(sorted(faces)), own)
+                for own, named in groups.items()
+                for name, faces in sorted(named.items())
+            ),
+            known=self.known,
+            used=self.used,
+            told=self.told,
+            hints=tuple(self.open),
+            conflicts=tuple(sorted(self.conflicts, key=lambda c: (c.photo, c.face or 0))),
+        )

@@ -1,0 +1,54 @@
+"""XMP of a photo: sidecars of either naming, else what is embedded.
+
+A sidecar that names anyone shadows what is embedded, as digiKam has it: it is the newer word, and
+what it leaves out was taken away there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePath
+
+from faceclust.records import PhotoInfo
+from faceclust.tags.found import Found
+from faceclust.xmp import Region, read_people, stored_box
+
+_RAW = "RAW"
+
+
+def sidecars_of(name: str, names: Mapping[str, str], twins: Mapping[str, str]) -> list[str]:
+    """The sidecars of a photo that are there: a.jpg.xmp, then a.xmp.
+
+    Args:
+        name: file name of the photo.
+        names: what is in its folder, as `listing` gives it.
+        twins: the photos of that folder with the same stem, `name` included: name to format.
+            a.xmp belongs to the raw one of several; where that is not clear, to none.
+    """
+    wanted = [f"{name}.xmp"]
+    if name in heirs(twins):
+        wanted.append(f"{PurePath(name).stem}.xmp")
+    return [names[key] for key in (w.casefold() for w in wanted) if key in names]
+
+
+def heirs(twins: Mapping[str, str]) -> Collection[str]:
+    """Which of several photos of one stem the sidecar named after the stem belongs to."""
+    if len(twins) == 1:
+        return twins.keys()
+    raw = [name for name, kind in twins.items() if kind == _RAW]
+    return raw if len(raw) == 1 else ()
+
+
+def read_xmp(packet: bytes, info: PhotoInfo, file: str) -> Found:
+    """The people in a packet or sidecar.
+
+    Raises:
+        InputError: it is no XMP.
+    """
+    people = read_people(packet, info)
+    return Found("xmp", file, as_stored(people.regions, info), people.names, "stored")
+
+
+def as_stored(regions: Sequence[Region], info: PhotoInfo) -> tuple[Region, ...]:
+    """Regions of the displayed photo, their boxes as a packet holds them."""
+    return tuple(Region(r.name, stored_box(r.box, info.orientation)) for r in regions)

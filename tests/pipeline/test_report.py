@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from faceclust.errors import OptionError, PersonError
+from faceclust.pipeline import Library, ReportRequest, name, report
+from tests.synthetic import library
+
+
+def test_a_page_is_written_once(album: Library, tmp_path: Path) -> None:
+    name(album, "1", "Ann")
+    target = tmp_path / "new" / "people.html"
+    assert report(album, ReportRequest(target)) == [target]
+    before = target.read_text(encoding="utf-8")
+    assert "Ann" in before
+    assert [p.name for p in target.parent.iterdir()] == ["people.html"]
+    with pytest.raises(OptionError, match="--force"):
+        report(album, ReportRequest(target))
+    name(album, "1", "Bea")
+    report(album, ReportRequest(target, force=True))
+    assert "Bea" in target.read_text(encoding="utf-8")
+
+
+def test_pictures_one_each_or_one_of_all(album: Library, tmp_path: Path) -> None:
+    name(album, "1", "../Ann")
+    name(album, "2", "A" * 300)
+    one = tmp_path / "all.png"
+    assert report(album, ReportRequest(one, "png")) == [one]
+    folder = tmp_path / "sheets"
+    written = report(album, ReportRequest(folder, "png"))
+    assert {path.parent for path in written} == {folder}
+    assert len(written) == 2
+    with pytest.raises(OptionError, match="--force"):
+        report(album, ReportRequest(folder, "png"))
+
+
+def test_targets_that_cannot_be(album: Library, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for request, message in (
+        (ReportRequest(album.root / "x.png", "png"), "lies in the library"),
+        (ReportRequest(album.root / "sheets", "png"), "lies in the library"),
+        (ReportRequest(tmp_path), "is a folder"),
+        (ReportRequest(tmp_path / "file", "png"), "is a file"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            report(album, request)
+
+
+def test_nobody_to_show(tmp_path: Path) -> None:
+    with library(tmp_path / "empty") as empty, pytest.raises(PersonError, match="nobody"):
+        report(empty, ReportRequest(tmp_path / "x.html"))

@@ -1,0 +1,193 @@
+"""What other programs' files hold, and what they may not do to us."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceclust.errors import InputError
+from faceclust.records import Box, PhotoInfo
+from faceclust.tags import listing, osxphotos, picasa, read_bounded, takeout
+from faceclust.tags.sidecars import sidecars_of
+from faceclust.xmp import People, read_people
+from tests.export.xmp.samples import DIGIKAM, IPTC, MP, MWG, packet
+
+INFO = PhotoInfo(4000, 3000, 1, "JPEG")
+
+
+# --- Picasa ---
+
+
+def test_an_ini_with_contacts_and_faces() -> None:
+    ini = picasa.read_ini(
+        b"[Contacts2]\r\n0abc=Ann Lee;;\r\n[a.jpg]\r\nstar=yes\r\n"
+        b"faces=rect64(40008000c000ffff),abc;rect64(1000),ffffffffffffffff;"
+        b"rect64(zz),abc;rect64(80004000800040),0abc\r\n[b.jpg]\nbackuphash=7\n"
+    )
+    found, unknown = picasa.people_in(ini.faces["a.jpg"], ini.contacts, "x")
+    (first,) = found.regions
+    assert first.name == "Ann Lee"
+    assert first.box.x == pytest.approx(0.25, abs=1e-4)
+    assert (first.box.w, first.box.h) == pytest.approx((0.5, 0.5), abs=1e-4)
+    assert found.names == ("Ann Lee",)  # its last box is upside down
+    assert unknown == []
+    assert picasa.people_in([(None, "77")], {}, "x")[1] == ["77"]
+
+
+def test_contacts_xml() -> None:
+    content = b'<contacts><contact id="00ab" name="Ann" display="A"/><contact id="1"/></contacts>'
+    assert picasa.read_contacts(content) == {"ab": "Ann"}
+    with pytest.raises(InputError):
+        picasa.read_contacts(b"<!DOCTYPE a [<!ENTITY b 'c'>]><contacts>&b;</contacts>")
+
+
+def test_an_ini_in_an_old_code_page() -> None:
+    ini = picasa.read_ini("[Contacts2]\n1=Zoë;;".encode("cp1252"))
+    assert ini.contacts == {"1": "Zoë"}
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_an_ini(content: bytes) -> None:
+    picasa.read_ini(b"[Contacts2]\n" + content + b"\n[a.jpg]\nfaces=" + content)
+
+
+# --- Google ---
+
+
+@pytest.mark.parametrize(
+    ("photo", "beside"),
+    [
+        ("a.jpg", "a.jpg.json"),
+        ("a.jpg", "a.jpg.supplemental-metadata.json"),
+        ("a.jpg", "a.jpg.suppl.json"),
+        ("a.jpg", "a.jpg.s.json"),
+        ("a(1).jpg", "a.jpg(1).json"),
+        ("a(1).jpg", "a.jpg.supplemental-metadata(1).json"),
+        ("a-edited.jpg", "a.jpg.json"),
+        ("x" * 50 + ".jpg", "x" * 46 + ".json"),
+        ("x" * 41 + ".jpg", "x" * 41 + ".jpg..json"),
+        ("x" * 36 + ".jpg", "x" * 36 + ".jpg.suppl.json"),
+        ("sky (2).jpg", "sky (2).jpg.supplemental-metadata.json"),
+    ],
+)
+def test_names_of_the_json_of_a_photo(photo: str, beside: str) -> None:
+    assert beside in set(takeout.json_names(photo))
+
+
+def test_the_json_of_another_photo_is_not_taken() -> None:
+    names = set(takeout.json_names("a(1).jpg"))
+    assert not names & {"a.jpg.json", "a.jpg.supplemental-metadata.json"}
+
+
+def test_a_takeout_json() -> None:
+    people = [{"name": "Ann"}, {"name": "Ann"}, {"name": 7}, 8, {"name": "\ud800 \x00"}]
+    document = {"title": "a.jpg", "people": people}
+    found = takeout.read_takeout(json.dumps(document).encode(), "f")
+    assert found is not None
+    assert found.names == ("Ann",)
+    assert takeout.read_takeout(b'{"albums": 1}', "f") is None
+    for broken in (b"{", b"\xff", b"[" * 100_000):
+        with pytest.raises(InputError):
+            takeout.read_takeout(broken, "f")
+
+
+# --- Apple ---
+
+
+def photos(content: bytes) -> list[osxphotos.ApplePhoto]:
+    return list(osxphotos.read_list(io.BytesIO(content)))
+
+
+def test_the_faces_of_an_apple_photo() -> None:
+    face = {"name": "Ann", "center_x": 0.5, "center_y": 0.75, "size": 0.3}
+    area = {"x": 0.25, "y": 0.5, "w": 0.1, "h": 0.2}
+    fields = {
+        "uuid": "A", "date": "2019-07-14T18:03:22.5+02:00", "persons": ["Ann", "Bob", "_UNKNOWN_"],
+        "face_info": [face, {"name": "Cem", "mwg_rs_area": area}, {"name": "Dan", "size": "x"}, 3],
+    }  # fmt: skip
+    (photo,) = photos(json.dumps([fields]).encode())
+    assert photo.taken_at == "2019-07-14T18:03:22"
+    found = photo.people(INFO, "f")
+    boxes = {region.name: region.box for region in found.regions}
+    assert boxes["Ann"].x + boxes["Ann"].w / 2 == pytest.approx(0.5)
+    assert boxes["Ann"].y + boxes["Ann"].h / 2 == pytest.approx(0.25)
+    assert (boxes["Ann"].w, boxes["Ann"].h) == pytest.approx((0.3, 0.4))
+    assert boxes["Cem"].iou(Box(0.2, 0.4, 0.1, 0.2)) > 0.99
+    assert found.names == ("Dan", "Bob")
+    turned = photo.people(PhotoInfo(3000, 4000, 6, "JPEG"), "f")
+    assert turned.regions[1].box.iou(Box(0.4, 0.2, 0.2, 0.1)) > 0.99
+
+
+@given(st.lists(st.dictionaries(st.text(), st.text() | st.integers()), max_size=5))
+def test_lists_are_read_piece_by_piece(fields: list[dict[str, object]]) -> None:
+    given = [{**each, "uuid": "é" * 3} for each in fields]
+    content = json.dumps(given, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return
+    before = osxphotos._CHUNK
+    osxphotos._CHUNK = 7
+    try:
+        assert [photo.fields for photo in photos(content)] == given
+    finally:
+        osxphotos._CHUNK = before
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[1]", b'[{"uuid": "A"}', b"[" * 200_000, b'[{"a": 1}]', b"[\xff]"]
+)
+def test_what_is_no_list_of_apples(content: bytes) -> None:
+    with pytest.raises(InputError):
+        photos(content)
+
+
+# --- XMP ---
+
+
+def test_people_with_and_without_a_box() -> None:
+    body = (
+        "<Iptc4xmpExt:PersonInImage><rdf:Bag><rdf:li>Ann</rdf:li><rdf:li>Bob</rdf:li></rdf:Bag>"
+        "</Iptc4xmpExt:PersonInImage><MP:RegionInfo rdf:parseType='Resource'><MPRI:Regions>"
+        "<rdf:Bag><rdf:li MPReg:PersonDisplayName='Cem'/>"
+        "<rdf:li MPReg:PersonDisplayName='Bob' MPReg:Rectangle='0.1, 0.1, 0.2, 0.2'/></rdf:Bag>"
+        "</MPRI:Regions></MP:RegionInfo>"
+    )
+    found = read_people(packet(body, f"{IPTC} {MP} {MWG}"), INFO)
+    assert [region.name for region in found.regions] == ["Bob"]
+    assert found.names == ("Ann", "Cem")
+    assert read_people(DIGIKAM, INFO).names == ()
+    assert read_people(packet(""), INFO) == People()
+
+
+def test_which_sidecars_a_photo_has() -> None:
+    names = {name.casefold(): name for name in ("a.JPG.XMP", "a.xmp", "b.xmp", "b.jpg.xmp")}
+    one = {"a.jpg": "JPEG"}
+    assert sidecars_of("a.jpg", names, one) == ["a.JPG.XMP", "a.xmp"]
+    pair = {"a.jpg": "JPEG", "a.cr2": "RAW"}
+    assert sidecars_of("a.jpg", names, pair) == ["a.JPG.XMP"]
+    assert sidecars_of("a.cr2", names, pair) == ["a.xmp"]
+    twins = {"b.jpg": "JPEG", "b.png": "PNG"}
+    assert [sidecars_of(name, names, twins) for name in twins] == [["b.jpg.xmp"], []]
+
+
+# --- files ---
+
+
+def test_only_plain_files_of_bounded_size_are_read(tmp_path: Path) -> None:
+    plain, link, pipe = (tmp_path / name for name in ("plain", "link", "pipe"))
+    plain.write_bytes(b"12345")
+    link.symlink_to(plain)
+    os.mkfifo(pipe)
+    assert read_bounded(plain, 5) == b"12345"
+    for path, limit in ((plain, 4), (link, 9), (pipe, 9), (tmp_path, 9), (tmp_path / "no", 9)):
+        with pytest.raises(InputError):
+            read_bounded(path, limit)
+    assert set(listing(tmp_path)) == {"plain", "link", "pipe"}
+    assert listing(tmp_path / "no") == {}
