@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
+def wait_for(it: Callable[[], bool]) -> None:
+    """Until it is so, or for two minutes: a busy machine takes its time to begin."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not it():
+        time.sleep(0.1)
+
+
 def database(own_data: Path) -> Path:
     (found,) = own_data.rglob("library.db")
     return found
@@ -52,7 +60,8 @@ def test_kill_9_at_any_moment_loses_at_most_the_photos_in_flight(
     known = 0
     for _ in range(6):
         process = start("scan", album)
-        time.sleep(rng.uniform(0.5, 4.5))
+        wait_for(lambda: any(own_data.rglob("library.db")))
+        time.sleep(rng.uniform(0.1, 4.0))
         process.kill()
         process.communicate()
         with sqlite3.connect(database(own_data)) as db:
@@ -74,8 +83,8 @@ def test_kill_9_at_any_moment_loses_at_most_the_photos_in_flight(
 
 def test_workers_do_not_outlive_a_killed_scan(photos: Path) -> None:
     process = start("scan", photos / "album")
-    time.sleep(3)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_for(lambda: not children.exists() or len(children.read_text().split()) >= 3)
     if not children.exists():
         process.kill()
         pytest.skip("needs Linux's /proc to see the worker processes")
@@ -91,7 +100,7 @@ def test_workers_do_not_outlive_a_killed_scan(photos: Path) -> None:
 
 
 def kept_files(own_data: Path) -> int:
-    """How many files a scan has recorded so far; a busy machine takes its time to begin."""
+    """How many files a scan has recorded so far."""
     if not any(own_data.rglob("*.db")):
         return 0
     try:
@@ -105,9 +114,7 @@ def test_ctrl_c_keeps_what_was_found_and_says_so(
     faceclust: Run, photos: Path, own_data: Path
 ) -> None:
     process = start("scan", photos / "album")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not kept_files(own_data):
-        time.sleep(0.2)
+    wait_for(lambda: kept_files(own_data) > 0)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
