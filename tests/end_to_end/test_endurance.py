@@ -60,7 +60,7 @@ def test_kill_9_at_any_moment_loses_at_most_the_photos_in_flight(
     known = 0
     for _ in range(6):
         process = start("scan", album)
-        wait_for(lambda: any(own_data.rglob("library.db")))
+        wait_for(lambda: kept_files(own_data) is not None)
         time.sleep(rng.uniform(0.1, 4.0))
         process.kill()
         process.communicate()
@@ -99,29 +99,29 @@ def test_workers_do_not_outlive_a_killed_scan(photos: Path) -> None:
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-def kept_files(own_data: Path) -> int:
-    """How many files a scan has recorded so far."""
-    if not any(own_data.rglob("*.db")):
-        return 0
+def kept_files(own_data: Path) -> int | None:
+    """How many files a scan has recorded so far; None before there is a database with tables."""
+    if not any(own_data.rglob("library.db")):
+        return None
     try:
         with sqlite3.connect(database(own_data)) as db:
             return int(db.execute("SELECT count(*) FROM files").fetchone()[0])
-    except sqlite3.OperationalError:  # its tables are not there yet
-        return 0
+    except sqlite3.OperationalError:
+        return None
 
 
 def test_ctrl_c_keeps_what_was_found_and_says_so(
     faceclust: Run, photos: Path, own_data: Path
 ) -> None:
     process = start("scan", photos / "album")
-    wait_for(lambda: kept_files(own_data) > 0)
+    wait_for(lambda: bool(kept_files(own_data)))
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert "run the same command to go on" in stderr
     kept = kept_files(own_data)
-    assert kept > 0
+    assert kept
     report = json.loads(faceclust("scan", photos / "album", "--json").stdout)["scan"]
     assert report["unchanged"] == kept
 
