@@ -12,10 +12,13 @@ from functools import cached_property
 import numpy as np
 
 from faceclust import weights
-from faceclust.embed.open_clip_model import BATCH, FACE_CLIP, Device, OpenClipModel
+from faceclust.embed.open_clip_model import FACE_CLIP, Device, OpenClipModel
 from faceclust.records import FloatArray, ImageArray
 
 __all__ = ["FACE_CLIP", "Clip", "Device"]
+
+# Faces at once in the ONNX graph: more outgrow a CPU's cache, and take longer each.
+_FACES = 8
 
 
 class Clip:
@@ -63,8 +66,8 @@ class Clip:
         if self._session is None:
             return self._model.encode_images(crops)
         parts = [
-            self._session.run(None, {"crops": np.ascontiguousarray(crops[k : k + BATCH])})[0]
-            for k in range(0, len(crops), BATCH)
+            self._session.run(None, {"crops": np.ascontiguousarray(crops[k : k + _FACES])})[0]
+            for k in range(0, len(crops), _FACES)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
