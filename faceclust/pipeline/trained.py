@@ -78,8 +78,8 @@ def of_runs(runs: Runs) -> list[EdgeScorer]:
 
 
 def shipped(space: Space, described: Described | None) -> list[EdgeScorer]:
-    """The shipped model, if it was trained on these spaces, as `scan` would use it."""
-    chosen = choose(ClusterOptions(), space, described.model if described else None)
+    """The shipped model, if it was trained on these spaces, as `--edges clip-cluster` uses it."""
+    chosen = choose(ClusterOptions(edges="clip-cluster"), space, described.model if described else None)
     if chosen is None or chosen.trained is None:
         return []
     models = {0: correction.load(chosen.trained)}
