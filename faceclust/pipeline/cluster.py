@@ -16,6 +16,7 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.methods import ClusterOptions, lists_of
 from faceclust.cluster.methods import cluster as partition
 from faceclust.cluster.stable import stable_ids
+from faceclust.cluster.thinning import regroup
 from faceclust.embed.arcface import normalise
 from faceclust.errors import LibraryError
 from faceclust.graph.knn import knn
@@ -96,8 +97,17 @@ def group(
         scored = score(scorer, embeddings, x, neighbours, within, described)
     apart = None if photo is None else same_photo(photo)
     result = partition(x, options, neighbours, scored, apart, constraints)
+    labels = result.labels
+    if scorer is not None:
+
+        def among(rows: IntArray) -> Graph:
+            some = None if described is None else described.select(rows)
+            near = knn(x[rows], k)
+            return score(scorer, embeddings[rows], x[rows], near, within, some)
+
+        labels = regroup(labels, among, apart=apart, constraints=constraints)
     return Grouping(
-        result.labels,
+        labels,
         result.threshold,
         searched - started,
         time.perf_counter() - searched,

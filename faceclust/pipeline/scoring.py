@@ -12,7 +12,7 @@ from faceclust.cluster.methods import ClusterOptions, needs_edges
 from faceclust.embed.arcface import lengths
 from faceclust.graph import correction, edges, structure
 from faceclust.pipeline.models import EDGES, Space
-from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +21,10 @@ class Described:
 
     model: str
     i: FloatArray
+
+    def select(self, rows: IntArray) -> Described:
+        """Some of the faces."""
+        return Described(self.model, self.i[rows])
 
 
 @dataclass(frozen=True, slots=True)

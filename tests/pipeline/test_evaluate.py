@@ -98,9 +98,8 @@ def test_a_library_that_was_not_clustered_gets_a_sentence(tmp_path: Path, truth:
 
 
 def test_options_that_do_not_go_together(truth: Path, tmp_path: Path) -> None:
-    for wrong in ({}, {"labels": truth, "data": tmp_path}):
-        with pytest.raises(OptionError, match=r"--labels CSV.*--data"):
-            evaluate(options={}, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"--labels CSV.*--data"):
+        evaluate(labels=truth, data=tmp_path, options={})
     for wrong in ({"aligned": True}, {"profile": "mobile"}):
         with pytest.raises(OptionError, match="go with --data only"):
             evaluate(labels=truth, options={}, **wrong)  # type: ignore[arg-type]
