@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from faceclust.errors import FaceclustError, WorkerError
 
@@ -158,6 +159,23 @@ class _Pool(Generic[Task, Result]):
         self._workers.append(worker)
         return worker
 
+    def ready(self) -> _Worker[Task]:
+        """The one worker, started and ready for a task.
+
+        Raises:
+            OSError: it does not start.
+        """
+        worker = self._workers[0] if self._workers else self._start()
+        if not worker.ready:
+            if not worker.pipe.poll(START_SECONDS):
+                self.stop()
+                raise OSError("not ready in time")
+            kind, content = worker.pipe.recv()
+            if kind == "failed":
+                raise content
+            worker.ready = True
+        return worker
+
     def _give(self, worker: _Worker[Task], task: Task) -> None:
         if not worker.tasks and worker.ready:
             worker.since = time.monotonic()
@@ -240,6 +258,45 @@ class _Pool(Generic[Task, Result]):
         for worker in list(self._workers):
             worker.process.kill()
             self._dismiss(worker)
+
+
+class Standby(Generic[Task, Result]):
+    """One worker kept ready for tasks that come one at a time, from any thread.
+
+    It is started by the first task and started again after a failure.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[Task], Result]], limits: Limits) -> None:
+        self._pool: _Pool[Task, Result] = _Pool(make, limits)
+        self._seconds = limits.seconds
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def ask(self, task: Task) -> Result | Failure:
+        """The result of one task, or why there is none; others wait their turn."""
+        with self._lock:
+            if self._closed:
+                return Failure("crash", "the program is ending")
+            try:
+                return self._ask(task)
+            except (EOFError, OSError):
+                self._pool.stop()
+                return Failure("crash", "crashed its decoder")
+
+    def _ask(self, task: Task) -> Result | Failure:
+        worker = self._pool.ready()
+        worker.pipe.send(task)
+        if not worker.pipe.poll(self._seconds):
+            self._pool.stop()
+            return Failure("timeout", f"took longer than {self._seconds:.0f} s to read")
+        _, result = worker.pipe.recv()
+        return cast("Result", result)
+
+    def close(self) -> None:
+        """End the worker, after the task that it has now."""
+        with self._lock:
+            self._closed = True
+            self._pool.stop()
 
 
 def _cause(code: int | None) -> str:

@@ -122,3 +122,46 @@ def test_an_error_of_the_set_up_is_raised() -> None:
 def test_workers_that_cannot_start_are_given_up() -> None:
     with pytest.raises(WorkerError, match="die while starting"):
         run(["task"], make=Make("die"))
+
+
+def test_a_standby_worker_answers_again_after_every_failure() -> None:
+    standby: workers.Standby[str, str] = workers.Standby(Make(), Limits(seconds=5.0))
+    try:
+        assert standby.ask("one") == "done one"
+        died = standby.ask("die")
+        assert isinstance(died, Failure)
+        assert died.kind == "crash"
+        assert standby.ask("two") == "done two"
+        hung = standby.ask("hang")
+        assert isinstance(hung, Failure)
+        assert hung.kind == "timeout"
+        assert standby.ask("three") == "done three"
+    finally:
+        standby.close()
+    assert isinstance(standby.ask("four"), Failure)
+
+
+def test_a_standby_worker_serves_threads_one_after_the_other() -> None:
+    standby: workers.Standby[str, str] = workers.Standby(Make(), Limits())
+    results: dict[str, object] = {}
+
+    def ask(task: str) -> None:
+        results[task] = standby.ask(task)
+
+    threads = [threading.Thread(target=ask, args=[f"task {i}"]) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    standby.close()
+    assert results == {f"task {i}": f"done task {i}" for i in range(8)}
+
+
+def test_a_standby_worker_that_cannot_start_says_why() -> None:
+    broken: workers.Standby[str, str] = workers.Standby(Make("weights"), Limits())
+    with pytest.raises(WeightsError):
+        broken.ask("one")
+    broken.close()
+    dead: workers.Standby[str, str] = workers.Standby(Make("die"), Limits())
+    assert isinstance(dead.ask("one"), Failure)
+    dead.close()

@@ -28,6 +28,7 @@ from faceclust.cli.import_tags import import_tags
 from faceclust.cli.models import models_app
 from faceclust.cli.people import people
 from faceclust.cli.report import report
+from faceclust.cli.review import review
 from faceclust.cli.sample import sample
 from faceclust.cli.scan import scan
 from faceclust.cli.search import search
@@ -81,6 +82,7 @@ app.command()(ignore)
 app.command()(hide)
 app.command()(undo)
 app.command()(log)
+app.command()(review)
 app.command()(cluster)
 app.command()(export)
 app.command(name="import")(import_tags)

@@ -26,6 +26,7 @@ from faceclust.pipeline.decide import (
 )
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+from faceclust.pipeline.gallery import Gallery, gallery, mark
 from faceclust.pipeline.imports import (
     ImportReport,
     OpenHint,
@@ -35,11 +36,14 @@ from faceclust.pipeline.imports import (
 )
 from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
+from faceclust.pipeline.memo import Memo
 from faceclust.pipeline.people import PersonSummary, all_people, summaries
+from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
 from faceclust.pipeline.report import ReportRequest, report
 from faceclust.pipeline.sample import sample
 from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.search import Match, save_crops, search
+from faceclust.pipeline.selected import not_faces, reject_all, split_off
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
 from faceclust.pipeline.suggestions import answer, suggestions
 
@@ -47,12 +51,16 @@ __all__ = [
     "ClusterReport",
     "Event",
     "ExportRequest",
+    "Gallery",
     "ImportReport",
     "Library",
     "LogEntry",
     "Match",
+    "Memo",
     "OpenHint",
     "PersonSummary",
+    "PhotoView",
+    "Pictures",
     "ReportOptions",
     "ReportRequest",
     "ScanReport",
@@ -68,16 +76,21 @@ __all__ = [
     "faces_of",
     "find_library",
     "for_scan",
+    "gallery",
     "head_count",
     "hide",
     "ignore",
     "import_tags",
     "log",
+    "mark",
     "merge",
     "name",
     "not_a_face",
+    "not_faces",
     "open_hints",
+    "photo",
     "reject",
+    "reject_all",
     "remember",
     "report",
     "sample",
@@ -86,10 +99,12 @@ __all__ = [
     "search",
     "settings",
     "split",
+    "split_off",
     "status",
     "suggestions",
     "summaries",
     "table_bytes",
+    "thumbnail",
     "undo",
     "undo_export",
     "undo_import",

@@ -143,7 +143,7 @@ def reject(library: Library, face: int, who: str) -> Person | None:
     if face not in person.faces:
         raise PersonError(f"Face {face} is not among the faces of {who}; `faceclust people {who}`.")
     decided = person.id in bonds(ledger.decisions(library.db), person.faces).together.values()
-    others = () if decided else _some(tuple(f for f in person.faces if f != face))
+    others = () if decided else some(tuple(f for f in person.faces if f != face))
     _decide(library, Decision(0, "reject", (face,), person.id, against=others))
     return next((p for p in all_people(library) if face in p.faces), None)
 
@@ -161,7 +161,7 @@ def differ(library: Library, who: str, other: str) -> None:
     decided = set(bonds(ledger.decisions(library.db), one.faces + two.faces).together.values())
     # The second one makes room where a cluster mixes them: the less certain one.
     one, two = sorted((one, two), key=lambda p: (p.id not in decided, -len(p.faces), p.id))
-    decision = Decision(0, "differ", _some(one.faces), one.id, (two.id,), against=_some(two.faces))
+    decision = Decision(0, "differ", some(one.faces), one.id, (two.id,), against=some(two.faces))
     _decide(library, decision)
 
 
@@ -302,12 +302,11 @@ def _entry(
     return LogEntry(decision, who, decision.id in holding, count)
 
 
-def _some(faces: tuple[int, ...]) -> tuple[int, ...]:
+def some(faces: tuple[int, ...]) -> tuple[int, ...]:
     """At most `COMPARED` of the faces, evenly spread."""
     step = -(-len(faces) // COMPARED)
     return faces[:: max(step, 1)]
 
 
 def _decide(library: Library, decision: Decision) -> None:
-    (spare,) = ledger.new_ids(library.db, 1)
-    ledger.put_decisions(library.db, [replace(decision, spare=spare)])
+    ledger.put_decision(library.db, decision)

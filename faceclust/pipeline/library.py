@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import platformdirs
 from faceclust import config as configuration
 from faceclust.config import Config
 from faceclust.errors import InputError, LibraryError
+from faceclust.pipeline.memo import Memo
 from faceclust.store import Database, open_database
 
 DATABASE = "library.db"
@@ -22,10 +23,16 @@ DATABASE = "library.db"
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A folder of photos and its open database; a context manager that closes it."""
+    """A folder of photos and its open database; a context manager that closes it.
+
+    Attributes:
+        memo: what was read of it so far; libraries that are opened one after the other may share
+            it.
+    """
 
     root: Path
     db: Database
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     def __enter__(self) -> Library:
         return self

@@ -45,7 +45,17 @@ class PersonSummary:
 
 def all_people(library: Library) -> list[Person]:
     """Every person and unnamed cluster, in order of id."""
-    return people_of(library, catalogue.live_face_ids(library.db))
+    memo, db = library.memo, library.db
+    stamp = memo.stamp(db)
+
+    def read() -> list[Person]:
+        live = memo.get("live", stamp.revision, lambda: catalogue.live_face_ids(db))
+        newest = memo.get("clustering", stamp.clustering, lambda: ledger.newest_clustering(db))
+        decisions = ledger.decisions(db)
+        taken = dates(library, decisions)
+        return resolve(newest.membership if newest else {}, decisions, live, taken)
+
+    return memo.get("people", stamp, read)
 
 
 def people_of(library: Library, live: Collection[int]) -> list[Person]:
@@ -70,7 +80,7 @@ def summaries(library: Library, *, hidden: bool = False) -> list[PersonSummary]:
     people = people_of(library, facts)
     guesses = Guesses(library)
     shown = [
-        replace(_summary(person, facts), guesses=guesses.prevailing(person.faces))
+        replace(summary(person, facts), guesses=guesses.prevailing(person.faces))
         for person in people
         if is_hidden(person) == hidden
     ]
@@ -82,7 +92,8 @@ def is_hidden(person: Person) -> bool:
     return person.ignored or person.hidden
 
 
-def _summary(person: Person, facts: dict[int, tuple[str, str | None, float]]) -> PersonSummary:
+def summary(person: Person, facts: Mapping[int, tuple[str, str | None, float]]) -> PersonSummary:
+    """What is worth showing of a person, from `catalogue.face_facts`."""
     mine = {face: facts[face] for face in person.faces}
     dates = sorted(date for _, date, _ in mine.values() if date)
     best = max(mine, key=lambda face: mine[face][2])

@@ -56,7 +56,8 @@ def search(library: Library, text: str, *, limit: int = 20, who: str | None = No
     if who is not None:
         people = [find(people, who)]
     owner = {face: person for person in people for face in person.faces}
-    t = Clip(name_of(model)).encode_texts([text])[0]
+    clip = library.memo.get("clip", model, lambda: Clip(name_of(model)))
+    t = clip.encode_texts([text])[0]
     faces, i = catalogue.live_faces(library.db, model, owner)
     if not len(faces):
         return []

@@ -146,6 +146,39 @@ def thumbnail(db: Database, face_id: int) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+def photo_file(db: Database, photo_id: int) -> tuple[str, PhotoInfo] | None:
+    """Path of the first present file of a photo, and its facts; None where there is none."""
+    row = db.row(
+        """SELECT path, width, height, orientation, format, taken_at, camera
+        FROM photos JOIN files ON files.photo_id = photos.id
+        WHERE photos.id = ? AND missing_since IS NULL ORDER BY path LIMIT 1""",
+        (photo_id,),
+    )
+    return None if row is None else (path_from_db(row[0]), PhotoInfo(*row[1:]))
+
+
+def boxes_in(db: Database, photo_id: int) -> list[tuple[int, Box]]:
+    """The faces of one photo, face id and box, from left to right."""
+    rows = db.rows(
+        f"SELECT id, x, y, w, h FROM faces WHERE photo_id = ? AND {LIVE_FACES} ORDER BY x, id",
+        (photo_id,),
+    )
+    return [(int(face_id), Box(*box)) for face_id, *box in rows]
+
+
+def face_place(db: Database, face_id: int) -> tuple[int, Box] | None:
+    """The photo and the box of a face that counts, or None."""
+    row = db.row(
+        f"SELECT photo_id, x, y, w, h FROM faces WHERE id = ? AND {LIVE_FACES}", (face_id,)
+    )
+    return None if row is None else (int(row[0]), Box(*row[1:]))
+
+
+def revision(db: Database) -> int:
+    """A number that grows with every change of files, photos and faces."""
+    return int(db.setting("revision") or 0)
+
+
 def file_of(db: Database, face_id: int) -> str | None:
     """The first present file, in order of path, that shows a face; None where all are gone."""
     row = db.row(

@@ -45,6 +45,7 @@ class Scanned:
 def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:
     """Record that `file` holds the photo `photo_id`: a new name of known content."""
     _put_file(sql, file, photo_id)
+    _next_revision(sql)
 
 
 def put_scanned(
@@ -62,6 +63,7 @@ def put_scanned(
     Args:
         model, clip: ids that embeddings for recognition and those of CLIP are kept under.
     """
+    _next_revision(sql)
     for item in batch:
         if item.info is None or item.content_hash is None:
             _put_file(sql, item, None)
@@ -89,6 +91,14 @@ def put_vectors(
             (model, face_id, vector.astype("<f2").tobytes())
             for face_id, vector in zip(face_ids, vectors, strict=True)
         ],
+    )
+
+
+def _next_revision(sql: sqlite3.Connection) -> None:
+    """Say that files, photos or faces changed, to those who keep what they read of them."""
+    sql.execute(
+        """INSERT INTO library VALUES ('revision', '1')
+        ON CONFLICT (key) DO UPDATE SET value = CAST(value + 1 AS TEXT)"""
     )
 
 
@@ -198,6 +208,7 @@ def _put_face(sql: sqlite3.Connection, photo_id: int, face: Face, face_id: int |
 
 def forget_moved(sql: sqlite3.Connection) -> int:
     """Forget missing files whose content is there under another name; returns how many."""
+    _next_revision(sql)
     return sql.execute(
         """DELETE FROM files WHERE missing_since IS NOT NULL AND EXISTS (
             SELECT 1 FROM files AS other WHERE other.photo_id = files.photo_id
@@ -207,6 +218,7 @@ def forget_moved(sql: sqlite3.Connection) -> int:
 
 def mark_missing(sql: sqlite3.Connection, paths: Iterable[str]) -> None:
     """Mark files as gone; their photos, faces and names are kept."""
+    _next_revision(sql)
     sql.executemany(
         "UPDATE files SET missing_since = ? WHERE path = ? AND missing_since IS NULL",
         [(now(), path_to_db(path)) for path in paths],

@@ -43,6 +43,16 @@ def newest_clustering(db: Database) -> StoredClustering | None:
     return StoredClustering(row[1], row[2], json.loads(row[3]), dict(members))
 
 
+def newest_ids(db: Database) -> tuple[int, int]:
+    """Ids of the newest clustering and of the newest decision; 0 where there is none."""
+    row = db.row(
+        """SELECT (SELECT coalesce(max(id), 0) FROM clusterings),
+            (SELECT coalesce(max(id), 0) FROM decisions)"""
+    )
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
 def put_clustering(
     db: Database, clustering: StoredClustering, nearby: Nearby | None = None
 ) -> None:
@@ -91,6 +101,12 @@ def put_decisions(db: Database, decisions: Iterable[Decision]) -> None:
                 "INSERT INTO decisions (made_at, made_by, kind, payload) VALUES (?, ?, ?, ?)",
                 (now(), _user(), decision.kind, json.dumps(payload)),
             )
+
+
+def put_decision(db: Database, decision: Decision) -> None:
+    """Append one decision, with an unused id for what it leaves behind."""
+    (spare,) = new_ids(db, 1)
+    put_decisions(db, [replace(decision, spare=spare)])
 
 
 def _user() -> str:

@@ -29,6 +29,7 @@ from faceclust.graph import correction, edges
 from faceclust.graph.architecture import Architecture
 from faceclust.graph.clip_cluster import ClipCluster, Nodes
 from faceclust.graph.edges import FLOOR, EdgeModel
+from faceclust.graph.principal import principal
 from faceclust.records import FloatArray, Graph, IntArray
 from faceclust.train import graphs, libraries, proxy_losses
 from faceclust.train.graphs import FaceGraph
@@ -109,7 +110,7 @@ def train(
     apart = libraries.held_out(crowd, options.held_out, options.seed)
     both: View = "both" if "both" in crowd.views else "first"
     x = libraries.view(crowd.faces, crowd.widths, both)
-    basis = graphs.principal(x[~apart], options.architecture.D)
+    basis = principal(x[~apart], options.architecture.D)
     drawn = [
         list(graphs.drawn(crowd, mask, side, count, options.seed, out / "graphs", base, basis,
                           options.neighbours))

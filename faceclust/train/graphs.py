@@ -129,17 +129,3 @@ def drawn(
             raise InputError(
                 f"{path} is damaged ({error}); remove it, or pass --no-resume."
             ) from error
-
-
-def principal(x: FloatArray, D: int) -> FloatArray:
-    """The D leading principal directions about the origin, (D_in, D) orthonormal.
-
-    ArcFace-like embeddings fill few of their dimensions: 256 of the 704 of the mobile space hold
-    all but 4e-6 of the energy, so cosines stay as they are.
-    """
-    total = np.zeros((x.shape[1], x.shape[1]))
-    for start in range(0, len(x), 8192):
-        block = x[start : start + 8192].astype(np.float64)
-        total += block.T @ block
-    _, vectors = np.linalg.eigh(total)
-    return np.ascontiguousarray(vectors[:, ::-1][:, :D], np.float32)

@@ -22,7 +22,7 @@ HEAVY = {
 }  # fmt: skip
 COMMANDS = {
     "scan", "sample", "status", "people", "search", "name", "merge", "split", "reject", "differ",
-    "not-a-face", "birth", "ignore", "hide", "undo", "log", "cluster", "export", "import",
+    "not-a-face", "birth", "ignore", "hide", "undo", "log", "review", "cluster", "export", "import",
     "report", "eval", "train", "models", "doctor",
 }  # fmt: skip
 

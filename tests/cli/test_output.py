@@ -357,3 +357,17 @@ def test_import_says_what_it_took_and_what_not(capsys: Capture, album: Library) 
     assert out.endswith(", 1 face.\n")
     _, err = run(capsys, album, "undo", "import", code=1)
     assert "no import to take back" in err
+
+
+def test_review_as_json(capsys: Capture, album: Library) -> None:
+    assert json.loads(run(capsys, album, "review", "--json")[0]) == []
+    with album.db.transaction() as sql:
+        sql.execute("INSERT INTO doubts VALUES (1, 3, 2.5)")
+    (question,) = json.loads(run(capsys, album, "review", "--json")[0])
+    assert question["person"] == {"id": 1, "name": "Ann [bold] Ćorić", "faces": 2}
+    (candidate,) = question["candidates"]
+    assert {key: candidate[key] for key in ("id", "name", "faces")} == {
+        "id": 2, "name": None, "faces": 2,
+    }  # fmt: skip
+    assert 0 < candidate["probability"] < 1
+    assert question["faces_per_click"] > 0

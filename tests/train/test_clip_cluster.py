@@ -11,6 +11,7 @@ from faceclust.errors import InputError, OptionError
 from faceclust.graph import structure
 from faceclust.graph.architecture import Architecture
 from faceclust.graph.edges import EdgeModel
+from faceclust.graph.principal import principal
 from faceclust.records import FloatArray
 from faceclust.train import libraries
 from faceclust.train.libraries import Crowd
@@ -74,7 +75,7 @@ def test_a_tiny_library_is_learned_by_heart(small: Any, tmp_path: Path) -> None:
     x = libraries.view(faces.faces, faces.widths, "both")
     (graph,) = graphs.drawn(
         faces, ~apart, clip_cluster.SEEN, 1, options.seed, tmp_path / "graphs", ignorant(),
-        graphs.principal(x[~apart], 16), options.neighbours,
+        principal(x[~apart], 16), options.neighbours,
     )  # fmt: skip
     model = clip_cluster.ProxyState(
         clip_cluster._fresh(*clip_cluster.vocabulary(), [graph], options), 1e-2, 0.0
@@ -142,9 +143,7 @@ def test_the_share_falls_to_nothing_where_the_additions_mislead(tmp_path: Path) 
     faces = crowd()
     everybody = np.ones(len(faces.person), np.bool_)
     x = libraries.view(faces.faces, faces.widths, "both")
-    (graph,) = graphs.drawn(
-        faces, everybody, 0, 1, 0, tmp_path, ignorant(), graphs.principal(x, 16), 20
-    )
+    (graph,) = graphs.drawn(faces, everybody, 0, 1, 0, tmp_path, ignorant(), principal(x, 16), 20)
     truth = np.where(graph.same, 3, -3).astype(np.float32)
     assert clip_cluster.fitted_share([graph], [truth]) > 0.9
     assert clip_cluster.fitted_share([graph], [-truth]) < 0.1

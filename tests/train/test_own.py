@@ -17,7 +17,8 @@ from faceclust.evaluate import PRF, Scores
 from faceclust.graph import edges
 from faceclust.graph.edges import EdgeModel
 from faceclust.pipeline import Library, cluster, name, not_a_face
-from faceclust.pipeline.cluster import EDGES, own_edges, own_edges_or_none
+from faceclust.pipeline.cluster import own_edges, own_edges_or_none
+from faceclust.pipeline.models import EDGES
 from faceclust.store import Scanned, ledger
 from faceclust.train import own
 from faceclust.train.data.identities import UNLABELLED, Identities

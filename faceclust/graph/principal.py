@@ -1,0 +1,48 @@
+"""Principal directions: ArcFace-like embeddings fill few of their dimensions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faceclust.records import FloatArray
+
+BLOCK = 8192
+
+
+def principal(x: FloatArray, D: int) -> FloatArray:
+    """The D leading principal directions about the origin.
+
+    256 of the 704 of the mobile space hold all but 4e-6 of the energy, so cosines stay as they are.
+
+    Args:
+        x: (N, D_in) float32.
+
+    Returns:
+        (D_in, D) float32, orthonormal.
+    """
+    return np.ascontiguousarray(_eigen(x)[1][:, :D], np.float32)
+
+
+def compressed(x: FloatArray, lost: float) -> FloatArray:
+    """The faces in as few principal dimensions as hold all but a share `lost` of the energy.
+
+    Args:
+        x: (N, D_in) float32, L2-normalised: inner products change by about `lost`.
+
+    Returns:
+        (N, D) float32.
+    """
+    energy, directions = _eigen(x)
+    missing = 1 - np.cumsum(energy) / energy.sum()
+    D = int(np.searchsorted(-missing, -lost)) + 1
+    return x @ np.ascontiguousarray(directions[:, :D], np.float32)
+
+
+def _eigen(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Energy (D,) of each principal direction, largest first, and the directions (D, D)."""
+    total = np.zeros((x.shape[1], x.shape[1]))
+    for start in range(0, len(x), BLOCK):
+        block = x[start : start + BLOCK]
+        total += block.T @ block
+    energy, directions = np.linalg.eigh(total)
+    return np.maximum(energy[::-1], 0), directions[:, ::-1]

@@ -1,0 +1,71 @@
+"""Serves the page on the loopback interface until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from faceclust import pipeline
+from faceclust.errors import OptionError, SystemFailure
+from faceclust.review.app import create_app
+from faceclust.review.session import Session
+
+LOOPBACK = "127.0.0.1"
+TOKEN_BYTES = 24
+SECONDS_TO_END = 3
+
+
+def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
+    """Serve the review page of a library; returns after Ctrl-C or a termination signal.
+
+    Args:
+        port: 0 for any free one.
+        on_ready: called with the page's address once it answers.
+
+    Raises:
+        OptionError: the port cannot be had.
+    """
+    import uvicorn
+
+    listener = _listen(port)
+    port = listener.getsockname()[1]
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    session = Session(database)
+    with session.library() as library:
+        pipeline.gallery(library)  # read before the browser asks
+    config = uvicorn.Config(
+        create_app(session, token, port),
+        http="h11", ws="none", loop="asyncio", lifespan="off", log_level="critical",
+        access_log=False, server_header=False, date_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=SECONDS_TO_END,
+    )  # fmt: skip
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does
+    try:
+        # uvicorn ends in good order on a signal and then raises it again, for its caller to see.
+        with contextlib.suppress(KeyboardInterrupt):
+            on_ready(f"http://{LOOPBACK}:{port}/?token={token}")
+            uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        session.close()
+        listener.close()
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket that listens on the loopback interface and takes connections from now on."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        if port:
+            raise OptionError(
+                f"Port {port} cannot be used ({error}); pass --port another, or leave it out."
+            ) from error
+        raise SystemFailure(f"No page can be served on {LOOPBACK} ({error}).") from error
+    return listener
