@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from faceclust.cli.console import out, print_json
+from faceclust.cli.console import UNBOUNDED, console, err, out, print_json
 from faceclust.cli.options import Db, Json, LibraryFolder
+from faceclust.errors import OptionError
 
 
 def evaluate(
@@ -26,8 +29,8 @@ def evaluate(
     method: Annotated[
         str | None,
         typer.Option(
-            help="partition, infomap, components, chinese-whispers, cdp, aro, hac, dbscan, "
-            "hdbscan, kmeans or immich."
+            help="partition, infomap, fc-es, components, chinese-whispers, cdp, aro, hac, "
+            "dbscan, hdbscan, kmeans or immich."
         ),
     ] = None,
     threshold: Annotated[
@@ -40,6 +43,14 @@ def evaluate(
     seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
     edges: Annotated[str | None, typer.Option(help="For partition: auto or universal.")] = None,
     profile: Annotated[str | None, typer.Option(help="For --data: the networks to use.")] = None,
+    ablate: Annotated[
+        bool,
+        typer.Option("--ablate", help="Compare all methods and variants, five seeds each."),
+    ] = False,
+    runs: Annotated[
+        Path | None,
+        typer.Option(help="For --ablate: folder with models VARIANT-SEED.safetensors of train."),
+    ] = None,
     library: LibraryFolder = None,
     db: Db = None,
     json: Json = False,
@@ -55,6 +66,12 @@ def evaluate(
         "method": method, "k": k, "threshold": threshold, "num_people": num_people, "seed": seed,
         "edges": edges,
     }  # fmt: skip
+    if ablate:
+        _compare(options, labels=labels, data=data, aligned=aligned, profile=profile,
+                 library=library, db=db, runs=runs, json=json)  # fmt: skip
+        return
+    if runs is not None:
+        raise OptionError("--runs goes with --ablate only.")
     report = pipeline.evaluate(
         labels=labels, data=data, aligned=aligned, options=options, profile=profile,
         library=library, db=db,
@@ -89,3 +106,72 @@ def evaluate(
         out.print(f"pairs of faces scored by {report['edges']}", highlight=False)
     seconds = ", ".join(f"{part} {value:.1f} s" for part, value in report["seconds"].items())
     out.print(f"{report['method']}, threshold {report['threshold']}; {seconds}")
+
+
+def _compare(options: Mapping[str, object], *, json: bool, **source: Any) -> None:
+    from faceclust import pipeline
+
+    if given := [name for name, value in options.items() if value is not None]:
+        flag = given[0].replace("_", "-")
+        raise OptionError(f"--ablate compares all methods; leave --{flag} out.")
+    with _progress() as progress:
+        report = pipeline.ablate(**source, progress=progress)
+    if json:
+        print_json(report)
+    else:
+        _print_table(report)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """Which row is being run: a line each on stderr, or a bar where that is a terminal."""
+    if console.quiet or not err.is_terminal:
+        yield lambda done, total, name: console.say(console.escape(f"{done + 1}/{total} {name}"))
+        return
+    from rich import progress as bars
+
+    columns = (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TextColumn("{task.description}"))
+    with bars.Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("Embedding", total=None)
+        yield lambda done, total, name: bar.update(
+            task, completed=done, total=total, description=console.escape(name)
+        )
+
+
+def _print_table(report: dict[str, Any]) -> None:
+    """One line a row of `pipeline.ablate`, percent, mean ± standard deviation over the seeds."""
+    from rich.table import Table
+
+    columns = ("", "threshold", "F pairwise", "F BCubed", "clusters", "seconds", "seeds")
+    table = Table(*columns, box=None, header_style="")
+    part = None
+    for row in report["rows"]:
+        if row["part"] != part:
+            part = row["part"]
+            table.add_section()
+            table.add_row(f"[bold]{console.escape(part)}[/bold]")
+        table.add_row(console.escape(row["name"]), *_cells(row))
+    if not out.is_terminal:
+        out.width = UNBOUNDED  # a pipe has no width: there, one variant is one line
+    out.print(
+        f"{report['faces']} faces of {report['people']} people, one graph of"
+        f" {report['neighbours']} neighbours a face; F in percent, mean ± standard deviation of"
+        f" {report['seeds']} seeds, or once where the seed does not matter"
+    )
+    out.print(table)
+    out.print(f"{report['seconds']['total']:.0f} s, embedding included.")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    if "note" in row:
+        return [console.escape(row["note"])]
+    once = row["runs"] == 1
+    scores = [
+        f"{100 * row[metric]['f']:.2f}" + ("" if once else f" ± {100 * row[metric]['spread']:.2f}")
+        for metric in ("pairwise", "bcubed")
+    ]
+    threshold = "" if row["threshold"] is None else f"{row['threshold']:g}"
+    return [
+        threshold, *scores, f"{row['clusters']:.0f}", f"{row['seconds']:.2f}",
+        "once" if once else str(row["runs"]),
+    ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from faceclust.cli.console import console, out, print_json
+from faceclust.cli.console import UNBOUNDED, console, out, print_json
 from faceclust.cli.console import faces as count
 from faceclust.cli.options import Db, Json, LibraryFolder
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from faceclust.pipeline import PersonSummary
 
-UNBOUNDED = 100_000
 # Guesses that are worth a word: likelier than not for a face, prevailing for a person. A model that
 # takes "yes" and "no" for equally common must be surer of a "yes".
 LIKELY, PREVAILING, YES = 0.5, 0.8, 0.9

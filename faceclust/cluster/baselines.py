@@ -8,6 +8,7 @@ leaves out is a cluster of its own. N is at least 2. `threshold` is a cosine sim
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.infomap import renumber
 from faceclust.errors import OptionError
-from faceclust.records import FloatArray, IntArray, Neighbours
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 HAC_LIMIT = 20_000
+HAC_BLOCK = 256
 CDP_MAX_SIZE = 600
 CDP_STEP = 0.05
 CDP_ROUNDS = 100
@@ -40,6 +42,12 @@ def similarity_matrix(neighbours: Neighbours, threshold: float) -> Any:
 def components(neighbours: Neighbours, threshold: float) -> IntArray:
     """Connected components of the pairs at or above a cosine similarity (single linkage)."""
     return _connected(similarity_matrix(neighbours, threshold))
+
+
+def connected(graph: Graph) -> IntArray:
+    """Connected components of a graph that is pruned already: every pair in it joins two faces."""
+    i, j = graph.edge_index
+    return _connected(_csr(i, j, np.ones(len(i)), graph.num_nodes))
 
 
 def chinese_whispers(neighbours: Neighbours, threshold: float, seed: int = 0) -> IntArray:
@@ -96,17 +104,25 @@ def aro(neighbours: Neighbours, threshold: float) -> IntArray:
 
     `threshold` is the largest rank-order distance, not a similarity, at which a pair is merged.
     """
+    return next(aro_sweep(neighbours, [threshold]))
+
+
+def aro_sweep(neighbours: Neighbours, thresholds: Iterable[float]) -> Iterator[IntArray]:
+    """`aro` at several thresholds, the distances computed once."""
     N = len(neighbours.index)
     rank = np.full(N + 1, np.iinfo(np.int64).max)  # the last entry stands for "no neighbour", -1
-    merged = []
+    listed, distances = [], []
     for face in range(N):
         mine = neighbours.index[face][neighbours.index[face] >= 0]
         rank[mine], rank[face] = np.arange(1, len(mine) + 1), 0
-        distance = _rank_order_distance(rank[neighbours.index[mine]])
+        distances.append(_rank_order_distance(rank[neighbours.index[mine]]))
         rank[mine] = rank[face] = rank[-1]
-        merged.append(mine[distance <= threshold])
-    row = np.repeat(np.arange(N), [len(m) for m in merged])
-    return _connected(_csr(row, np.concatenate(merged), np.ones(len(row)), N))
+        listed.append(mine)
+    row, col = np.repeat(np.arange(N), [len(mine) for mine in listed]), np.concatenate(listed)
+    distance = np.concatenate(distances)
+    for threshold in thresholds:
+        near = distance <= threshold
+        yield _connected(_csr(row[near], col[near], np.ones(near.sum()), N))
 
 
 def hac(x: FloatArray, threshold: float) -> IntArray:
@@ -119,17 +135,22 @@ def hac(x: FloatArray, threshold: float) -> IntArray:
     Raises:
         OptionError: more faces than the distances of which fit.
     """
-    from sklearn.cluster import AgglomerativeClustering
+    return next(hac_sweep(x, [threshold]))
+
+
+def hac_sweep(x: FloatArray, thresholds: Iterable[float]) -> Iterator[IntArray]:
+    """`hac` at several thresholds: one dendrogram, cut at each."""
+    from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(x) > HAC_LIMIT:
         raise OptionError(
             f"--method hac compares all pairs and takes at most {HAC_LIMIT:,} faces, not"
             f" {len(x):,}; use --method infomap, or components for single linkage."
         )
-    model = AgglomerativeClustering(
-        n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - threshold
-    )
-    return renumber(model.fit_predict(x).astype(np.int64))
+    tree = linkage(_cosine_distances(x), "average")
+    for threshold in thresholds:
+        below = np.nextafter(1 - threshold, -1)  # fcluster joins at the height itself, too
+        yield renumber(fcluster(tree, below, "distance").astype(np.int64))
 
 
 def dbscan(neighbours: Neighbours, threshold: float) -> IntArray:
@@ -264,6 +285,19 @@ def _rank_order_distance(seen: IntArray) -> NDArray[np.float64]:
     lost = forth - 1 - shared.sum(1) + lacking.sum(1)  # b is no neighbour that b could lack
     distance: NDArray[np.float64] = lost / np.minimum(forth, back)
     return distance
+
+
+def _cosine_distances(x: FloatArray) -> NDArray[np.float64]:
+    """1 - cosine of all pairs i < j, one row of the upper triangle after another."""
+    N = len(x)
+    distances, start = np.empty(N * (N - 1) // 2), 0
+    for block in range(0, N, HAC_BLOCK):
+        cosine = x[block : block + HAC_BLOCK] @ x[block:].T
+        for i, row in enumerate(cosine):
+            stop = start + len(row) - i - 1
+            distances[start:stop] = 1 - row[i + 1 :]
+            start = stop
+    return distances.clip(0, 2, out=distances)
 
 
 def _chord(similarity: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceclust.records import Graph, IntArray
+from faceclust.records import FloatArray, Graph, IntArray
 
 
 def communities(
@@ -23,11 +23,28 @@ def communities(
         labels (N,) int64, 0..K-1 in order of first appearance; a face without a neighbour is a
         cluster of its own.
     """
-    labels = np.full(graph.num_nodes, -1, np.int64)
-    if graph.edge_index.shape[1]:
-        nodes, modules = _run(graph, seed, two_level, directed)
-        labels[nodes] = modules
-    return renumber(labels)
+    arcs, weight = graph.edge_index, graph.edge_weight
+    if directed:
+        arcs, weight = np.concatenate([arcs, arcs[::-1]], axis=1), np.tile(weight, 2)
+    flags = " --two-level" * two_level + " --directed" * directed
+    return _modules(arcs, weight, graph.num_nodes, seed, flags)
+
+
+def directed_communities(
+    arcs: IntArray, weight: FloatArray, num_nodes: int, *, seed: int = 0
+) -> IntArray:
+    """`communities`, two-level, of arcs that need not run both ways.
+
+    Args:
+        arcs: (2, E) int64, from and to.
+        weight: (E,) float32, above 0.
+        num_nodes: N.
+        seed: the same seed gives the same labels.
+
+    Returns:
+        As of `communities`.
+    """
+    return _modules(arcs, weight, num_nodes, seed, " --two-level --directed")
 
 
 def renumber(labels: IntArray) -> IntArray:
@@ -48,20 +65,24 @@ def renumber(labels: IntArray) -> IntArray:
     return rank[inverse]
 
 
-def _run(graph: Graph, seed: int, two_level: bool, directed: bool) -> tuple[IntArray, IntArray]:
+def _modules(arcs: IntArray, weight: FloatArray, num_nodes: int, seed: int, flags: str) -> IntArray:
+    """Labels of all nodes: the leaf module of each that has a link, new ones for the others."""
+    labels = np.full(num_nodes, -1, np.int64)
+    if len(weight):
+        nodes, modules = _run(arcs, weight, seed, flags)
+        labels[nodes] = modules
+    return renumber(labels)
+
+
+def _run(arcs: IntArray, weight: FloatArray, seed: int, flags: str) -> tuple[IntArray, IntArray]:
     """Nodes that have a link, and the leaf module of each."""
     # Both are SWIG modules: iterating infomap's results crashes if it was loaded before faiss.
     import faiss  # noqa: F401
     from infomap import Infomap
 
-    flags = f"--silent --no-file-output --seed {seed + 1}"  # a seed of 0 is refused
-    flags += " --two-level" * two_level + " --directed" * directed
-    network = Infomap(flags)
-    i, j = graph.edge_index.tolist()
-    weights = graph.edge_weight.tolist()
-    network.add_links(zip(i, j, weights, strict=True))
-    if directed:
-        network.add_links(zip(j, i, weights, strict=True))
+    # A seed of 0 is refused.
+    network = Infomap(f"--silent --no-file-output --seed {seed + 1}" + flags)
+    network.add_links(zip(*arcs.tolist(), weight.tolist(), strict=True))
     result = network.run()
     # Before 2.14, run() returned nothing and the modules were read off the network.
     leaves = network.get_modules(depth_level=-1) if result is None else result.modules(-1)

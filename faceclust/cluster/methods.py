@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from faceclust.cluster import baselines
+from faceclust.cluster import baselines, fc_es
 from faceclust.cluster.constraints import Constraints, honour
 from faceclust.cluster.infomap import communities
 from faceclust.cluster.partition import partition
@@ -18,6 +18,7 @@ from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 Method: TypeAlias = Literal[
     "partition",
     "infomap",
+    "fc-es",
     "components",
     "chinese-whispers",
     "cdp",
@@ -35,6 +36,7 @@ EDGE_LISTS = 50  # neighbours of a face that the edge model was trained with
 DEFAULT_THRESHOLD: dict[Method, float | None] = {
     "partition": None,
     "infomap": 0.5,  # one setting for LFW, families and small albums, MobileFaceNet 512-d
+    "fc-es": fc_es.THETA,  # as published for MS1M
     "components": 0.58,  # the pruning published with the Infomap baseline on MS1M
     "chinese-whispers": 0.6,  # MS1M benchmark of Yang et al., CVPR 2019
     "cdp": 0.7,  # the same
@@ -54,11 +56,11 @@ class ClusterOptions:
     Attributes:
         method: one of `Method`.
         k: neighbours of a face that are looked at; hac and kmeans need none, partition always the
-            `EDGE_LISTS` that its edge model was trained with.
+            `EDGE_LISTS` that its edge model was trained with, fc-es the published 79.
         threshold: None for the method's own default (`DEFAULT_THRESHOLD`). A cosine similarity in
-            (0, 1], the higher the stricter; for aro a rank-order distance from 0 on, the lower
-            the stricter; partition and kmeans have none.
-        seed: of infomap, chinese-whispers and kmeans.
+            (0, 1], the higher the stricter; for fc-es its edge probability, likewise; for aro a
+            rank-order distance from 0 on, the lower the stricter; partition and kmeans have none.
+        seed: of infomap, fc-es, chinese-whispers and kmeans.
         num_people: for kmeans, which cannot do without it.
         edges: for partition; "auto" lets the best edge model score the pairs that was trained for
             the faces' embeddings, "universal" the one that knows no embedding.
@@ -101,9 +103,10 @@ class ClusterOptions:
                 " more."
             )
         if self.method != "aro" and not (number and 0 < threshold <= 1):
+            kind = "edge probability" if self.method == "fc-es" else "cosine similarity"
             raise OptionError(
-                f"--threshold {threshold!r} is no cosine similarity that can be used; give a"
-                " number above 0 and up to 1."
+                f"--threshold {threshold!r} is no {kind} that can be used; give a number above 0"
+                " and up to 1."
             )
 
 
@@ -131,6 +134,8 @@ def lists_of(options: ClusterOptions) -> int:
     """How many neighbours of each face the method needs; 0 for none."""
     if needs_edges(options.method):
         return EDGE_LISTS
+    if options.method == "fc-es":
+        return fc_es.LISTS
     return options.k if needs_neighbours(options.method) else 0
 
 
@@ -152,8 +157,8 @@ def cluster(
     Args:
         x: (N, D) float32, L2-normalised; N may be 0.
         options: which method, and its settings.
-        neighbours: of the same N faces, at least `options.k` each, for the methods that
-            `needs_neighbours`.
+        neighbours: of the same N faces, at least as many each as `lists_of` says, for the methods
+            that `needs_neighbours`.
         edges: log-odds of pairs of the same N faces, for the methods that `needs_edges`.
         apart: (2, M) pairs of faces of one photo, which are hardly ever one person; used by
             the same methods.
@@ -181,7 +186,8 @@ def _lists(N: int, options: ClusterOptions, neighbours: Neighbours | None) -> Ne
         neighbours = Neighbours(np.empty((N, 0), np.int64), np.empty((N, 0), np.float32))
     if neighbours is None or len(neighbours.index) != N:
         raise ValueError(f"method {options.method} needs the neighbours of all {N} faces")
-    return Neighbours(neighbours.index[:, : options.k], neighbours.similarity[:, : options.k])
+    k = lists_of(options)
+    return Neighbours(neighbours.index[:, :k], neighbours.similarity[:, :k])
 
 
 def _labels(
@@ -200,6 +206,8 @@ def _labels(
             return partition(edges, apart=apart, constraints=constraints)
         case "infomap":
             return communities(sharpened_graph(near, threshold), seed=options.seed)
+        case "fc-es":
+            return fc_es.fc_es(near, threshold, options.seed)
         case "components":
             return baselines.components(near, threshold)
         case "chinese-whispers":

@@ -9,6 +9,7 @@ from pathlib import Path
 from faceclust.config import Config
 from faceclust.export.journal import Event, Summary
 from faceclust.export.report import ReportOptions
+from faceclust.pipeline.ablate import ablate
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.decide import (
     LogEntry,
@@ -65,6 +66,7 @@ __all__ = [
     "ReportRequest",
     "ScanReport",
     "Summary",
+    "ablate",
     "all_people",
     "answer",
     "birth",

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from posixpath import normpath
 from typing import Any
 
 import numpy as np
 
 from faceclust import config as settings
 from faceclust.cluster.methods import ClusterOptions, needs_edges
-from faceclust.config import Config
-from faceclust.embed.clip import FACE_CLIP, model_id
-from faceclust.errors import InputError, LibraryError, OptionError
-from faceclust.evaluate import read_labels
+from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import library as libraries
 from faceclust.pipeline import models
 from faceclust.pipeline.arrive import between
@@ -28,18 +23,10 @@ from faceclust.pipeline.cluster import (
     own_edges_or_none,
     photos_of,
 )
-from faceclust.pipeline.identities import (
-    Extras,
-    as_folder,
-    embed_folder,
-    gather,
-    person_of,
-    prominence,
-)
+from faceclust.pipeline.labelled import known_people, labelled_data
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.own import report, score_by_names
 from faceclust.pipeline.people import all_people
-from faceclust.pipeline.scoring import Described
 from faceclust.records import Graph, IntArray
 from faceclust.store import catalogue, ledger, nearby
 
@@ -77,47 +64,35 @@ def evaluate(
         InputError: the labels or the data cannot be read, or show no known face.
         LibraryError: the library has not been clustered, or too few people have a name.
     """
-    if labels is not None and data is not None:
-        raise OptionError(
-            "Give --labels CSV to score a library, or --data to score a folder or tar, not both."
-        )
+    check_source(labels, data, aligned, profile)
     if data is None:
-        if aligned or profile:
-            raise OptionError("--aligned and --profile go with --data only.")
         with libraries.find(library, db) as found:
             if labels is None:
                 return score_by_names(found, _cluster_options(options, people=1))
             return _score_library(found, labels, options)
     wanted = _cluster_options(options, people=1)  # mistakes are told before the long work begins
-    config = settings.load()
-    config = Config(scan=settings.override(config.scan, profile=profile), detector=config.detector)
-    with as_folder(data) as folder:
-        started = time.perf_counter()
-        resolved = models.resolve(config.scan.profile)
-        clip = model_id(FACE_CLIP)
-        extras = Extras(clip=FACE_CLIP if needs_edges(wanted.method) else None)
-        faces = gather(embed_folder(folder, resolved, config, aligned=aligned, extras=extras))
-        if not faces.names:
-            raise InputError(f"{data} holds no photo with a face; it needs one folder a person.")
-        embedded = time.perf_counter() - started
-    persons = [person_of(name) for name in faces.names]
-    wanted = _cluster_options(options, len(set(persons)))
-    described = Described(clip, faces.clip) if faces.clip.shape[1] else None
-    grouping = group(faces.x, wanted, models.space(resolved.model_id), described=described)
+    faces = labelled_data(data, aligned, profile, clip=needs_edges(wanted.method))
+    wanted = _cluster_options(options, len(set(faces.persons)))
+    grouping = group(faces.embeddings, wanted, faces.space, described=faces.described)
     doubts = None if grouping.edges is None else between(grouping.edges, grouping.labels)
-    return report(persons, grouping, wanted.method, embedded, _clicks(persons, grouping, doubts))
+    clicks = _clicks(faces.persons, grouping, doubts)
+    return report(faces.persons, grouping, wanted.method, faces.embed_seconds, clicks)
+
+
+def check_source(
+    labels: Path | None, data: Path | None, aligned: bool, profile: str | None
+) -> None:
+    """Raise OptionError where there are two sources of labels, or the options do not go with it."""
+    if labels is not None and data is not None:
+        raise OptionError(
+            "Give --labels CSV to score a library, or --data to score a folder or tar, not both."
+        )
+    if data is None and (aligned or profile):
+        raise OptionError("--aligned and --profile go with --data only.")
 
 
 def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    people = {normpath(file): person for file, person in read_labels(source).items()}
-    truth = {
-        face: people[path] for path, face in prominent_faces(library).items() if people.get(path)
-    }
-    if not truth:
-        raise InputError(
-            f"{source} names no file of {library.root} in which a face was found; its column "
-            f"'file' must hold paths relative to that folder."
-        )
+    truth = known_people(library, source)
     if any(value is not None for value in options.values()):
         wanted = _cluster_options(options, len(set(truth.values())))
         model = library.db.setting("model") or ""
@@ -180,13 +155,3 @@ def _cluster_options(options: Mapping[str, Any], people: int) -> ClusterOptions:
     if options.get("method") == "kmeans" and options.get("num_people") is None:
         options = {**options, "num_people": people}
     return settings.override(ClusterOptions(), **options)
-
-
-def prominent_faces(library: Library) -> dict[str, int]:
-    """The most prominent face of each photo: path to face id."""
-    boxes = catalogue.live_boxes(library.db)
-    return {
-        path: max(boxes[photo], key=lambda face: prominence(face[1], info.width / info.height))[0]
-        for path, photo, info in catalogue.photos_with_files(library.db)
-        if photo in boxes
-    }

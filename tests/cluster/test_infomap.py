@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.cluster.infomap import communities, renumber
+from faceclust.cluster.infomap import communities, directed_communities, renumber
 from faceclust.records import Graph, IntArray
 
 
@@ -68,6 +68,50 @@ def test_the_same_seed_repeats_itself() -> None:
     noise = Graph(pairs.T, rng.random(len(pairs)).astype(np.float32), 300)
     for seed in (0, 7):
         assert (communities(noise, seed=seed) == communities(noise, seed=seed)).all()
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    n = draw(st.integers(0, 12))
+    pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
+    kept = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    return graph(n, *((i, j, draw(st.floats(0.5, 1, width=32))) for i, j in sorted(kept)))
+
+
+@settings(max_examples=50)
+@given(graphs(), st.integers(0, 2**32 - 2), st.booleans())
+def test_a_seed_repeats_itself_and_nobody_is_lost(g: Graph, seed: int, directed: bool) -> None:
+    labels = communities(g, seed=seed, directed=directed)
+    assert np.array_equal(labels, communities(g, seed=seed, directed=directed))
+    assert labels.shape == (g.num_nodes,)
+    assert set(labels.tolist()) == set(range(labels.max(initial=-1) + 1))
+    alone = np.setdiff1d(np.arange(g.num_nodes), g.edge_index)
+    assert np.all(np.bincount(labels)[labels[alone]] == 1)
+
+
+def test_arcs_both_ways_are_the_undirected_graph_walked_directed() -> None:
+    g = graph(8, *TWO_TRIANGLES)
+    both = np.concatenate([g.edge_index, g.edge_index[::-1]], axis=1)
+    labels = directed_communities(both, np.tile(g.edge_weight, 2), 8, seed=3)
+    assert labels.tolist() == communities(g, directed=True, seed=3).tolist()
+
+
+def test_the_direction_of_an_arc_counts() -> None:
+    # Whoever walks to 6 comes from the left triangle; in the second graph nobody walks to it.
+    left = [(a, b) for a in (0, 1, 2) for b in (0, 1, 2) if a != b]
+    right = [(a + 3, b + 3) for a, b in left]
+
+    def labels(*more: tuple[int, int]) -> list[int]:
+        arcs = np.array([*left, *right, *more]).T
+        return directed_communities(arcs, np.ones(arcs.shape[1], np.float32), 7).tolist()
+
+    assert labels((0, 6), (1, 6), (6, 3)) == [0, 0, 0, 1, 1, 1, 0]
+    assert labels((6, 0), (6, 1), (6, 2), (6, 3)) == [0, 0, 0, 1, 1, 1, 2]
+
+
+def test_no_arcs_make_singletons() -> None:
+    none = np.zeros((2, 0), np.int64)
+    assert directed_communities(none, np.zeros(0, np.float32), 3).tolist() == [0, 1, 2]
 
 
 def test_is_silent(capfd: pytest.CaptureFixture[str]) -> None:

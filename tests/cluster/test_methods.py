@@ -9,6 +9,7 @@ from faceclust.cluster.methods import (
     ClusterOptions,
     Method,
     cluster,
+    lists_of,
     needs_neighbours,
     sharpened_graph,
 )
@@ -48,7 +49,8 @@ def options(method: Method, **values: Any) -> ClusterOptions:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_groups_by_its_default(method: Method) -> None:
     x = people()
-    result = clustered(x, options(method), lists(x))
+    # fc-es counts shared neighbours: strangers at the end of lists that are too long are shared.
+    result = clustered(x, options(method), lists(x, 4 if method == "fc-es" else 8))
     truth = np.repeat(np.arange(20), 5)
     agree = (result.labels[:, None] == result.labels) == (truth[:, None] == truth)
     assert agree.mean() > 0.98
@@ -99,6 +101,11 @@ def test_k_limits_the_lists() -> None:
     assert few.max() > many.max()
 
 
+def test_fc_es_takes_its_own_number_of_lists() -> None:
+    assert lists_of(ClusterOptions("fc-es", k=5)) == 79
+    assert lists_of(ClusterOptions("infomap", k=5)) == 5
+
+
 def test_an_unknown_method_lists_the_valid_ones() -> None:
     with pytest.raises(OptionError) as error:
         ClusterOptions("louvain")  # type: ignore[arg-type]
@@ -116,6 +123,7 @@ def test_an_unknown_method_lists_the_valid_ones() -> None:
         ({"threshold": float("nan")}, "--threshold"),
         ({"threshold": "0.5"}, "--threshold"),
         ({"method": "aro", "threshold": -0.1}, "--threshold"),
+        ({"method": "fc-es", "threshold": 1.5}, "edge probability"),
         ({"method": "kmeans", "threshold": 0.5}, "--threshold"),
         ({"method": "kmeans", "num_people": "5"}, "--num-people"),
     ],
@@ -132,7 +140,7 @@ def test_kmeans_without_a_number_of_people_says_so() -> None:
 
 def test_the_largest_seed_suits_every_method() -> None:
     x = people()
-    for method in ("infomap", "chinese-whispers", "kmeans"):
+    for method in ("infomap", "fc-es", "chinese-whispers", "kmeans"):
         assert len(cluster(x, options(method, seed=2**32 - 2), lists(x)).labels) == 100
 
 

@@ -1,3 +1,4 @@
+import random
 from collections import defaultdict
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_labels_are_numbered_by_first_appearance_and_nobody_is_lost(g: Graph) ->
     _, first = np.unique(labels, return_index=True)
     assert np.array_equal(first, np.sort(first))
     assert set(labels.tolist()) == set(range(len(first)))
+
+
+@given(signed_graphs(), st.randoms(use_true_random=False))
+def test_partition_does_not_depend_on_the_order_of_faces(g: Graph, lots: random.Random) -> None:
+    distinct = np.random.default_rng(0).uniform(0, 1e-2, g.edge_weight.shape)
+    g = Graph(g.edge_index, g.edge_weight + distinct.astype(np.float32), g.num_nodes)
+    place = np.array(lots.sample(range(g.num_nodes), g.num_nodes), np.int64)
+    moved = np.sort(place[g.edge_index], axis=0)
+    order = np.array(lots.sample(range(moved.shape[1]), moved.shape[1]), np.int64)
+    shuffled = Graph(moved[:, order], g.edge_weight[order], g.num_nodes)
+    assert same_partition(partition(shuffled)[place], partition(g))
 
 
 def test_equal_scores_end_and_are_deterministic() -> None:

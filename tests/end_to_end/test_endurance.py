@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
+def wait_for(it: Callable[[], bool]) -> None:
+    """Until it is so, or for two minutes: a busy machine takes its time to begin."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not it():
+        time.sleep(0.1)
+
+
 def database(own_data: Path) -> Path:
     (found,) = own_data.rglob("library.db")
     return found
@@ -52,7 +60,8 @@ def test_kill_9_at_any_moment_loses_at_most_the_photos_in_flight(
     known = 0
     for _ in range(6):
         process = start("scan", album)
-        time.sleep(rng.uniform(0.5, 4.5))
+        wait_for(lambda: kept_files(own_data) is not None)
+        time.sleep(rng.uniform(0.1, 4.0))
         process.kill()
         process.communicate()
         with sqlite3.connect(database(own_data)) as db:
@@ -74,8 +83,8 @@ def test_kill_9_at_any_moment_loses_at_most_the_photos_in_flight(
 
 def test_workers_do_not_outlive_a_killed_scan(photos: Path) -> None:
     process = start("scan", photos / "album")
-    time.sleep(3)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_for(lambda: not children.exists() or len(children.read_text().split()) >= 3)
     if not children.exists():
         process.kill()
         pytest.skip("needs Linux's /proc to see the worker processes")
@@ -90,19 +99,29 @@ def test_workers_do_not_outlive_a_killed_scan(photos: Path) -> None:
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+def kept_files(own_data: Path) -> int | None:
+    """How many files a scan has recorded so far; None before there is a database with tables."""
+    if not any(own_data.rglob("library.db")):
+        return None
+    try:
+        with sqlite3.connect(database(own_data)) as db:
+            return int(db.execute("SELECT count(*) FROM files").fetchone()[0])
+    except sqlite3.OperationalError:
+        return None
+
+
 def test_ctrl_c_keeps_what_was_found_and_says_so(
     faceclust: Run, photos: Path, own_data: Path
 ) -> None:
     process = start("scan", photos / "album")
-    time.sleep(4)
+    wait_for(lambda: bool(kept_files(own_data)))
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert "run the same command to go on" in stderr
-    with sqlite3.connect(database(own_data)) as db:
-        kept = db.execute("SELECT count(*) FROM files").fetchone()[0]
-    assert kept > 0
+    kept = kept_files(own_data)
+    assert kept
     report = json.loads(faceclust("scan", photos / "album", "--json").stdout)["scan"]
     assert report["unchanged"] == kept
 

@@ -58,7 +58,7 @@ def test_the_album_is_clustered_well_with_defaults(faceclust: Run, photos: Path)
     assert report["pairwise"]["f"] >= 0.97
     assert set(report) == {
         "faces", "people", "clusters", "pairwise", "bcubed", "method", "threshold", "seconds",
-        "peak_rss_mb", "clicks",
+        "peak_rss_mb", "clicks", "edges",
     }  # fmt: skip
     for metric in ("pairwise", "bcubed"):
         assert set(report[metric]) == {"precision", "recall", "f"}

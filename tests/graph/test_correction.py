@@ -27,13 +27,13 @@ VARIANTS = [
 ]
 
 
-def module(architecture: Architecture) -> Any:
+def module(architecture: Architecture, width: int = E) -> Any:
     """A model with random weights; its last layer, too, says something."""
     from faceclust.graph.clip_cluster import ClipCluster
 
     torch.manual_seed(1)
     S = len(structure.NAMES)
-    t = torch.from_numpy(unit(sum(VALUES), E))
+    t = torch.from_numpy(unit(sum(VALUES), width))
     made = ClipCluster(t, VALUES, torch.randn(S), torch.rand(S) + 0.5, architecture, seed=3)
     torch.nn.init.normal_(made.head.out.weight)
     return made.eval()

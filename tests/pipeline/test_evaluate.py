@@ -12,8 +12,8 @@ from PIL import Image
 
 from faceclust.errors import InputError, LibraryError, OptionError
 from faceclust.pipeline import Library, evaluate, not_a_face
-from faceclust.pipeline.evaluate import prominent_faces
 from faceclust.pipeline.identities import prominence
+from faceclust.pipeline.labelled import prominent_faces
 from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.records import Box
 from tests.pipeline.test_identities import tar_of

@@ -1,0 +1,100 @@
+"""CLIP-Cluster models that `eval --ablate` compares: the shipped one, or each variant and seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from faceclust import weights
+from faceclust.cluster.methods import EDGE_LISTS, ClusterOptions
+from faceclust.errors import InputError, WeightsError
+from faceclust.graph import correction, edges
+from faceclust.graph.architecture import VARIANTS, Architecture
+from faceclust.graph.correction import Correction, Model
+from faceclust.pipeline.models import EDGES, Space
+from faceclust.pipeline.scoring import Described, choose
+from faceclust.pipeline.variants import EdgeScorer, Faces
+from faceclust.records import Graph
+
+WHOLE = "clip-cluster"
+FILE = re.compile(rf"({'|'.join(VARIANTS)})-(\d{{1,9}})\.safetensors")
+Runs: TypeAlias = Mapping[str, Mapping[int, Model]]
+
+
+def read(folder: Path, space: str, clip: str) -> Runs:
+    """The models of a folder, by variant, in the order of `VARIANTS`, and by seed.
+
+    Args:
+        folder: holds files `<variant>-<seed>.safetensors`; others are left alone.
+        space: model id of the identity embeddings that are to be scored.
+        clip: id of the CLIP model of their other embeddings.
+
+    Raises:
+        InputError: there is no such file, or one is of another variant, space or CLIP model.
+        WeightsError: a file is damaged.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; --runs takes one with trained models.")
+    found: dict[str, dict[int, Model]] = {variant: {} for variant in VARIANTS}
+    for path in sorted(folder.iterdir()):
+        if match := FILE.fullmatch(path.name):
+            variant, seed = match.groups()
+            found[variant][int(seed)] = _read(path, VARIANTS[variant], space, clip)
+    if not any(found.values()):
+        raise InputError(
+            f"{folder} holds no file VARIANT-SEED.safetensors, such as {WHOLE}-0.safetensors; the "
+            f"variants are {', '.join(VARIANTS)}."
+        )
+    return {variant: dict(sorted(models.items())) for variant, models in found.items() if models}
+
+
+def _read(path: Path, named: Architecture, space: str, clip: str) -> Model:
+    model = correction.load(path)
+    if _kind(model.architecture) != _kind(named):
+        raise InputError(f"{path} holds another variant than its name says; rename or remove it.")
+    # Embeddings without a model id make a model without one; then their size alone can tell.
+    for made, here in ((model.space or space, space), (model.clip, clip)):
+        if made != here:
+            raise InputError(
+                f"{path} was trained on embeddings of {made}, not of {here}; train one on those, "
+                "or remove it."
+            )
+    return model
+
+
+def _kind(architecture: Architecture) -> tuple[object, ...]:
+    return architecture.offsets, architecture.fusion, architecture.attributes
+
+
+def of_runs(runs: Runs) -> list[EdgeScorer]:
+    """One model of edges a variant, with the seeds that it was trained with."""
+    return [
+        EdgeScorer(variant, partial(_corrected, models), tuple(models), walks=variant == WHOLE)
+        for variant, models in runs.items()
+    ]
+
+
+def shipped(space: Space, described: Described | None) -> list[EdgeScorer]:
+    """The shipped model, if it was trained on these spaces, as `scan` would use it."""
+    chosen = choose(ClusterOptions(), space, described.model if described else None)
+    if chosen is None or chosen.trained is None:
+        return []
+    models = {0: correction.load(chosen.trained)}
+    return [EdgeScorer(f"{WHOLE} as shipped", partial(_corrected, models))]
+
+
+def _corrected(models: Mapping[int, Model], faces: Faces, seed: int) -> Graph:
+    """What the universal edges and the model of this seed say together."""
+    model, near = models[seed], faces.nearest(EDGE_LISTS)
+    assert faces.described is not None
+    if faces.x.shape[1] != len(model.basis):
+        raise WeightsError(
+            f"not run: trained on embeddings of {len(model.basis)} numbers; these have "
+            f"{faces.x.shape[1]}."
+        )
+    opened = partial(Correction.of, model, faces.x, faces.described.i, near)
+    universal = edges.load(weights.own(EDGES))
+    return edges.score(universal, faces.x, near, faces.quality, corrected=opened)

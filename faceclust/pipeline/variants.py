@@ -1,0 +1,279 @@
+"""What `eval --ablate` compares: a line a variant, in the parts of its table.
+
+A `Variant` is a name and a function from faces and a seed to labels; a `Tuned` one also takes the
+threshold, of which the one that is best for the set is reported. A trained model of edges is one
+`EdgeScorer`; its rows follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, get_args
+
+import numpy as np
+
+from faceclust import weights
+from faceclust.cluster import sweep
+from faceclust.cluster.baselines import connected
+from faceclust.cluster.fc_es import LISTS, fc_es
+from faceclust.cluster.infomap import communities
+from faceclust.cluster.methods import (
+    DEFAULT_THRESHOLD,
+    EDGE_LISTS,
+    ClusterOptions,
+    Method,
+    cluster,
+    needs_edges,
+)
+from faceclust.cluster.partition import partition
+from faceclust.cluster.thinning import regroup
+from faceclust.errors import OptionError
+from faceclust.graph import edges, structure
+from faceclust.graph.knn import knn
+from faceclust.graph.prune import probable, weighted_by_cosine
+from faceclust.pipeline.arrive import same_photo
+from faceclust.pipeline.models import EDGES
+from faceclust.pipeline.scoring import Described
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
+
+DRAWS: tuple[Method, ...] = ("infomap", "fc-es", "chinese-whispers", "kmeans")
+PROBABILITIES = tuple(np.arange(0.3, 0.96, 0.05).round(2).tolist())
+KMEANS_LIMIT = 20_000_000  # faces x people: about a minute a seed on one core
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """What a variant may look at.
+
+    Attributes:
+        x: (N, D) float32 identity embeddings, L2-normalised.
+        neighbours: of the N faces, as many each as any variant wants: each takes its own number.
+        num_people: the number of known people, which kmeans is told.
+        thresholds: defaults of the embedding space, where they are not the methods' own.
+        norms: (N, networks) lengths of the embeddings before, from `arcface.lengths`.
+        described: their CLIP embeddings, or None where there are none.
+        photo: (N,) int64, which photo each face is in, or None where that is not known.
+    """
+
+    x: FloatArray
+    neighbours: Neighbours
+    num_people: int
+    norms: FloatArray
+    thresholds: Mapping[Method, float] = field(default_factory=dict)
+    described: Described | None = None
+    photo: IntArray | None = None
+    _scored: dict[tuple[str, int], Graph] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> FloatArray:
+        """(N,), see `structure.quality`."""
+        return structure.quality(self.norms)
+
+    def select(self, rows: IntArray) -> Faces:
+        """Some of the faces, with neighbours among themselves."""
+        return Faces(
+            self.x[rows],
+            knn(self.x[rows], EDGE_LISTS),
+            self.num_people,
+            self.norms[rows],
+            described=None if self.described is None else self.described.select(rows),
+        )
+
+    def nearest(self, k: int) -> Neighbours:
+        """The first k of each list."""
+        return Neighbours(self.neighbours.index[:, :k], self.neighbours.similarity[:, :k])
+
+    def log_odds(self, scorer: EdgeScorer, seed: int) -> Graph:
+        """What the scorer says of the listed pairs, worked out once."""
+        seed = seed if scorer.seeds else 0
+        key = scorer.name, seed
+        if key not in self._scored:
+            self._scored[key] = scorer.score(self, seed)
+        return self._scored[key]
+
+    def partition(self, scorer: EdgeScorer, seed: int, apart: IntArray | None = None) -> IntArray:
+        """As `scan` does: the signed graph, then the clusters that its lists are too short for."""
+        seed = seed if scorer.seeds else 0
+        labels = partition(self.log_odds(scorer, seed), apart=apart)
+        return regroup(labels, lambda rows: scorer.score(self.select(rows), seed), apart=apart)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeScorer:
+    """A model of edges.
+
+    Attributes:
+        name: as the table shows it.
+        score: log-odds of the listed pairs, from the faces and a seed.
+        seeds: of its trainings, of which each is a model of its own; none where there is but one.
+        walks: whether Infomap is compared on it, too.
+    """
+
+    name: str
+    score: Callable[[Faces, int], Graph]
+    seeds: tuple[int, ...] = ()
+    walks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One row: labels (N,) from the faces and a seed.
+
+    Attributes:
+        draws: whether the seed matters.
+        threshold: for the table.
+        seeds: those to be run, where there is no choice: of the trainings that it is made from.
+    """
+
+    name: str
+    labels: Callable[[Faces, int], IntArray]
+    draws: bool = False
+    threshold: float | None = None
+    seeds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """One row: labels (N,) at each of the given thresholds; the best of `grid` is reported."""
+
+    name: str
+    sweep: Callable[[Faces, Iterable[float], int], Iterator[IntArray]]
+    grid: tuple[float, ...]
+    draws: bool = False
+
+
+Row: TypeAlias = Variant | Tuned
+
+
+def universal(faces: Faces, seed: int) -> Graph:
+    """The universal edge model: structure of the neighbourhood alone."""
+    model = edges.load(weights.own(EDGES))
+    return edges.score(model, faces.x, faces.nearest(EDGE_LISTS), faces.quality)
+
+
+UNIVERSAL = EdgeScorer("universal edges", universal)
+
+
+def table(faces: Faces, trained: Sequence[EdgeScorer] = ()) -> dict[str, list[Row]]:
+    """The rows of each part of the table; `trained` models add to the universal edges."""
+    return {
+        "rivals at their defaults": [_rival(method, faces) for method in _rivals()],
+        "rivals at their best threshold for this set": [_tuned(m) for m in sweep.GRIDS],
+        "edge models, without a threshold": [*_edges(UNIVERSAL, faces), *_trained(trained)],
+        "Infomap on universal edges, P > 0.5": _walks(UNIVERSAL),
+        "universal edges at the best P for this set": _pruned(UNIVERSAL),
+    }
+
+
+def _rivals() -> list[Method]:
+    return [method for method in get_args(Method) if not needs_edges(method)]
+
+
+def _rival(method: Method, faces: Faces) -> Variant:
+    threshold = faces.thresholds.get(method, DEFAULT_THRESHOLD[method])
+
+    def labels(faces: Faces, seed: int) -> IntArray:
+        people = None
+        if method == "kmeans":
+            people = faces.num_people
+            if len(faces.x) * people > KMEANS_LIMIT:
+                raise OptionError(
+                    f"not run: {len(faces.x):,} faces of {people:,} people take kmeans minutes a"
+                    " seed."
+                )
+        options = ClusterOptions(method, threshold=threshold or None, seed=seed, num_people=people)
+        return cluster(faces.x, options, faces.neighbours).labels
+
+    return Variant(method, labels, method in DRAWS, threshold)
+
+
+def _tuned(method: Method) -> Tuned:
+    def swept(faces: Faces, thresholds: Iterable[float], seed: int) -> Iterator[IntArray]:
+        return sweep.sweep(method, faces.x, faces.neighbours, thresholds, seed)
+
+    return Tuned(method, swept, sweep.GRIDS[method], method in DRAWS)
+
+
+def _edges(scorer: EdgeScorer, faces: Faces) -> list[Row]:
+    """Partition of the signed graph, the paper's pruning with Infomap, and naive pruning."""
+    rows: list[Row] = [_partition(scorer)]
+    if faces.photo is not None:
+        apart = same_photo(faces.photo)
+        rows.append(
+            Variant(
+                f"{scorer.name}, partition, photos known",
+                lambda f, seed: f.partition(scorer, seed, apart),
+            )
+        )
+    components = Variant(
+        f"{scorer.name}, P > 0.5, components",
+        lambda f, seed: connected(probable(f.log_odds(scorer, seed))),
+    )
+    return [*rows, _infomap(scorer), components]
+
+
+def _partition(scorer: EdgeScorer) -> Variant:
+    return Variant(
+        f"{scorer.name}, partition",
+        lambda faces, seed: faces.partition(scorer, seed),
+        seeds=scorer.seeds,
+    )
+
+
+def _infomap(scorer: EdgeScorer) -> Variant:
+    return Variant(
+        f"{scorer.name}, P > 0.5, Infomap",
+        lambda faces, seed: communities(probable(faces.log_odds(scorer, seed)), seed=seed),
+        True,
+        seeds=scorer.seeds,
+    )
+
+
+def _trained(scorers: Sequence[EdgeScorer]) -> list[Row]:
+    """Each variant with partition; Infomap where it is wanted."""
+    return [
+        row
+        for scorer in scorers
+        for row in (_partition(scorer), *([_infomap(scorer)] if scorer.walks else []))
+    ]
+
+
+def _walks(scorer: EdgeScorer) -> list[Row]:
+    """Infomap weighted by probability or cosine, undirected or directed; FC-ESER's edge recall."""
+
+    def walk(directed: bool, cosine: bool) -> Callable[[Faces, int], IntArray]:
+        def labels(faces: Faces, seed: int) -> IntArray:
+            graph = probable(faces.log_odds(scorer, seed))
+            if cosine:
+                graph = weighted_by_cosine(graph, faces.x)
+            return communities(graph, seed=seed, directed=directed)
+
+        return labels
+
+    def recalled(faces: Faces, seed: int) -> IntArray:
+        recall = probable(faces.log_odds(scorer, seed))
+        return fc_es(faces.nearest(LISTS), seed=seed, recall=recall)
+
+    return [
+        Variant("probability weights, undirected", walk(False, False), True),
+        Variant("probability weights, directed", walk(True, False), True),
+        Variant("cosine weights, undirected", walk(False, True), True),
+        Variant("cosine weights, directed", walk(True, True), True),
+        Variant("FC-ESER: fc-es and edge recall by these P", recalled, True),
+    ]
+
+
+def _pruned(scorer: EdgeScorer) -> list[Row]:
+    def infomap(faces: Faces, above: Iterable[float], seed: int) -> Iterator[IntArray]:
+        odds = faces.log_odds(scorer, seed)
+        return (communities(probable(odds, p), seed=seed) for p in above)
+
+    def components(faces: Faces, above: Iterable[float], seed: int) -> Iterator[IntArray]:
+        odds = faces.log_odds(scorer, seed)
+        return (connected(probable(odds, p)) for p in above)
+
+    return [
+        Tuned("Infomap", infomap, PROBABILITIES, True),
+        Tuned("components", components, PROBABILITIES),
+    ]
