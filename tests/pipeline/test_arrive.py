@@ -37,7 +37,7 @@ def view(person: int, number: int) -> FloatArray:
 
 def photo(path: str, *vectors: FloatArray) -> Scanned:
     return Scanned(path, 1, 1, path, INFO, tuple(face() for _ in vectors), np.stack(vectors),
-                   (b"",) * len(vectors))  # fmt: skip
+                   thumbnails=(b"",) * len(vectors))  # fmt: skip
 
 
 def put(opened: Library, *batch: Scanned) -> None:
