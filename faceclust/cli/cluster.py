@@ -19,7 +19,9 @@ def cluster(
     ] = None,
     num_people: Annotated[int | None, typer.Option(min=1, help="For kmeans.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
-    edges: Annotated[str | None, typer.Option(help="For partition: auto or universal.")] = None,
+    edges: Annotated[
+        str | None, typer.Option(help="universal or clip-cluster; for partition.")
+    ] = None,
     library: LibraryFolder = None,
     db: Db = None,
     wait: Wait = 0.0,

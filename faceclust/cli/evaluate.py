@@ -41,7 +41,9 @@ def evaluate(
         int | None, typer.Option(min=1, help="For kmeans; the true number if left out.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
-    edges: Annotated[str | None, typer.Option(help="For partition: auto or universal.")] = None,
+    edges: Annotated[
+        str | None, typer.Option(help="universal or clip-cluster; for partition.")
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="For --data: the networks to use.")] = None,
     ablate: Annotated[
         bool,

@@ -62,8 +62,9 @@ class ClusterOptions:
             rank-order distance from 0 on, the lower the stricter; partition and kmeans have none.
         seed: of infomap, fc-es, chinese-whispers and kmeans.
         num_people: for kmeans, which cannot do without it.
-        edges: for partition; "auto" lets the best edge model score the pairs that was trained for
-            the faces' embeddings, "universal" the one that knows no embedding.
+        edges: for partition; "universal" is the edge model that knows no embedding, and the best
+            on all sets together; "clip-cluster" adds what CLIP-Cluster says where it was trained
+            for the faces' embeddings.
 
     Raises:
         OptionError: an unknown method, or a value that the method cannot use.
@@ -74,7 +75,7 @@ class ClusterOptions:
     threshold: float | None = None
     seed: int = 0
     num_people: int | None = None
-    edges: Literal["auto", "universal"] = "auto"
+    edges: Literal["universal", "clip-cluster"] = "universal"
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):

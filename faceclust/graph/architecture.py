@@ -46,7 +46,7 @@ class Architecture:
     dropout: float = 0.2
 
 
-# What an ablation compares; the first is what `scan` uses.
+# What an ablation compares; the first is what is shipped.
 VARIANTS: Mapping[str, Architecture] = {
     "clip-cluster": Architecture(),
     "without-hallucination": Architecture(offsets="none"),

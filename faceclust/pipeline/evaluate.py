@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from faceclust import config as settings
-from faceclust.cluster.methods import ClusterOptions, needs_edges
+from faceclust.cluster.methods import ClusterOptions
 from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import library as libraries
 from faceclust.pipeline import models
@@ -71,7 +71,7 @@ def evaluate(
                 return score_by_names(found, _cluster_options(options, people=1))
             return _score_library(found, labels, options)
     wanted = _cluster_options(options, people=1)  # mistakes are told before the long work begins
-    faces = labelled_data(data, aligned, profile, clip=needs_edges(wanted.method))
+    faces = labelled_data(data, aligned, profile, clip=wanted.edges == "clip-cluster")
     wanted = _cluster_options(options, len(set(faces.persons)))
     grouping = group(faces.embeddings, wanted, faces.space, described=faces.described)
     doubts = None if grouping.edges is None else between(grouping.edges, grouping.labels)

@@ -1,4 +1,4 @@
-"""Which model says how likely two faces are one person: the best whose spaces these are."""
+"""Which models say how likely two faces are one person."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def choose(
 ) -> Scorer | None:
     """The models for faces of these spaces; None where the method scores no pairs.
 
-    The structural model serves every space. Where CLIP-Cluster was trained on the very spaces of
-    the embeddings, it is added; a model of the library's own decides alone.
+    The structural model serves every space. CLIP-Cluster, if asked for, is added where it was
+    trained on the very spaces of the embeddings; a model of the library's own decides alone.
 
     Args:
-        options: with `edges` "universal", the structural model alone.
+        options: with `edges` "clip-cluster", CLIP-Cluster is added where it can be.
         within: the space of the identity embeddings.
         described: id of the CLIP model, where all faces have its embeddings.
         own: the library's own structural model.
@@ -61,7 +61,7 @@ def choose(
     if own is not None:
         return Scorer(own, None, f"the library's own ({_digest(own)})")
     universal = weights.own(EDGES)
-    if options.edges == "auto" and described is not None and within.proxies is not None:
+    if options.edges == "clip-cluster" and described is not None and within.proxies is not None:
         trained = weights.own(within.proxies)
         if correction.load(trained).clip == described:
             return Scorer(universal, trained, f"{trained.stem} ({_digest(trained)})")

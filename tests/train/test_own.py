@@ -133,7 +133,7 @@ def test_clustering_uses_the_librarys_own_model_while_it_is_there(named: Library
     assert cluster(named, ClusterOptions()).clusters == (NAMED + STRANGERS) * PHOTOS + 2
     newest = ledger.newest_clustering(named.db)
     assert newest is not None
-    assert "edges" in newest.options
+    assert "own" in str(newest.options["scorer"])
     own_edges(named).unlink()
     assert cluster(named, ClusterOptions()).clusters == few
     own_edges(named).write_bytes(b"damaged")
