@@ -130,7 +130,7 @@ def test_clustering_uses_the_librarys_own_model_while_it_is_there(named: Library
     assert few < 40
     assert own_edges_or_none(named) is None
     harsh(own_edges(named))
-    assert cluster(named, ClusterOptions()).clusters == (NAMED + STRANGERS) * PHOTOS + 2
+    assert cluster(named, ClusterOptions()).clusters == NAMED + STRANGERS * PHOTOS  # names bind
     newest = ledger.newest_clustering(named.db)
     assert newest is not None
     assert "own" in str(newest.options["scorer"])
