@@ -80,20 +80,24 @@ def bonds(
     return Bonds(together, tuple(sorted(apart)))
 
 
-def placed(decisions: Sequence[Decision], taken: Mapping[int, str] | None = None) -> Placed:
-    """What the user's answers say of single faces, clusters left aside; `taken` as in `resolve`.
-
-    Who was not born yet is not in a photo: that counts as rejected.
-    """
+def placed(
+    decisions: Sequence[Decision], live: Collection[int], taken: Mapping[int, str] | None = None
+) -> Placed:
+    """What the user's answers say of single faces, whatever clusters; arguments as in `resolve`."""
     answers, dates = add_up(decisions), taken or {}
-    groups = answers.groups.values()
-    born = [group.id for group in groups if group.birth is not None]
-    early = ((face, n) for n in born for face in dates if answers.too_early(face, n, dates))
+    groups, bound = answers.groups, bonds(decisions, live, taken)
+    apart: defaultdict[int, set[int]] = defaultdict(set)
+    for face, other in bound.apart:
+        apart[face].add(other)
+        apart[other].add(face)
+    born = [person for person, group in groups.items() if group.birth is not None]
     return Placed(
-        group={face: group.id for group in groups for face in group.faces},
-        names={group.id: group.name for group in groups if group.name},
-        ignored=frozenset(group.id for group in groups if group.ignored),
-        rejected=frozenset([*((f, n) for n, fs in answers.rejected.items() for f in fs), *early]),
+        group=bound.together,
+        names={group.id: group.name for group in groups.values() if group.name},
+        ignored=frozenset(group.id for group in groups.values() if group.ignored),
+        rejected=frozenset((f, person) for person, fs in answers.rejected.items() for f in fs),
+        early=frozenset((f, p) for p in born for f in dates if answers.too_early(f, p, dates)),
+        apart={face: frozenset(others) for face, others in apart.items()},
         not_faces=frozenset(answers.not_faces),
     )
 

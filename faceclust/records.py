@@ -8,7 +8,7 @@ stored pixels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -174,7 +174,8 @@ class Decision:
             named, or the face that was rejected).
         undoes: "undo": id of the decision that no longer holds.
         photos: "hint": ids of the photos that someone called `name` is in, nobody knows where.
-        batch: the same number for all decisions of one import; `undo` takes them back together.
+        batch: the same number for all decisions of one import, which `undo` takes back together,
+            and for the "undo"s that did.
         source: "import" where other programs' tags were taken over; None: the user said it here.
     """
 
@@ -260,8 +261,10 @@ class Placed:
     Attributes:
         group: face id to the id of the person it was put to.
         names: the names of those people, by id; unnamed ones are left out.
-        ignored: ids of the people that are not to be shown.
+        ignored: ids of the people that the user does not want to know.
         rejected: (face id, person id): not this person.
+        early: (face id, person id): photographed before that person was born.
+        apart: face id to faces that it is not one person with; one face stands for a person.
         not_faces: ids of what is no face.
     """
 
@@ -269,6 +272,8 @@ class Placed:
     names: Mapping[int, str]
     ignored: frozenset[int] = frozenset()
     rejected: frozenset[tuple[int, int]] = frozenset()
+    early: frozenset[tuple[int, int]] = frozenset()
+    apart: Mapping[int, frozenset[int]] = field(default_factory=dict)
     not_faces: frozenset[int] = frozenset()
 
 

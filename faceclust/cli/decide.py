@@ -168,8 +168,8 @@ def log(
     for entry in entries:
         made, about = entry.decision, f" of {console.escape(entry.who)}" if entry.who else ""
         stands = "" if entry.stands else "  (taken back)" if made.kind != "undo" else ""
-        what = f"{made.kind} decision {made.undoes}" if made.kind == "undo" else made.kind + about
-        count = f", {faces(len(made.faces))}" if made.faces else ""
+        what = f"undo decision {made.undoes}" if made.kind == "undo" else entry.kind + about
+        count = f", {faces(entry.faces)}" if entry.faces else ""
         by = console.escape(made.made_by)
         out.print(f"{made.id:>6}  {made.made_at[:19]}  {by:10}  {what}{count}{stands}")
 
@@ -180,11 +180,11 @@ def _record(entry: LogEntry) -> dict[str, object]:
         "id": made.id,
         "made_at": made.made_at,
         "made_by": made.made_by,
-        "kind": made.kind,
-        "person": made.person,
+        "kind": entry.kind,
+        "person": None if entry.kind == "import" else made.person,
         "who": entry.who,
         "others": list(made.others),
-        "faces": len(made.faces),
+        "faces": entry.faces,
         "date": made.date,
         "undoes": made.undoes,
         "stands": entry.stands,

@@ -21,11 +21,13 @@ _REASONS = {
     "named-otherwise": "you gave the face another name",
     "rejected": "you said that the face is not this person",
     "not-a-face": "you said that it is not a face",
-    "hidden": "you hid the person that the face belongs to",
+    "hidden": "you ignore the person of that face or name",
     "twice": "the same name on two faces of one photo",
     "no-face": "no face was found where the box is",
     "ambiguous": "the box fits two faces",
     "bad-name": "the name cannot be used",
+    "parted": "you said that it is not one person with others of that name",
+    "too-early": "the photo is older than the person, by the date of birth you gave",
     "put-together": "two names for faces that you made one person",
 }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 
 import numpy as np
 
@@ -27,13 +29,23 @@ class LogEntry:
     """A decision as `faceclust log` shows it.
 
     Attributes:
-        who: name or number of the person that it is about; None for "not-a-face" and "undo".
+        decision: of an import, the newest.
+        who: name or number of the person that it is about; None for "not-a-face", "undo" and
+            imports.
         stands: it was not taken back.
+        faces: how many it is about.
     """
 
     decision: Decision
     who: str | None
     stands: bool
+    faces: int
+
+    @property
+    def kind(self) -> str:
+        """The decision's kind, or "import"."""
+        imported = self.decision.batch is not None and self.decision.kind != "undo"
+        return "import" if imported else self.decision.kind
 
 
 def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | None]:
@@ -258,13 +270,13 @@ def take_back(
 ) -> list[Decision]:
     """Undo these decisions, in this order."""
     if not dry_run:
-        undone = [Decision(0, "undo", undoes=decision.id) for decision in decisions]
+        undone = [Decision(0, "undo", undoes=made.id, batch=made.batch) for made in decisions]
         ledger.put_decisions(library.db, undone)
     return list(decisions)
 
 
 def log(library: Library, limit: int | None = None) -> list[LogEntry]:
-    """Every decision ever made, newest first.
+    """Every decision ever made, newest first; an import, and what took it back, as one entry.
 
     Args:
         limit: only the newest so many.
@@ -272,13 +284,22 @@ def log(library: Library, limit: int | None = None) -> list[LogEntry]:
     decisions = ledger.decisions(library.db)
     holding = {decision.id for decision in standing(decisions)}
     names = {person.id: person.name for person in all_people(library)}
-    entries = []
-    for decision in decisions[::-1][:limit]:
-        who = decision.name
-        if decision.person is not None:
-            who = decision.name or names.get(decision.person) or str(decision.person)
-        entries.append(LogEntry(decision, who, decision.id in holding))
-    return entries
+    entries: defaultdict[tuple[int, bool], list[Decision]] = defaultdict(list)
+    for decision in decisions[::-1]:
+        entries[decision.batch or -decision.id, decision.kind == "undo"].append(decision)
+    return [_entry(made, holding, names) for made in islice(entries.values(), limit)]
+
+
+def _entry(
+    made: Sequence[Decision], holding: Collection[int], names: Mapping[int, str | None]
+) -> LogEntry:
+    # Of an import the newest, and of its end what undoes that one: `undo` names what is listed.
+    decision = max(made, key=lambda each: each.undoes or each.id)
+    who = None
+    if decision.person is not None and decision.batch is None:
+        who = decision.name or names.get(decision.person) or str(decision.person)
+    count = sum(len(each.faces) for each in made)
+    return LogEntry(decision, who, decision.id in holding, count)
 
 
 def some(faces: tuple[int, ...]) -> tuple[int, ...]:

@@ -105,7 +105,8 @@ def import_tags(
     for shot, found in gather(library, request, problems.append):
         intake.take(shot, found)
     decisions = ledger.decisions(library.db)
-    where = placed(decisions, dates(library, decisions))
+    live = {face for faces in boxes.values() for face in faces}
+    where = placed(decisions, live, dates(library, decisions))
     newest = ledger.newest_clustering(library.db)
     outcome = settle(
         intake.claims,

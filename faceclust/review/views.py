@@ -120,12 +120,13 @@ def completions(gallery: Gallery, typed: str) -> list[Json]:
 def entry(logged: LogEntry, gallery: Gallery) -> Json:
     """A decision as the history shows it; `person` where it is about somebody who is there."""
     decision = logged.decision
+    about = None if logged.kind == "import" else decision.person
     return {
         "id": decision.id,
         "what": sentence(decision, logged.who),
         "at": decision.made_at,
         "by": decision.made_by,
-        "person": decision.person if decision.person in gallery.people else None,
+        "person": about if about in gallery.people else None,
         "stands": logged.stands,
         "undoes": decision.undoes,
     }
@@ -178,6 +179,8 @@ def sentence(decision: Decision, known_as: str | None = None) -> str:
     who = f"number {who}" if who.isdecimal() else who
     faces = count(len(decision.faces))
     match decision.kind:
+        case "name" | "hint" if decision.batch is not None:
+            return "imported names from other programs"
         case "name":
             return f"named {who}, {faces}"
         case "merge" if decision.others:

@@ -16,7 +16,7 @@ from faceclust.xmp.packet import fold
 
 ConflictKind: TypeAlias = Literal[
     "two-names", "named-otherwise", "rejected", "not-a-face", "hidden", "twice", "no-face",
-    "ambiguous", "bad-name", "put-together",
+    "ambiguous", "bad-name", "put-together", "parted", "too-early",
 ]  # fmt: skip
 
 
@@ -117,7 +117,10 @@ class _Desk:
     Attributes:
         given: the new name of each face.
         contested: faces that are in a conflict.
-        rejected: faces and folded names of people that they are not.
+        rejected, early: faces and folded names of people that they are not, for the user said so,
+            or whose birth they are older than.
+        unwanted: folded names of people that the user does not want to know.
+        mates: person without a name, by number, to the faces that the user put together as it.
         at_home: cluster id to the names of its faces, the user's and new ones, by `fold`.
     """
 
@@ -133,10 +136,18 @@ class _Desk:
     used: int = 0
     told: int = 0
     rejected: set[tuple[int, str]] = field(default_factory=set)
+    early: set[tuple[int, str]] = field(default_factory=set)
+    unwanted: set[str] = field(default_factory=set)
+    mates: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def __post_init__(self) -> None:
         names = self.placed.names
         self.rejected = {(f, fold(names[n])) for f, n in self.placed.rejected if n in names}
+        self.early = {(f, fold(names[n])) for f, n in self.placed.early if n in names}
+        self.unwanted = {fold(names[n]) for n in self.placed.ignored if n in names}
+        for face, person in self.placed.group.items():
+            if person not in names:
+                self.mates[person].add(face)
 
     def take_claims(self, claims: Sequence[Claim]) -> None:
         """Give faces the names that nothing speaks against."""
@@ -149,7 +160,9 @@ class _Desk:
             seen[claim.photo, fold(claim.name)].append(claim)
         for group in seen.values():
             self._give(group)
-        self._keep_together({claim.face: claim for claim in good})
+        claimed = {claim.face: claim for claim in good}
+        self._keep_together(claimed)
+        self._keep_apart(claimed)
         for face, cluster in self.membership.items():
             if name := self._name_of(face):
                 self.at_home[cluster].setdefault(fold(name), name)
@@ -169,7 +182,9 @@ class _Desk:
             self._refuse("not-a-face", first, first.name)
         elif (first.face, fold(first.name)) in self.rejected:
             self._refuse("rejected", first, first.name)
-        elif group in self.placed.ignored:
+        elif (first.face, fold(first.name)) in self.early:
+            self._refuse("too-early", first, first.name)
+        elif group in self.placed.ignored or fold(first.name) in self.unwanted:
             self._refuse("hidden", first, first.name)
         elif named is not None:
             self._refuse("named-otherwise", first, first.name, named)
@@ -200,6 +215,22 @@ class _Desk:
             own = self.placed.group.get(face)
             if own is not None and len(names[own]) > 1:
                 self._refuse("put-together", claims[face], self.given.pop(face))
+
+    def _keep_apart(self, claims: Mapping[int, Claim]) -> None:
+        """Refuse a name that would make one person of faces that the user parted."""
+        for face in [f for f, name in self.given.items() if self._parted(f, fold(name))]:
+            self._refuse("parted", claims[face], self.given.pop(face))
+
+    def _parted(self, face: int, key: str) -> bool:
+        """Whether a face, or one put together with it, is not one person with one so called."""
+        others = {other for mine in self._kin(face) for other in self.placed.apart.get(mine, ())}
+        names = (self._name_of(their) for other in others for their in self._kin(other))
+        return any(name is not None and fold(name) == key for name in names)
+
+    def _kin(self, face: int) -> Collection[int]:
+        """The faces that get a name together with this one."""
+        own = self.placed.group.get(face)
+        return (own is not None and self.mates.get(own)) or (face,)
 
     def _refuse(self, kind: ConflictKind, claim: Claim, *names: str) -> None:
         self.contested.add(claim.face)
@@ -241,7 +272,9 @@ class _Desk:
             names[self.membership.get(face)].add(fold(hint.name))
         for face, hint in offers.items():
             cluster = self.membership.get(face)
-            if cluster is not None and len(names[cluster]) > 1:
+            disputed = cluster is not None and len(names[cluster]) > 1
+            # What was used a moment ago may speak against this one.
+            if disputed or not self._may(face, fold(hint.name)):
                 self.open.append(hint)
             else:
                 self._use(face, hint)
@@ -277,7 +310,10 @@ class _Desk:
             face not in self.contested
             and face not in self.placed.not_faces
             and self.placed.group.get(face) not in self.placed.ignored
+            and key not in self.unwanted
             and (face, key) not in self.rejected
+            and (face, key) not in self.early
+            and not self._parted(face, key)
         )
 
     def _near(self, face: int) -> Mapping[str, str]:

@@ -12,8 +12,11 @@ from faceclust.pipeline import (
     ImportReport,
     Library,
     all_people,
+    birth,
+    differ,
     ignore,
     import_tags,
+    log,
     merge,
     name,
     not_a_face,
@@ -131,6 +134,57 @@ def test_what_the_user_said_is_listed_not_overruled(album: Library) -> None:
     ignore(album, "2")
     tag(album, "a.jpg", Bob=LEFT)
     assert "hidden" in kinds(import_tags(album))
+
+
+def test_faces_that_the_user_parted_get_no_common_name(album: Library) -> None:
+    reject(album, 5, "1")
+    tag(album, "a.jpg", Ann=MIDDLE)
+    tag(album, "c.jpg", Ann=MIDDLE)
+    assert kinds(import_tags(album)) == ["parted", "parted"]
+    undo(album)
+    differ(album, "1", "2")
+    tag(album, "b.jpg", Ann=LEFT)
+    report = import_tags(album)
+    assert (kinds(report), report.people) == (["parted", "parted", "parted"], {})
+    tag(album, "b.jpg", Bob=LEFT)
+    assert import_tags(album).people == {"Ann": 2, "Bob": 1}
+    assert named(album) == {"Ann": (1, 3, 5, 6), "Bob": (2, 4)}
+
+
+def test_nobody_is_in_a_photo_from_before_the_birth(album: Library) -> None:
+    name(album, "1", "Ann")
+    birth(album, "Ann", "2019-07-15")
+    tag(album, "a.jpg", Ann=MIDDLE)
+    google(album, "c.jpg", "Ann")
+    report = import_tags(album)
+    assert (kinds(report), report.people, report.known) == (["too-early"], {}, 0)
+    tag(album, "a.jpg", Eve=MIDDLE)
+    assert import_tags(album).people == {"Eve": 1}
+
+
+def test_who_is_ignored_is_not_brought_back(album: Library) -> None:
+    name(album, "2", "Bob")
+    ignore(album, "Bob")
+    tag(album, "c.jpg", Bob=MIDDLE)
+    assert kinds(import_tags(album)) == ["hidden"]
+    assert [person.ignored for person in all_people(album) if person.name == "Bob"] == [True]
+
+
+def test_an_import_is_one_entry_of_the_log_and_one_step_of_undo(album: Library) -> None:
+    name(album, "2", "Bob")
+    tag(album, "a.jpg", Ann=MIDDLE)
+    tag(album, "c.jpg", Eve=MIDDLE)
+    google(album, "b.jpg", "Dan", "Fay")
+    import_tags(album)
+    (ours,) = (entry for entry in log(album) if entry.kind == "import")
+    assert (ours.who, ours.stands, ours.faces) == (None, True, 2)
+    name(album, "Bob", "Rob")
+    assert {d.name for d in undo(album, 2)} == {"Rob", "Ann", "Eve", "Dan", "Fay"}
+    assert [(entry.kind, entry.stands) for entry in log(album)] == [
+        ("undo", False), ("undo", False), ("name", False), ("import", False), ("name", True),
+    ]  # fmt: skip
+    assert ours.decision.id in {entry.decision.undoes for entry in log(album, 2)}
+    assert len(log(album, 1)) == 1
 
 
 def test_two_sources_that_disagree(album: Library) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,10 @@ from starlette.testclient import TestClient
 
 from faceclust.errors import OptionError
 from faceclust.pipeline import Library, Match, Memo, ignore, name, undo
+from faceclust.records import Decision
 from faceclust.review.answers import parse
 from faceclust.review.session import Session
-from faceclust.store import intake
+from faceclust.store import intake, ledger
 from tests.review.conftest import ORIGIN, TOKEN, Page, doubt, people
 from tests.synthetic import group, photo, put
 
@@ -166,6 +168,28 @@ def test_undo_takes_back_whole_answers(page: Page, album: Library) -> None:
     assert people(album) == before
     assert page.get("/api/state")["undo"] is None
     page.answer("undo", expected=0, code=409)
+
+
+def test_an_import_is_one_answer_to_take_back(page: Page, album: Library) -> None:
+    before = people(album)
+    made = Decision(0, "name", batch=90, source="import")
+    ledger.put_decisions(
+        album.db,
+        [
+            replace(made, faces=(1,), person=1, spare=91, name="Ann"),
+            replace(made, faces=(4,), person=2, spare=92, name="Bob"),
+            replace(made, kind="hint", name="Eve", photos=(1,)),
+        ],
+    )
+    assert set(people(album)) == {"Ann", "Bob", 3}
+    (entry,) = page.get("/api/log")
+    offered = page.get("/api/state")["undo"]
+    assert (entry["what"], entry["person"]) == ("imported names from other programs", None)
+    assert (offered["what"], offered["id"]) == (entry["what"], entry["id"])
+    page.answer("undo", expected=offered["id"])
+    assert people(album) == before
+    took, entry = page.get("/api/log")
+    assert (took["undoes"], entry["stands"]) == (entry["id"], False)
 
 
 def test_a_stale_undo_takes_back_nothing_else(page: Page, album: Library) -> None:

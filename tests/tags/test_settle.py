@@ -66,6 +66,10 @@ def test_one_name_on_two_faces_of_a_photo() -> None:
         (Placed({11: 7}, {}, ignored=frozenset({7})), "hidden"),
         (Placed({12: 7}, {7: "Ann"}, rejected=frozenset({(11, 7)})), "rejected"),
         (Placed({}, {}, not_faces=frozenset({11})), "not-a-face"),
+        (Placed({12: 7}, {7: "Ann"}, early=frozenset({(11, 7)})), "too-early"),
+        (Placed({21: 7}, {7: "Ann"}, frozenset({7})), "hidden"),
+        (Placed({21: 7}, {7: "Ann"}, apart={11: frozenset({21})}), "parted"),
+        (Placed({11: 8, 31: 8, 21: 7}, {7: "Ann"}, apart={31: frozenset({21})}), "parted"),
     ],
 )
 def test_what_the_user_said_stands(placed: Placed, kind: str) -> None:
@@ -136,3 +140,9 @@ def test_a_hint_never_goes_against_the_user(placed: Placed) -> None:
 def test_a_contested_face_takes_no_hint() -> None:
     outcome = run([claim(21, "Ann"), claim(21, "Bob")], [hint(2, "Cem")])
     assert (seeds(outcome), [h.name for h in outcome.hints]) == ({}, ["Cem"])
+
+
+def test_a_hint_parts_no_less_than_a_box() -> None:
+    placed = Placed({11: 7}, {7: "Ann"}, apart={21: frozenset({11}), 41: frozenset({31})})
+    outcome = run([], [hint(2, "Ann")], placed=placed)
+    assert (seeds(outcome), [each.name for each in outcome.hints]) == ({}, ["Ann"])
