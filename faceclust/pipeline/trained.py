@@ -79,7 +79,9 @@ def of_runs(runs: Runs) -> list[EdgeScorer]:
 
 def shipped(space: Space, described: Described | None) -> list[EdgeScorer]:
     """The shipped model, if it was trained on these spaces, as `--edges clip-cluster` uses it."""
-    chosen = choose(ClusterOptions(edges="clip-cluster"), space, described.model if described else None)
+    chosen = choose(
+        ClusterOptions(edges="clip-cluster"), space, described.model if described else None
+    )
     if chosen is None or chosen.trained is None:
         return []
     models = {0: correction.load(chosen.trained)}
