@@ -31,6 +31,9 @@ class Options:
         data: folder of the labelled tar files.
         run: folder of checkpoints, the log, and the result.
         cache: folder of decoded crops; inside `run` if not given.
+        start: face-CLIP's own weights to go on from; then the texts stay where they are, and the
+            image tower alone is trained, with the genders of `genders`. Without it a run begins
+            with words.
         seed: of everything random.
         steps: batches in all; the learning rate falls to zero over them.
         words: steps before that, which need no images: the text tower learns what words mean
@@ -43,7 +46,7 @@ class Options:
         lr_image, lr_text: learning rates of the pre-trained trunk, and of everything else.
         lr_words: learning rate of the text tower on imaginary faces.
         decay: weight decay of matrices and kernels.
-        smoothing: label smoothing of expressions, whose labels are noisy.
+        smoothing, gender, doubt: of the prompt loss, see `losses.Weighting`.
         captions: weight of the caption loss.
         unseen: chance that a text gets an unknown word.
         average: decay of the running average of the weights, which is what is kept.
@@ -54,18 +57,21 @@ class Options:
     data: str
     run: str
     cache: str = ""
+    start: str = ""
     seed: int = 0
     steps: int = 2600
     words: int = 600
     head: int = 100
     frozen: int = 3
     warmup: int = 100
-    batch: tuple[int, ...] = (48, 38, 34, 2, 6)
+    batch: tuple[int, ...] = (48, 38, 34, 2, 6, 0, 0)
     lr_image: float = 5e-4
     lr_text: float = 1e-3
     lr_words: float = 2e-3
     decay: float = 0.05
     smoothing: float = 0.1
+    gender: float = 2.0
+    doubt: float = 0.0
     captions: float = 0.3
     unseen: float = 0.1
     average: float = 0.998
@@ -155,7 +161,7 @@ def export(state: State, tokenize: Any, path: Path, options: Options) -> None:
     words[~seen] = words[UNSEEN].clone()
     weights["text.token_embedding.weight"] = words
     # Weights are given away: whose folders they were trained in is nobody's business.
-    kept = {k: v for k, v in asdict(options).items() if k not in ("data", "run", "cache")}
+    kept = {k: v for k, v in asdict(options).items() if k not in ("data", "run", "cache", "start")}
     meta = {"options": json.dumps(kept), "step": str(state.step)}
     save_file({k: v.half().contiguous() for k, v in weights.items()}, path, meta)
 

@@ -1,7 +1,8 @@
 """Train face-CLIP: `python -m faceclust.train.face_clip --data ../shared/data --run RUN`.
 
 First the text tower learns words from imaginary faces, then the projection of the image tower
-is fitted to it, then everything is trained together, see `losses`.
+is fitted to it, then everything is trained together, see `losses`. A second run goes on from the
+weights of the first (`--start`) with the image tower alone, and with what `genders` finds out.
 
 Everything random is a function of the seed and the step, so a run that was killed resumes from
 its last checkpoint and ends with the same weights, bit for bit.
@@ -21,14 +22,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from faceclust import weights
+from faceclust.embed.arcface import Embedder, Network
 from faceclust.embed.open_clip_model import MEAN, STD, architecture, prepare
 from faceclust.errors import InputError
 from faceclust.faces.detector import Detector, DetectorOptions
 from faceclust.records import ImageArray
-from faceclust.train import labelled
+from faceclust.train import genders, labelled
 from faceclust.train.captions import OFFSETS, VALUES, Labels, caption, prompts, truth
 from faceclust.train.checkpoint import (
     END,
@@ -40,8 +43,10 @@ from faceclust.train.checkpoint import (
     optimiser_of,
     update,
 )
-from faceclust.train.losses import Imagined, caption_loss, prompt_loss
-from faceclust.train.pools import batch_at, log_priors, pools_of
+from faceclust.train.genders import Teaching
+from faceclust.train.labelled import Faces
+from faceclust.train.losses import Imagined, Weighting, caption_loss, prompt_loss
+from faceclust.train.pools import SETS, batch_at, log_priors, pools_of
 from faceclust.weights import own
 
 LOG_EVERY = 20
@@ -51,12 +56,17 @@ def start(config: Path, trunk: Path | None, options: Options) -> tuple[State, An
     """A fresh state and the tokenizer."""
     torch.manual_seed(options.seed)
     model, tokenize = architecture(config)
-    if trunk is not None:
-        load_trunk(model.visual.trunk, trunk)
-    with torch.no_grad():
-        # Words that no caption holds get no gradient: they must not add noise either.
-        model.text.token_embedding.weight[UNSEEN] = 0
-        model.logit_scale.fill_(math.log(20.0))
+    if options.start:
+        model.load_state_dict({k: v.float() for k, v in load_file(options.start).items()})
+        model.text.requires_grad_(False)
+        model.logit_scale.requires_grad_(False)
+    else:
+        if trunk is not None:
+            load_trunk(model.visual.trunk, trunk)
+        with torch.no_grad():
+            # Words that no caption holds get no gradient: they must not add noise either.
+            model.text.token_embedding.weight[UNSEEN] = 0
+            model.logit_scale.fill_(math.log(20.0))
     model = model.to(memory_format=torch.channels_last)
     average = {k: v.detach().clone() for k, v in model.state_dict().items()}
     return State(model, average, optimiser_of(model, options)), tokenize
@@ -99,7 +109,8 @@ def losses(
     i, scale, v = embed(), state.model.logit_scale.exp(), OFFSETS[-1]
     true, known = (torch.from_numpy(a) for a in truth(labels, captions))
     facts = torch.from_numpy(labels)
-    by_prompt = prompt_loss(i, t[:v], facts, scale, prior, options.smoothing)
+    weighting = Weighting(options.smoothing, options.gender, options.doubt)
+    by_prompt = prompt_loss(i, t[:v], facts, scale, prior, weighting)
     return by_prompt, caption_loss(i, t[v:], true, known, scale)
 
 
@@ -155,6 +166,27 @@ def detector() -> Detector:
     return Detector(weights.path_of("scrfd-2.5g"), options)
 
 
+def embedder() -> Embedder:
+    """The identity networks that `genders` learns from."""
+    names = ("arcface-mobilefacenet-512", "mobilefacenet-192")
+    return Embedder([Network(weights.path_of(name), 128.0) for name in names])
+
+
+def data_of(options: Options) -> dict[str, Faces]:
+    """The labelled sets; in a second run with better genders.
+
+    Raises:
+        InputError: data are missing or malformed.
+    """
+    folder, cache = Path(options.data), Path(options.cache or f"{options.run}/cache")
+    sets = labelled.load(folder, cache, detector)
+    if options.start:
+        _, names = labelled.read_crops(folder / "train-family.tar", cache)
+        people = [Path(name).parent.name for name in names]
+        genders.improve(sets, people, cache, embedder, Teaching(seed=options.seed))
+    return sets
+
+
 def train(
     options: Options,
     config: Path,
@@ -171,8 +203,7 @@ def train(
     torch.set_num_threads(options.threads)
     run = Path(options.run)
     run.mkdir(parents=True, exist_ok=True)
-    sets = labelled.load(Path(options.data), Path(options.cache or run / "cache"), detector)
-    pools = pools_of(sets)
+    pools = pools_of(data_of(options))
     prior = torch.from_numpy(log_priors(pools, options.batch))
     state, tokenize = start(config, trunk, options)
     size = int(state.model.visual.image_size[0])
@@ -181,7 +212,7 @@ def train(
     with (run / "losses.jsonl").open("a", encoding="utf-8") as log:
         if checkpoint.is_file():
             state.load(checkpoint)
-        else:
+        elif not options.start:
             for number, loss in enumerate(learn_words(state, tokenize, options), 1):
                 if number % LOG_EVERY == 0:
                     log.write(json.dumps({"words": loss, "step": number}) + "\n")
@@ -214,7 +245,10 @@ def main() -> None:
             flag = f"--{field.name.replace('_', '-')}"
             default = None if required else field.default
             parser.add_argument(flag, type=kind, required=required, default=default)
+    parser.add_argument("--batch", type=int, nargs=len(SETS), help=" ".join(SETS))
     given = vars(parser.parse_args())
+    if (batch := given.pop("batch")) is not None:
+        given["batch"] = tuple(batch)
     trunk, config = given.pop("trunk"), given.pop("config")
     if trunk is None:
         trunk = weights.path_of("arcface-mobilefacenet-512")

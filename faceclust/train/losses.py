@@ -10,19 +10,49 @@ captions  each face against all captions of the batch and each caption against a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceclust.train.captions import NAMES, OFFSETS, UNKNOWN
+from faceclust.train.captions import NAMES, OFFSETS, UNKNOWN, VALUES
 
 # Weights of the groups' losses; the 39 yes-or-no attributes share theirs.
 WEIGHTS = {"age": 2.0, "gender": 2.0, "expression": 3.0, "pose": 1.0, "life": 1.0}
 YES_NO = 8.0 / 39
+_GENDER, _LIFE = NAMES.index("gender"), NAMES.index("life")
+_BABY = VALUES[_LIFE].index("baby")
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """How much each group counts, and how far its labels are trusted.
+
+    Attributes:
+        smoothing: label smoothing of expressions, whose labels are noisy.
+        gender: weight of the gender.
+        doubt: label smoothing of the gender of babies: of two copies of one photo 18 in 100
+            carry different labels.
+    """
+
+    smoothing: float = 0.1
+    gender: float = WEIGHTS["gender"]
+    doubt: float = 0.0
+
+    def weight(self, name: str) -> float:
+        """The factor of one group's loss."""
+        return self.gender if name == "gender" else WEIGHTS.get(name, YES_NO)
+
+    def smooth(self, g: int, labels: Tensor) -> Tensor:
+        """(B,) label smoothing of group `g` for faces with `labels` (B, G)."""
+        if g == _GENDER:
+            return self.doubt * (labels[:, _LIFE] == _BABY).float()
+        return torch.full((len(labels),), self.smoothing if NAMES[g] == "expression" else 0.0)
 
 
 def prompt_loss(i: Tensor, t: Tensor, labels: Tensor, scale: Tensor, prior: Tensor,
-                smoothing: float) -> Tensor:  # fmt: skip
+                weighting: Weighting) -> Tensor:  # fmt: skip
     """Cross-entropy of each group's softmax over its prompts, weighted over the groups.
 
     Args:
@@ -30,17 +60,17 @@ def prompt_loss(i: Tensor, t: Tensor, labels: Tensor, scale: Tensor, prior: Tens
         labels: (B, G) value, -1 unknown.
         scale: temperature.
         prior: (V,) log frequencies.
-        smoothing: label smoothing of expressions.
+        weighting: of the groups.
     """
     logits = scale * i @ t.T + prior
     total = torch.zeros(())
     for g, name in enumerate(NAMES):
         known = labels[:, g] != UNKNOWN
         if known.any():
-            part = logits[known, OFFSETS[g] : OFFSETS[g + 1]]
-            smooth = smoothing if name == "expression" else 0.0
-            loss = functional.cross_entropy(part, labels[known, g].long(), label_smoothing=smooth)
-            total = total + WEIGHTS.get(name, YES_NO) * loss
+            log_p = logits[known, OFFSETS[g] : OFFSETS[g + 1]].log_softmax(1)
+            right = log_p.gather(1, labels[known, g, None].long())[:, 0]
+            loss = -right.lerp(log_p.mean(1), weighting.smooth(g, labels[known])).mean()
+            total = total + weighting.weight(name) * loss
     return total
 
 

@@ -18,8 +18,14 @@ from faceclust.train.captions import NAMES, OFFSETS, UNKNOWN, VALUES, Labels
 from faceclust.train.labelled import TRAIN, Faces
 from faceclust.train.wordings import CELEBA
 
-# Sets that a batch draws from; "turned" is a pool of faces with a known pose, half in profile.
-SETS = ("attr-expression", "attr-age", "train-celeb", "attr-ckplus", "turned")
+# Sets that a batch draws from; "turned" is a pool of faces with a known pose, half in profile,
+# "children" one of children whose gender is known. The last two are for a second run, see
+# `genders`.
+SETS = ("attr-expression", "attr-age", "train-celeb", "attr-ckplus", "turned", "children",
+        "train-family")  # fmt: skip
+
+# The stages of life that children are in.
+_CHILD = [VALUES[NAMES.index("life")].index(value) for value in ("baby", "child")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +85,28 @@ def turned(sets: Mapping[str, Faces]) -> Pool:
     return Pool(members, np.array(source, np.intp), np.array(row, np.intp), False)
 
 
+def children(sets: Mapping[str, Faces]) -> Pool:
+    """Training faces of babies and children of known gender."""
+    life, gender = NAMES.index("life"), NAMES.index("gender")
+    members = tuple(sets.values())
+    found = [
+        (s, int(r))
+        for s, faces in enumerate(members)
+        for r in faces.rows(TRAIN)
+        if faces.labels[r, life] in _CHILD and faces.labels[r, gender] != UNKNOWN
+    ]
+    source, row = np.array(found, np.intp).reshape(-1, 2).T
+    return Pool(members, source, row, False)
+
+
 def pools_of(sets: Mapping[str, Faces]) -> list[Pool]:
     """The pools of a batch in the order of `SETS`."""
     loose = ("attr-expression", "attr-ckplus")
-    named = [pool_of(sets[name], name in loose) for name in SETS[:-1]]
-    return [*named, turned(sets)]
+    special = {"turned": turned, "children": children}
+    return [
+        special[name](sets) if name in special else pool_of(sets[name], name in loose)
+        for name in SETS
+    ]
 
 
 def batch_at(
@@ -109,7 +132,7 @@ def log_priors(pools: list[Pool], shares: tuple[int, ...]) -> FloatArray:
     for g, values in enumerate(VALUES):
         count = np.zeros(len(values))
         for name, pool, share in zip(SETS, pools, shares, strict=True):
-            if NAMES[g] not in CELEBA or name == "train-celeb":
+            if share and (NAMES[g] not in CELEBA or name == "train-celeb"):
                 known = pool.labels()[:, g]
                 found = np.bincount(known[known != UNKNOWN], minlength=len(values))
                 count += share * found / len(known)

@@ -36,5 +36,5 @@ def options(tmp_path: Path) -> Any:
     write_yaws(tmp_path / "cache", tmp_path)
     return checkpoint.Options(
         data=str(tmp_path), run=str(tmp_path / "run"), cache=str(tmp_path / "cache"),
-        words=2, head=1, steps=4, warmup=1, batch=(2, 2, 2, 1, 1), save_every=2, threads=1,
+        words=2, head=1, steps=4, warmup=1, batch=(2, 2, 2, 1, 1, 0, 0), save_every=2, threads=1,
     )  # fmt: skip

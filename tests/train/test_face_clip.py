@@ -54,6 +54,20 @@ def test_a_checkpoint_holds_the_whole_configuration(options: Options, config: Pa
     assert torch.equal(words[UNSEEN], words[nobody_says])
 
 
+def test_a_second_run_trains_the_image_tower_alone(options: Options, config: Path) -> None:
+    first = face_clip.train(options, config, None)
+    cache, rng = Path(options.cache), np.random.default_rng(0)
+    for name in ("attr-age", "train-family"):
+        count = len(np.load(cache / f"{name}.names.npy"))
+        np.save(cache / f"{name}.identity.npy", rng.normal(size=(2, count, 8)).astype(np.float32))
+    again = replace(options, start=str(first), run=f"{options.run}-2", head=0, gender=4.0,
+                    doubt=0.1, batch=(2, 2, 2, 1, 1, 2, 1))  # fmt: skip
+    before, after = load_file(first), load_file(face_clip.train(again, config, None))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    assert all(name.startswith("visual.") for name in moved)
+
+
 def test_the_loss_of_a_tiny_batch_falls(options: Options, config: Path) -> None:
     options = replace(options, words=120, head=0, steps=60, smoothing=0.0, unseen=0.0)
     state, tokenize = face_clip.start(config, None, options)

@@ -5,7 +5,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs faceclust[clip]")
 
 from faceclust.train.captions import NAMES, OFFSETS, UNKNOWN, VALUES  # noqa: E402
-from faceclust.train.losses import WEIGHTS, Imagined, caption_loss, prompt_loss  # noqa: E402
+from faceclust.train.losses import (  # noqa: E402
+    WEIGHTS,
+    Imagined,
+    Weighting,
+    caption_loss,
+    prompt_loss,
+)
 
 
 def test_prompt_loss_counts_only_what_is_known() -> None:
@@ -13,11 +19,30 @@ def test_prompt_loss_counts_only_what_is_known() -> None:
     t = torch.nn.functional.normalize(torch.randn(OFFSETS[-1], 8), dim=1)
     labels = torch.full((2, len(NAMES)), UNKNOWN)
     scale, prior = torch.tensor(10.0), torch.zeros(OFFSETS[-1])
-    assert prompt_loss(i, t, labels, scale, prior, 0.1) == 0
+    assert prompt_loss(i, t, labels, scale, prior, Weighting()) == 0
     labels[0, 1] = 1
     logits = 10 * i[0] @ t[OFFSETS[1] : OFFSETS[2]].T
     expected = WEIGHTS["gender"] * -logits.log_softmax(0)[1]
-    assert torch.allclose(prompt_loss(i, t, labels, scale, prior, 0.1), expected)
+    assert torch.allclose(prompt_loss(i, t, labels, scale, prior, Weighting()), expected)
+
+
+def test_the_gender_of_a_baby_is_believed_less_than_that_of_an_adult() -> None:
+    t = torch.zeros(OFFSETS[-1], 8)
+    gender, life = NAMES.index("gender"), NAMES.index("life")
+    t[OFFSETS[gender], 0] = t[OFFSETS[gender] + 1, 1] = 1
+    labels = torch.full((1, len(NAMES)), UNKNOWN)
+    labels[0, gender] = 0
+    wrong, prior = torch.eye(8)[1:2], torch.zeros(OFFSETS[-1])
+
+    def lost(stage: str) -> float:
+        labels[0, life] = VALUES[life].index(stage)
+        weighting = Weighting(gender=1.0, doubt=0.2)
+        without = prompt_loss(wrong, t, labels, torch.tensor(10.0), prior, Weighting(gender=0.0))
+        return float(prompt_loss(wrong, t, labels, torch.tensor(10.0), prior, weighting) - without)
+
+    assert lost("adult") == pytest.approx(10, abs=1e-3)
+    # A target of 0.9 and 0.1 costs 0.9 * 10.
+    assert lost("baby") == pytest.approx(9, abs=1e-3)
 
 
 def test_caption_loss_is_least_where_true_pairs_are_near() -> None:

@@ -11,7 +11,7 @@ from faceclust.train.labelled import TRAIN
 from faceclust.train.pools import Pool, batch_at, log_priors, pools_of
 from tests.train.faces import write_data, write_yaws
 
-SHARES = (3, 2, 4, 1, 2)
+SHARES = (3, 2, 4, 1, 2, 1, 1)
 
 
 @pytest.fixture
