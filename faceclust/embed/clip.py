@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from faceclust import weights
-from faceclust.embed.open_clip_model import BATCH, FACE_CLIP, Device, OpenClipModel
+from faceclust.embed.open_clip_model import FACE_CLIP, Device, OpenClipModel
 from faceclust.records import FloatArray, ImageArray
 
 __all__ = ["FACE_CLIP", "Clip", "Device", "model_id", "name_of"]
@@ -35,6 +35,9 @@ def model_id(name: str) -> str:
 def name_of(model: str) -> str:
     """The name, for `Clip`, of the model with this id."""
     return model.partition("@")[0]
+
+# Faces at once in the ONNX graph: more outgrow a CPU's cache, and take longer each.
+_FACES = 8
 
 
 class Clip:
@@ -80,8 +83,8 @@ class Clip:
         if self._session is None:
             return self._model.encode_images(crops)
         parts = [
-            self._session.run(None, {"crops": np.ascontiguousarray(crops[k : k + BATCH])})[0]
-            for k in range(0, len(crops), BATCH)
+            self._session.run(None, {"crops": np.ascontiguousarray(crops[k : k + _FACES])})[0]
+            for k in range(0, len(crops), _FACES)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 

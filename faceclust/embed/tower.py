@@ -1,7 +1,8 @@
 """The image tower of face-CLIP: MobileFaceNet (Chen et al., 2018), known to timm by name.
 
-open_clip builds image towers from timm's models, so this one is registered there as
-`face_mobile`; importing this module is what makes the name known.
+open_clip builds image towers from timm's models, and tells them no image size, so this one is
+registered there as `face_mobile` and, for 80 x 80 pixels, as `face_mobile_80`; importing this
+module is what makes the names known.
 """
 
 from __future__ import annotations
@@ -85,6 +86,12 @@ class FaceMobile(nn.Module):
 
 
 @register_model
-def face_mobile(pretrained: bool = False, image_size: int = 80, **kwargs: Any) -> FaceMobile:
+def face_mobile(pretrained: bool = False, **kwargs: Any) -> FaceMobile:
     """The constructor that timm finds by name; weights come through open_clip only."""
-    return FaceMobile(image_size)
+    return FaceMobile(112)
+
+
+@register_model
+def face_mobile_80(pretrained: bool = False, **kwargs: Any) -> FaceMobile:
+    """The same for smaller images, which a first training run makes do with."""
+    return FaceMobile(80)

@@ -185,10 +185,24 @@ def load_trunk(trunk: nn.Module, path: Path) -> None:
     ]
     ours = [p for name, p in trunk.named_parameters() if not name.startswith("norm.")]
     for parameter, value in zip(ours, found, strict=False):
-        if value.dim() == 4 and value.shape[2:] != parameter.shape[2:]:
-            side = parameter.shape[-1]
-            ratio = (value.shape[-1] / side) ** 2
-            value = (
-                functional.interpolate(value, (side, side), mode="bilinear", antialias=True) * ratio
-            )
+        if value.dim() == 4:
+            value = resampled(value, parameter.shape[-1])
         parameter.data.copy_(value.view(parameter.shape))
+
+
+def load_start(model: nn.Module, path: Path) -> None:
+    """Start from face-CLIP's own weights, be they of another size of image."""
+    weights = {name: value.float() for name, value in load_file(path).items()}
+    gather = "visual.trunk.gather.weight"
+    side = model.state_dict()[gather].shape[-1]
+    weights[gather] = resampled(weights[gather], side)
+    model.load_state_dict(weights)
+
+
+def resampled(kernel: Tensor, side: int) -> Tensor:
+    """A kernel (C, 1, K, K) for a map of other size, (C, 1, side, side), of the same sum."""
+    if kernel.shape[-1] == side:
+        return kernel
+    ratio = (kernel.shape[-1] / side) ** 2
+    size = (side, side)
+    return ratio * functional.interpolate(kernel, size, mode="bilinear", antialias=True)

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from faceclust import weights
@@ -39,6 +38,7 @@ from faceclust.train.checkpoint import (
     Options,
     State,
     export,
+    load_start,
     load_trunk,
     optimiser_of,
     update,
@@ -57,7 +57,7 @@ def start(config: Path, trunk: Path | None, options: Options) -> tuple[State, An
     torch.manual_seed(options.seed)
     model, tokenize = architecture(config)
     if options.start:
-        model.load_state_dict({k: v.float() for k, v in load_file(options.start).items()})
+        load_start(model, Path(options.start))
         model.text.requires_grad_(False)
         model.logit_scale.requires_grad_(False)
     else:

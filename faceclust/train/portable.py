@@ -54,11 +54,14 @@ class Graph:
         )  # fmt: skip
 
     def act(self, x: str, module: ConvAct) -> str:
-        """A convolution and, if there is one, its PReLU."""
+        """A convolution and, if there is one, its PReLU, in the operators of `embed.prelu`."""
         x = self.conv(x, module[0])
         if len(module) == 1:
             return x
-        return self.add("PRelu", x, self.constant(module[1].weight.view(-1, 1, 1)))
+        a = module[1].weight.view(-1, 1, 1, 1)
+        minus, slope = self.constant(-torch.ones_like(a)), self.constant(-a)
+        below = self.add("Relu", self.add("Conv", x, minus, group=len(a)))
+        return self.add("Add", self.add("Relu", x), self.add("Conv", below, slope, group=len(a)))
 
     def block(self, x: str, module: nn.Module) -> str:
         """A block of the trunk."""
@@ -84,12 +87,14 @@ def image_graph(model: Any) -> Any:
     Its metadata carry the temperature, `scale`.
     """
     trunk, project, graph = model.visual.trunk, model.visual.head.proj, Graph()
-    matrix = scaling(int(model.visual.image_size[0]))
+    size = int(model.visual.image_size[0])
     x = graph.add("Cast", "crops", to=TensorProto.FLOAT)
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
-    # Halves hold the quarters and eighths of this matrix to 4 digits: pixels move by < 0.1 of 255.
-    x = graph.add("MatMul", graph.constant(matrix), x)
-    x = graph.add("MatMul", x, graph.constant(matrix.T.contiguous()))
+    if size != CROP:
+        # Halves hold this matrix's quarters and eighths to 4 digits: pixels move by < 0.1 of 255.
+        matrix = scaling(size)
+        x = graph.add("MatMul", graph.constant(matrix), x)
+        x = graph.add("MatMul", x, graph.constant(matrix.T.contiguous()))
     x = graph.add("Sub", x, graph.constant(torch.tensor(127.5)))
     x = graph.add("Div", x, graph.constant(torch.tensor(127.5)))
     for module in trunk.blocks:

@@ -13,7 +13,7 @@ CONFIG = {
     "custom_text": True,
     "vision_cfg": {
         "timm_model_name": "face_mobile", "timm_model_pretrained": False, "timm_pool": "",
-        "timm_proj": "linear", "image_size": 80,
+        "timm_proj": "linear", "image_size": 112,
     },
     "text_cfg": {
         "context_length": 32, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1,

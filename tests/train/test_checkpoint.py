@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs faceclust[clip]")
 
-from faceclust.train.checkpoint import Options, load_trunk, rate_at  # noqa: E402
+from faceclust.train.checkpoint import Options, load_trunk, rate_at, resampled  # noqa: E402
 
 
 def test_the_learning_rate_rises_and_falls_to_zero() -> None:
@@ -43,3 +43,11 @@ def test_the_trunk_begins_as_the_identity_network(tmp_path: Any) -> None:
     wide, narrow = given["gather.weight"], got["gather.weight"]
     assert narrow.shape[2:] == (5, 5)
     assert torch.allclose(narrow.sum((2, 3)), wide.sum((2, 3)), atol=0.3)
+
+
+def test_a_kernel_keeps_its_sum_on_a_map_of_another_size() -> None:
+    kernel = torch.rand(4, 1, 5, 5)
+    larger = resampled(kernel, 7)
+    assert larger.shape == (4, 1, 7, 7)
+    assert torch.allclose(larger.sum((1, 2, 3)), kernel.sum((1, 2, 3)), rtol=0.05)
+    assert resampled(kernel, 5) is kernel

@@ -19,7 +19,7 @@ from faceclust.train.genders import (
 from faceclust.train.labelled import TEST, TRAIN, Faces, blank, put
 
 GENDER, LIFE = NAMES.index("gender"), NAMES.index("life")
-OPTIONS = Teaching(steps=150, hidden=16, batch=64)
+OPTIONS = Teaching(steps=150, hidden=16, batch=64, rate=1e-2)
 
 
 def faces(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -27,8 +27,8 @@ def pools(tmp_path: Path) -> list[Pool]:
 
 def test_a_batch_is_a_function_of_seed_and_step(pools: list[Pool]) -> None:
     images, labels = batch_at(pools, SHARES, 0, 5, 48)
-    assert images.shape == (12, 48, 48, 3)
-    assert labels.shape == (12, len(NAMES))
+    assert images.shape == (14, 48, 48, 3)
+    assert labels.shape == (14, len(NAMES))
     assert np.array_equal(batch_at(pools, SHARES, 0, 5, 48)[0], images)
     assert not np.array_equal(batch_at(pools, SHARES, 0, 6, 48)[0], images)
     assert not np.array_equal(batch_at(pools, SHARES, 1, 5, 48)[0], images)

@@ -32,6 +32,6 @@ def test_the_graph_computes_what_torch_computes() -> None:
     i = session.run(None, {"crops": faces})[0]
     x = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
     with torch.inference_mode():
-        expected = model.encode_image(prepare(x, 80, MEAN, STD), normalize=True)
+        expected = model.encode_image(prepare(x, 112, MEAN, STD), normalize=True)
     assert np.allclose(i, expected.numpy(), atol=2e-3)
     assert float(session.get_modelmeta().custom_metadata_map["scale"]) > 1
