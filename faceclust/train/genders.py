@@ -107,7 +107,8 @@ class Teacher:
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """(2, M, D) embeddings of other faces -> (M,) log-odds of female."""
-        return np.mean([_log_odds(network, x) for network in self._networks], axis=0)
+        log_odds = [_log_odds(network, x) for network in self._networks]
+        return np.asarray(np.mean(log_odds, axis=0), np.float32)
 
 
 def _fit(x: FloatArray, female: NDArray[np.bool_], options: Teaching, fold: int) -> nn.Module:
@@ -155,7 +156,7 @@ def doubted(labels: Labels, unseen: FloatArray, options: Teaching) -> NDArray[np
     """(N,) whether the gender in `labels` (N, G) is a baby's and clearly contradicted."""
     female = labels[:, _GENDER] == 1
     against = np.where(female, -unseen, unseen) > options.contradiction
-    return against & (labels[:, _LIFE] == _BABY)
+    return np.asarray(against & (labels[:, _LIFE] == _BABY), np.bool_)
 
 
 def improve(
