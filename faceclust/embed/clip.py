@@ -36,6 +36,7 @@ def name_of(model: str) -> str:
     """The name, for `Clip`, of the model with this id."""
     return model.partition("@")[0]
 
+
 # Faces at once in the ONNX graph: more outgrow a CPU's cache, and take longer each.
 _FACES = 8
 

@@ -170,8 +170,7 @@ def album(folder: Path) -> None:
 def seconds(faces: int) -> None:
     """Seconds of grouping 100 new photos, of 1.5 faces each, into a library that is grouped.
 
-    It is grouped by the true people, with neighbours from the inverted file: what the new photos
-    cost does not depend on it, and grouping 100,000 faces anew would take many minutes.
+    It is grouped by the true people: what the new photos cost does not depend on how.
     """
     x, person = long_tail(faces + 150)
     rng = np.random.default_rng(1)
@@ -183,7 +182,7 @@ def seconds(faces: int) -> None:
         add(library, x, photo, early.tolist())
         ids, known = catalogue.live_faces(library.db, models.MOBILE)
         x_known = normalise(known, models.space(models.MOBILE).parts)
-        lists = knn(x_known, EDGE_LISTS, exact_below=0)
+        lists = knn(x_known, EDGE_LISTS)
         nothing = Graph(np.zeros((2, 0), np.int64), np.zeros(0, np.float32), len(ids))
         clusters = np.array(ledger.new_ids(library.db, int(person.max()) + 1))[person[early]]
         membership = dict(zip(ids.tolist(), clusters.tolist(), strict=True))
