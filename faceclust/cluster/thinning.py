@@ -1,8 +1,9 @@
-"""Clusters that neighbour lists are too short for: grouped again by a few faces of each.
+"""Large clusters, which neighbour lists are too short for: grouped again by a few faces of each.
 
 A person with thousands of photos fills the lists of 50 neighbours many times over: most pairs of
-her faces are in no list, and she falls apart into dozens of clusters. Of each cluster a few faces
-are enough to tell whether two are one person; among those, the lists reach across clusters again.
+her faces are in no list, and she falls apart into dozens of clusters, each of them large. Of each a
+few faces are enough to tell whether two are one person; among those, the lists reach across
+clusters again. Small clusters stay as they are: their own lists have had room for everybody.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.infomap import renumber
 from faceclust.cluster.partition import partition
-from faceclust.records import Graph, IntArray
+from faceclust.records import BoolArray, Graph, IntArray
 
 KEPT = 30  # faces of a cluster: with its own 29, a list of 50 has room for others
 ROUNDS = 12
@@ -22,18 +23,22 @@ ROUNDS = 12
 
 def regroup(
     labels: IntArray,
+    graph: Graph,
     score: Callable[[IntArray], Graph],
     *,
     apart: IntArray | None = None,
     constraints: Constraints | None = None,
     kept: int = KEPT,
 ) -> IntArray:
-    """Join clusters until a few faces of each speak for no more.
+    """Join large clusters until a few faces of each speak for no more.
 
-    Nothing is done where no cluster has more than `kept` faces. No cluster is taken apart.
+    Nothing is done where no two clusters have more than `kept` faces. No cluster is taken apart,
+    and none of at most `kept` faces is joined. After the first round only those are looked at that
+    have grown, and what the pairs link them to.
 
     Args:
         labels: (N,) of a first partition.
+        graph: the log-odds that it was made from.
         score: the log-odds among some faces, (n,) ascending, as a graph over those n.
         apart, constraints: of the N faces, as of `partition`; they hold for whole clusters.
         kept: faces of each cluster that are looked at.
@@ -41,23 +46,53 @@ def regroup(
     Returns:
         labels (N,) int64, 0..K-1 in order of first appearance. Deterministic.
     """
+    grown = _large(labels, kept)
     for number in range(ROUNDS):
-        if np.bincount(labels, minlength=1).max(initial=0) <= kept:
+        large = _large(labels, kept)
+        if large.sum() < 2 or not grown.any():
             break
-        rows = thin(labels, kept, number)
+        faces = np.flatnonzero(_linked(labels, graph, grown)[labels])
+        rows = faces[thin(labels[faces], kept, number)]
         own = labels[rows]
-        place = np.full(int(labels.max()) + 1, -1)  # of a cluster: the first of its rows
+        place = np.full(len(large), -1)  # of a cluster: the first of its rows
         place[own[::-1]] = np.arange(len(rows))[::-1]
         found = partition(
-            score(rows),
+            _among(score(rows), large[own]),
             apart=_of_clusters(apart, labels, place),
             constraints=_thinned(constraints, labels, rows, place),
         )
-        joined = renumber(found[place[labels]])
+        target = np.arange(len(large))
+        target[own] = len(large) + found
+        joined = renumber(target[labels])
         if joined.max() == labels.max():
             break
+        whole = np.unique(np.stack([joined, labels]), axis=1)[0]
+        grown = np.bincount(whole) > 1
         labels = joined
     return labels
+
+
+def _large(labels: IntArray, kept: int) -> BoolArray:
+    """Of each cluster, whether it has more than `kept` faces."""
+    return np.bincount(labels) > np.int64(kept)
+
+
+def _linked(labels: IntArray, graph: Graph, clusters: BoolArray) -> BoolArray:
+    """These clusters and those of which a face is likelier than not one person with one of theirs.
+
+    The latter are what the former's faces have for neighbours in the library.
+    """
+    i, j = labels[graph.edge_index[:, graph.edge_weight > 0]]
+    linked: BoolArray = clusters.copy()
+    linked[j[clusters[i]]] = True
+    linked[i[clusters[j]]] = True
+    return linked
+
+
+def _among(graph: Graph, nodes: BoolArray) -> Graph:
+    """The pairs of which both are among some nodes."""
+    keep = nodes[graph.edge_index].all(0)
+    return Graph(graph.edge_index[:, keep], graph.edge_weight[keep], graph.num_nodes)
 
 
 def thin(labels: IntArray, kept: int, seed: int) -> IntArray:
@@ -70,11 +105,11 @@ def thin(labels: IntArray, kept: int, seed: int) -> IntArray:
 
 
 def _of_clusters(pairs: IntArray | None, labels: IntArray, place: IntArray) -> IntArray:
-    """Pairs of faces as pairs of the rows that stand for their clusters, each once."""
+    """Pairs of faces as pairs of the rows that stand for their clusters, where both have any."""
     if pairs is None:
         return np.zeros((2, 0), np.int64)
     ends = np.sort(place[labels[pairs]], axis=0)
-    return np.unique(ends[:, ends[0] != ends[1]], axis=1)
+    return np.unique(ends[:, (ends[0] >= 0) & (ends[0] != ends[1])], axis=1)
 
 
 def _thinned(

@@ -98,14 +98,14 @@ def group(
     apart = None if photo is None else same_photo(photo)
     result = partition(x, options, neighbours, scored, apart, constraints)
     labels = result.labels
-    if scorer is not None:
+    if scorer is not None and scored is not None:
 
         def among(rows: IntArray) -> Graph:
             some = None if described is None else described.select(rows)
             near = knn(x[rows], k)
             return score(scorer, embeddings[rows], x[rows], near, within, some)
 
-        labels = regroup(labels, among, apart=apart, constraints=constraints)
+        labels = regroup(labels, scored, among, apart=apart, constraints=constraints)
     return Grouping(
         labels,
         result.threshold,

@@ -95,8 +95,10 @@ class Faces:
     def partition(self, scorer: EdgeScorer, seed: int, apart: IntArray | None = None) -> IntArray:
         """As `scan` does: the signed graph, then the clusters that its lists are too short for."""
         seed = seed if scorer.seeds else 0
-        labels = partition(self.log_odds(scorer, seed), apart=apart)
-        return regroup(labels, lambda rows: scorer.score(self.select(rows), seed), apart=apart)
+        graph = self.log_odds(scorer, seed)
+        labels = partition(graph, apart=apart)
+        again = lambda rows: scorer.score(self.select(rows), seed)  # noqa: E731
+        return regroup(labels, graph, again, apart=apart)
 
 
 @dataclass(frozen=True, slots=True)

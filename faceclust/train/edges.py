@@ -25,10 +25,10 @@ from faceclust.evaluate import bcubed, pairwise
 from faceclust.graph import edges, structure
 from faceclust.graph.edges import FLOOR, EdgeModel
 from faceclust.graph.knn import knn
-from faceclust.records import FloatArray, Graph, IntArray
+from faceclust.records import BoolArray, FloatArray, Graph, IntArray
 from faceclust.train import libraries
 from faceclust.train.fitting import Examples, FitOptions, Row, State, fit
-from faceclust.train.libraries import VIEWS, BoolArray, Crowd, Library, View
+from faceclust.train.libraries import VIEWS, Crowd, Library, View
 
 VIEW_ODDS = (0.25, 0.15, 0.4, 0.2)
 Side = Literal["seen", "calibration", "trial"]

@@ -16,9 +16,9 @@ from faceclust.graph.architecture import AROUND
 from faceclust.graph.edges import EdgeModel
 from faceclust.graph.knn import knn
 from faceclust.graph.streamed import neighbourhood
-from faceclust.records import FloatArray, IntArray
+from faceclust.records import BoolArray, FloatArray, IntArray
 from faceclust.train import libraries
-from faceclust.train.libraries import BoolArray, Crowd, View
+from faceclust.train.libraries import Crowd, View
 
 
 @dataclass(frozen=True, slots=True, eq=False)

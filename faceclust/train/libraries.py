@@ -15,17 +15,15 @@ from typing import Literal, TypeAlias, get_args
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceclust.errors import InputError
-from faceclust.records import FloatArray, IntArray
+from faceclust.records import BoolArray, FloatArray, IntArray
 from faceclust.train.data.identities import Identities
 from faceclust.train.sampling import Subgraphs
 
 Kind: TypeAlias = Literal["famous", "tail", "family", "strangers"]
 Shape: TypeAlias = Literal["tail", "family", "mixed", "heavy", "small", "clan", "any"]
 View: TypeAlias = Literal["first", "second", "both", "mirrored"]
-BoolArray: TypeAlias = NDArray[np.bool_]
 VIEWS: tuple[View, ...] = get_args(View)
 # In turn; of the sets that are there, those shapes that they can make.
 SHAPES: tuple[Shape, ...] = ("tail", "family", "mixed", "heavy", "small", "clan", "tail", "clan")

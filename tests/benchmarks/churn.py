@@ -30,6 +30,7 @@ from faceclust.embed.arcface import normalise
 from faceclust.evaluate import bcubed, scores
 from faceclust.graph.knn import knn
 from faceclust.pipeline import Library, models
+from faceclust.pipeline.scoring import choose
 from faceclust.records import FloatArray, Graph, IntArray
 from faceclust.store import (
     Nearby,
@@ -186,7 +187,10 @@ def seconds(faces: int) -> None:
         nothing = Graph(np.zeros((2, 0), np.int64), np.zeros(0, np.float32), len(ids))
         clusters = np.array(ledger.new_ids(library.db, int(person.max()) + 1))[person[early]]
         membership = dict(zip(ids.tolist(), clusters.tolist(), strict=True))
-        recipe = {"faceclust": faceclust.__version__, **asdict(ClusterOptions()), "anew": faces}
+        options = ClusterOptions()
+        scorer = choose(options, models.space(models.MOBILE), None)
+        recipe = {"faceclust": faceclust.__version__, **asdict(options), "anew": faces}
+        recipe["scorer"] = scorer.name if scorer else None
         ledger.put_clustering(
             library.db,
             StoredClustering(models.MOBILE, "partition", recipe, membership),

@@ -14,28 +14,26 @@ from pathlib import Path
 import numpy as np
 
 from faceclust import config, weights
+from faceclust.cluster.methods import EDGE_LISTS
 from faceclust.cluster.partition import partition
 from faceclust.cluster.thinning import regroup
 from faceclust.embed.arcface import lengths, normalise
-from faceclust.embed.clip import FACE_CLIP
 from faceclust.evaluate import scores
-from faceclust.graph import correction, edges, structure
+from faceclust.graph import edges, structure
 from faceclust.graph.knn import knn
 from faceclust.pipeline import models
-from faceclust.pipeline.identities import Extras, as_folder, embed_folder, gather, person_of
+from faceclust.pipeline.identities import as_folder, embed_folder, gather, person_of
 from faceclust.records import FloatArray, Graph, IntArray
 
 GROWN = 4
 SPREAD = 0.9
 
 
-def grow(
-    x: FloatArray, i: FloatArray, person: IntArray, more: int
-) -> tuple[FloatArray, FloatArray, IntArray]:
+def grow(x: FloatArray, person: IntArray, more: int) -> tuple[FloatArray, IntArray]:
     """The four people with the most faces, given `more` faces each."""
     rng = np.random.default_rng(0)
     who, count = np.unique(person, return_counts=True)
-    rows, clip, people = [x], [i], [person]
+    rows, people = [x], [person]
     for p in who[np.argsort(-count, kind="stable")][:GROWN]:
         own = np.flatnonzero(person == p)
         k = len(own)
@@ -43,38 +41,31 @@ def grow(
         for row in mixture:
             row[rng.choice(k, 4, replace=False)] = rng.normal(size=4)
         mixture *= np.sqrt(k / (k - 1)) / np.linalg.norm(mixture, axis=1, keepdims=True)
-        for values, parts in ((x, rows), (i, clip)):
-            middle = values[own].mean(0)
-            parts.append(middle + SPREAD * mixture @ (values[own] - middle))
+        middle = x[own].mean(0)
+        rows.append(middle + SPREAD * mixture @ (x[own] - middle))
         people.append(np.full(more, p))
-    return np.vstack(rows), normalise(np.vstack(clip)), np.concatenate(people)
+    return np.vstack(rows), np.concatenate(people)
 
 
-def score(
-    universal: edges.EdgeModel, trained: correction.Model, x: FloatArray, i: FloatArray,
-    quality: FloatArray, rows: IntArray,
-) -> Graph:  # fmt: skip
+def score(model: edges.EdgeModel, x: FloatArray, quality: FloatArray, rows: IntArray) -> Graph:
     """Log-odds among some of the faces."""
-    near = knn(x[rows], 50)
-    opened = partial(correction.Correction.of, trained, x[rows], i[rows], near)
-    return edges.score(universal, x[rows], near, quality[rows], corrected=opened)
+    return edges.score(model, x[rows], knn(x[rows], EDGE_LISTS), quality[rows])
 
 
 def main() -> None:
     resolved = models.resolve("mobile")
     within = models.space(resolved.model_id)
     with as_folder(Path(sys.argv[1])) as folder:
-        extras = Extras(clip=FACE_CLIP)
-        found = gather(embed_folder(folder, resolved, config.load(), aligned=True, extras=extras))
+        found = gather(embed_folder(folder, resolved, config.load(), aligned=True))
     person = np.unique([person_of(name) for name in found.names], return_inverse=True)[1]
-    universal = edges.load(weights.own(models.EDGES))
-    trained = correction.load(weights.own(within.proxies or ""))
+    model = edges.load(weights.own(models.EDGES))
     for more in (0, 300, 1000, 3000):
-        raw, i, truth = grow(found.x, found.clip, person.astype(np.int64), more)
+        raw, truth = grow(found.x, person.astype(np.int64), more)
         x, quality = normalise(raw, within.parts), structure.quality(lengths(raw, within.parts))
-        among = partial(score, universal, trained, x, i, quality)
-        once = partition(among(np.arange(len(x))))
-        for name, labels in (("once", once), ("again", regroup(once, among))):
+        among = partial(score, model, x, quality)
+        graph = among(np.arange(len(x)))
+        once = partition(graph)
+        for name, labels in (("once", once), ("again", regroup(once, graph, among))):
             f = scores(truth, labels)
             print(
                 f"{GROWN} x {more} more, {len(x)} faces, grouped {name}: "

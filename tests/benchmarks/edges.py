@@ -1,12 +1,14 @@
 """Seconds and memory from embeddings to people: python -m tests.benchmarks.edges [25000 100000].
 
-Each size runs in a process of its own, so that its peak memory is its own. The embeddings are
-synthetic, with a long tail of photos a person; recall and F say that they are neither trivial nor
-hopeless. Wall-clock and processor seconds are printed: on a busy machine the latter tell more.
+With `--clip-cluster` what it says is added, as `--edges clip-cluster` does. Each size runs in a
+process of its own, so that its peak memory is its own. The embeddings are synthetic, with a long
+tail of photos a person; F says that they are neither trivial nor hopeless. Wall-clock and processor
+seconds are printed: on a busy machine the latter tell more.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import resource
@@ -20,12 +22,14 @@ from typing import TypeVar
 import numpy as np
 
 from faceclust import weights
+from faceclust.cluster.methods import EDGE_LISTS
 from faceclust.cluster.partition import partition
+from faceclust.cluster.thinning import regroup
 from faceclust.evaluate import scores
 from faceclust.graph import correction, edges
 from faceclust.graph.knn import knn
 from faceclust.pipeline.models import EDGES, MOBILE, space
-from faceclust.records import FloatArray, IntArray
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 T = TypeVar("T")
 D, E = 704, 256
@@ -52,7 +56,22 @@ def unit(x: FloatArray) -> FloatArray:
     return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), np.float32)
 
 
-def measure(faces: int) -> dict[str, float]:
+def scorer(x: FloatArray, corrected: bool) -> Callable[[IntArray, Neighbours], Graph]:
+    """Log-odds among some faces, by the models that a scan would use."""
+    model = edges.load(weights.own(EDGES))
+    if not corrected:
+        return lambda rows, near: edges.score(model, x[rows], near)
+    i = unit(np.random.default_rng(1).normal(size=(len(x), E)).astype(np.float32))
+    trained = correction.load(weights.own(space(MOBILE).proxies or ""))
+
+    def score(rows: IntArray, near: Neighbours) -> Graph:
+        opened = partial(correction.Correction.of, trained, x[rows], i[rows], near)
+        return edges.score(model, x[rows], near, corrected=opened)
+
+    return score
+
+
+def measure(faces: int, corrected: bool) -> dict[str, float]:
     """One library, stage by stage."""
     seconds: dict[str, float] = {}
 
@@ -64,14 +83,16 @@ def measure(faces: int) -> dict[str, float]:
         return result
 
     x, person = long_tail(faces)
-    i = unit(np.random.default_rng(1).normal(size=(faces, E)).astype(np.float32))
-    model = edges.load(weights.own(EDGES))
-    trained = correction.load(weights.own(space(MOBILE).proxies or ""))
+    score = scorer(x, corrected)
     begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    neighbours = timed("neighbours", lambda: knn(x, 50))
-    opened = partial(correction.Correction.of, trained, x, i, neighbours)
-    graph = timed("edges", lambda: edges.score(model, x, neighbours, corrected=opened))
+    neighbours = timed("neighbours", lambda: knn(x, EDGE_LISTS))
+    everyone = np.arange(faces)
+    graph = timed("edges", lambda: score(everyone, neighbours))
     labels = timed("partition", lambda: partition(graph))
+    labels = timed(
+        "regroup",
+        lambda: regroup(labels, graph, lambda rows: score(rows, knn(x[rows], EDGE_LISTS))),
+    )
     found = scores(person.astype(np.int64), labels)
     return seconds | {
         "faces": faces,
@@ -84,16 +105,21 @@ def measure(faces: int) -> dict[str, float]:
 
 
 def main() -> None:
-    sizes = [int(size) for size in sys.argv[1:]] or [25_000, 100_000]
-    if len(sizes) == 1:
-        print(json.dumps(measure(sizes[0])))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("sizes", nargs="*", type=int, default=[25_000, 100_000])
+    parser.add_argument("--clip-cluster", action="store_true")
+    parser.add_argument("--json", action="store_true", help="measure in this process")
+    given = parser.parse_args()
+    if given.json:
+        print(json.dumps(measure(given.sizes[0], given.clip_cluster)))
         return
     rows = []
-    for size in sizes:
-        command = [sys.executable, "-m", "tests.benchmarks.edges", str(size)]
+    for size in given.sizes:
+        command = [sys.executable, "-m", "tests.benchmarks.edges", "--json", str(size)]
+        command += ["--clip-cluster"] * given.clip_cluster
         answer = subprocess.run(command, capture_output=True, check=True, text=True).stdout
         rows.append(json.loads(answer))
-    stages = ("neighbours", "edges", "partition")
+    stages = ("neighbours", "edges", "partition", "regroup")
     for row in rows:
         total = sum(row[stage] for stage in stages)
         parts = ", ".join(f"{s} {row[s]:.1f} s ({row[f'{s} cpu']:.1f} cpu)" for s in stages)

@@ -24,28 +24,59 @@ def judge(person: IntArray, strength: float = 5.0):
 
 PERSON = np.repeat(np.arange(3), [100, 60, 5])
 SHATTERED = np.repeat(np.arange(9), [40, 40, 20, 30, 30, 2, 1, 1, 1])
+GRAPH = judge(PERSON)(np.arange(165))
 
 
-def test_a_person_in_several_large_clusters_becomes_one() -> None:
-    labels = regroup(SHATTERED, judge(PERSON), kept=10)
-    assert labels.tolist() == PERSON.tolist()
+def test_a_person_in_several_large_clusters_becomes_one_and_small_ones_stay() -> None:
+    labels = regroup(SHATTERED, GRAPH, judge(PERSON), kept=10)
+    assert labels.tolist() == np.repeat(np.arange(6), [100, 60, 2, 1, 1, 1]).tolist()
+
+
+def test_only_large_clusters_and_what_is_linked_to_them_are_looked_at_again() -> None:
+    seen: list[IntArray] = []
+
+    def note(rows: IntArray) -> Graph:
+        seen.append(rows)
+        return judge(np.arange(len(PERSON)))(rows)
+
+    regroup(SHATTERED, GRAPH, note, kept=10)
+    assert [len(rows) for rows in seen] == [50]  # of five large clusters 10 each
+    strays = np.minimum(SHATTERED, 5)  # person 2 in one small cluster, linked to none
+    link = Graph(np.array([[0], [161]]), np.ones(1, np.float32), len(PERSON))
+    regroup(strays, link, note, kept=10)
+    assert len(seen[1]) == 55
+
+
+def test_a_pair_is_looked_at_again_only_where_one_has_grown() -> None:
+    sizes = []
+
+    def first_two(rows: IntArray) -> Graph:
+        """One join a round: clusters 0 and 1, then with 2; never 3 and 4."""
+        sizes.append(len(rows))
+        joined = np.where(len(sizes) >= SHATTERED, 0, SHATTERED)
+        return judge(np.minimum(joined, 20))(rows)
+
+    labels = regroup(SHATTERED, GRAPH, first_two, kept=10)
+    assert labels[0] == labels[45] == labels[95]
+    assert labels[100] != labels[159]
+    assert sizes == [50, 20, 10]
 
 
 def test_nothing_happens_where_no_cluster_is_large() -> None:
     def never(rows: IntArray) -> Graph:
         raise AssertionError
 
-    assert regroup(SHATTERED, never, kept=40).tolist() == SHATTERED.tolist()
+    assert regroup(SHATTERED, GRAPH, never, kept=40).tolist() == SHATTERED.tolist()
 
 
 def test_no_cluster_is_taken_apart_though_the_pairs_say_so() -> None:
-    labels = regroup(SHATTERED, judge(np.arange(len(PERSON))), kept=10)
+    labels = regroup(SHATTERED, GRAPH, judge(np.arange(len(PERSON))), kept=10)
     assert labels.tolist() == SHATTERED.tolist()
 
 
 def test_faces_of_one_photo_keep_their_clusters_apart() -> None:
     apart = np.array([[0], [45]])  # of clusters 0 and 1
-    labels = regroup(SHATTERED, judge(PERSON), apart=apart, kept=10)
+    labels = regroup(SHATTERED, GRAPH, judge(PERSON), apart=apart, kept=10)
     assert labels[0] != labels[45]
     assert labels[100] == labels[159]
 
@@ -60,7 +91,7 @@ def test_what_was_decided_holds(kind: str) -> None:
         person = free.copy()
         person[[3, 45]] = 7, 8
         constraints = Constraints(person, person, np.zeros((2, 0), np.int64))
-    labels = regroup(SHATTERED, judge(PERSON), constraints=constraints, kept=10)
+    labels = regroup(SHATTERED, GRAPH, judge(PERSON), constraints=constraints, kept=10)
     assert labels[3] != labels[45]
 
 
