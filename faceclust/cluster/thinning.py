@@ -1,9 +1,9 @@
-"""Large clusters, which neighbour lists are too short for: grouped again by a few faces of each.
+"""Crowded clusters, which neighbour lists are too short for: grouped again by a few faces of each.
 
 A person with thousands of photos fills the lists of 50 neighbours many times over: most pairs of
-her faces are in no list, and she falls apart into dozens of clusters, each of them large. Of each a
-few faces are enough to tell whether two are one person; among those, the lists reach across
-clusters again. Small clusters stay as they are: their own lists have had room for everybody.
+her faces are in no list, and she falls apart into dozens of clusters. Of each of these a few faces
+are enough to tell whether two are one person; among those, the lists reach across clusters again.
+Other clusters stay as they are: their lists have had room for everybody.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from faceclust.cluster.partition import partition
 from faceclust.records import BoolArray, Graph, IntArray
 
 KEPT = 30  # faces of a cluster: with its own 29, a list of 50 has room for others
+FULL = 25  # pairs of a face that are likelier one person than not: half a list
 ROUNDS = 12
 
 
@@ -29,12 +30,12 @@ def regroup(
     apart: IntArray | None = None,
     constraints: Constraints | None = None,
     kept: int = KEPT,
+    full: float = FULL,
 ) -> IntArray:
-    """Join large clusters until a few faces of each speak for no more.
+    """Join crowded clusters until a few faces of each speak for no more.
 
-    Nothing is done where no two clusters have more than `kept` faces. No cluster is taken apart,
-    and none of at most `kept` faces is joined. After the first round only those are looked at that
-    have grown, and what the pairs link them to.
+    No cluster is taken apart, and none that is not crowded is joined. After the first round only
+    those are looked at that have grown, and what the pairs link them to.
 
     Args:
         labels: (N,) of a first partition.
@@ -42,27 +43,30 @@ def regroup(
         score: the log-odds among some faces, (n,) ascending, as a graph over those n.
         apart, constraints: of the N faces, as of `partition`; they hold for whole clusters.
         kept: faces of each cluster that are looked at.
+        full: pairs with positive log-odds that its faces have, on average, in a crowded cluster.
 
     Returns:
         labels (N,) int64, 0..K-1 in order of first appearance. Deterministic.
     """
-    grown = _large(labels, kept)
+    likely = graph.edge_index[:, graph.edge_weight > 0]
+    company = np.bincount(likely.ravel(), minlength=len(labels))
+    grown = _crowded(labels, company, full)
     for number in range(ROUNDS):
-        large = _large(labels, kept)
-        if large.sum() < 2 or not grown.any():
+        crowded = _crowded(labels, company, full)
+        if crowded.sum() < 2 or not grown.any():
             break
-        faces = np.flatnonzero(_linked(labels, graph, grown)[labels])
+        faces = np.flatnonzero(_linked(labels, likely, grown)[labels])
         rows = faces[thin(labels[faces], kept, number)]
         own = labels[rows]
-        place = np.full(len(large), -1)  # of a cluster: the first of its rows
+        place = np.full(len(crowded), -1)  # of a cluster: the first of its rows
         place[own[::-1]] = np.arange(len(rows))[::-1]
         found = partition(
-            _among(score(rows), large[own]),
+            _among(score(rows), crowded[own]),
             apart=_of_clusters(apart, labels, place),
             constraints=_thinned(constraints, labels, rows, place),
         )
-        target = np.arange(len(large))
-        target[own] = len(large) + found
+        target = np.arange(len(crowded))
+        target[own] = len(crowded) + found
         joined = renumber(target[labels])
         if joined.max() == labels.max():
             break
@@ -72,17 +76,18 @@ def regroup(
     return labels
 
 
-def _large(labels: IntArray, kept: int) -> BoolArray:
-    """Of each cluster, whether it has more than `kept` faces."""
-    return np.bincount(labels) > np.int64(kept)
+def _crowded(labels: IntArray, company: IntArray, full: float) -> BoolArray:
+    """Of each cluster, whether its faces' lists are full of one person."""
+    sums = np.bincount(labels, company, minlength=1)
+    return np.asarray(sums >= full * np.bincount(labels, minlength=1), np.bool_)
 
 
-def _linked(labels: IntArray, graph: Graph, clusters: BoolArray) -> BoolArray:
+def _linked(labels: IntArray, likely: IntArray, clusters: BoolArray) -> BoolArray:
     """These clusters and those of which a face is likelier than not one person with one of theirs.
 
     The latter are what the former's faces have for neighbours in the library.
     """
-    i, j = labels[graph.edge_index[:, graph.edge_weight > 0]]
+    i, j = labels[likely]
     linked: BoolArray = clusters.copy()
     linked[j[clusters[i]]] = True
     linked[i[clusters[j]]] = True

@@ -22,6 +22,9 @@ LIMIT = 6.0
 LARGEST = 12.0
 HOPELESS = 2.7
 FLOOR = -4.0
+# Log-odds of a pair by its standardised cosine alone: their slope, and where they are even. Fitted
+# on small libraries of the training families (`python -m tests.benchmarks.small --fit`).
+SLOPE, EVEN = 1.7, 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +125,12 @@ def candidates(
     return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
 
 
+def by_cosine(features: FloatArray) -> FloatArray:
+    """Log-odds by the standardised cosine alone: (E, F) features of `structure` -> (E,)."""
+    z = features[:, structure.NAMES.index("z")]
+    return np.asarray((SLOPE * (z - EVEN)).clip(-LARGEST, LARGEST), np.float32)
+
+
 # What is added to the log-odds of some pairs, from their places (2, e) and features (e, F).
 Addition: TypeAlias = Callable[[IntArray, FloatArray], FloatArray]
 
@@ -135,6 +144,9 @@ def score(
     part: Part | None = None,
 ) -> Graph:
     """The log-odds of every listed pair that is not hopeless.
+
+    In a small library ranks, densities and shared neighbours mean little, and the model, which
+    has only seen larger ones, is far too sure: there the cosine alone has a say as well.
 
     Args:
         x: (N, D) float32, L2-normalised.
@@ -150,9 +162,12 @@ def score(
     pairs, scale = candidates(x, neighbours, part)
     addition = corrected(pairs, scale) if corrected else None
     faces = None if part is None else np.unique(pairs.index)
+    trust = np.float32(min(1.0, len(x) / structure.TRUSTED))
     weights, start = [np.zeros(0, np.float32)], 0
     for features in structure.features(x, neighbours, pairs, scale, quality, faces):
         log_odds = model.log_odds(features)
+        if trust < 1:
+            log_odds = trust * log_odds + (1 - trust) * by_cosine(features)
         if addition:
             index = pairs.index[:, start : start + len(features)]
             log_odds = (log_odds + addition(index, features)).clip(-LARGEST, LARGEST)

@@ -64,7 +64,7 @@ MEANS, DEVIATIONS = (-0.05, 0.12), (0.05, 0.17)
 
 
 def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
-    """Fit a normal distribution to the lower tail of the cosines of random pairs.
+    """Fit a normal distribution to the lower tail of the cosines of all or many random pairs.
 
     The lower tail, because in a library of few people many a random pair is one person. A small
     library leans on what is usual, and even a large one of a single person stays within what was
@@ -77,9 +77,12 @@ def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
     N = len(x)
     if N < 3:
         return USUAL
-    by_value = np.argsort(x[:, 0], kind="stable")  # the same pairs in whatever order faces come
-    i, j = by_value[np.random.default_rng(0).integers(0, N, (2, min(pairs, N * N)))]
-    i, j = i[i != j], j[i != j]
+    if pairs >= N * (N - 1) // 2:
+        i, j = np.triu_indices(N, 1)
+    else:
+        by_value = np.argsort(x[:, 0], kind="stable")  # the same pairs whatever order faces come in
+        i, j = by_value[np.random.default_rng(0).integers(0, N, (2, pairs))]
+        i, j = i[i != j], j[i != j]
     cosine = np.concatenate(
         [_inner(x[i[c]], x[j[c]]) for c in _chunks(len(i))] or [np.zeros(1, np.float32)]
     )

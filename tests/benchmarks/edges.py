@@ -88,11 +88,9 @@ def measure(faces: int, corrected: bool) -> dict[str, float]:
     neighbours = timed("neighbours", lambda: knn(x, EDGE_LISTS))
     everyone = np.arange(faces)
     graph = timed("edges", lambda: score(everyone, neighbours))
-    labels = timed("partition", lambda: partition(graph))
-    labels = timed(
-        "regroup",
-        lambda: regroup(labels, graph, lambda rows: score(rows, knn(x[rows], EDGE_LISTS))),
-    )
+    once = timed("partition", lambda: partition(graph))
+    again = lambda rows: score(rows, knn(x[rows], EDGE_LISTS))  # noqa: E731
+    labels = timed("regroup", lambda: regroup(once, graph, again))
     found = scores(person.astype(np.int64), labels)
     return seconds | {
         "faces": faces,

@@ -27,12 +27,12 @@ SHATTERED = np.repeat(np.arange(9), [40, 40, 20, 30, 30, 2, 1, 1, 1])
 GRAPH = judge(PERSON)(np.arange(165))
 
 
-def test_a_person_in_several_large_clusters_becomes_one_and_small_ones_stay() -> None:
+def test_a_person_in_several_crowded_clusters_becomes_one_and_others_stay() -> None:
     labels = regroup(SHATTERED, GRAPH, judge(PERSON), kept=10)
     assert labels.tolist() == np.repeat(np.arange(6), [100, 60, 2, 1, 1, 1]).tolist()
 
 
-def test_only_large_clusters_and_what_is_linked_to_them_are_looked_at_again() -> None:
+def test_only_crowded_clusters_and_what_is_linked_to_them_are_looked_at_again() -> None:
     seen: list[IntArray] = []
 
     def note(rows: IntArray) -> Graph:
@@ -40,10 +40,11 @@ def test_only_large_clusters_and_what_is_linked_to_them_are_looked_at_again() ->
         return judge(np.arange(len(PERSON)))(rows)
 
     regroup(SHATTERED, GRAPH, note, kept=10)
-    assert [len(rows) for rows in seen] == [50]  # of five large clusters 10 each
-    strays = np.minimum(SHATTERED, 5)  # person 2 in one small cluster, linked to none
-    link = Graph(np.array([[0], [161]]), np.ones(1, np.float32), len(PERSON))
-    regroup(strays, link, note, kept=10)
+    assert [len(rows) for rows in seen] == [50]  # of five crowded clusters 10 each
+    strays = np.minimum(SHATTERED, 5)  # person 2 in one small cluster
+    linked = np.hstack([GRAPH.edge_index, [[0], [161]]])
+    graph = Graph(linked, np.append(GRAPH.edge_weight, np.float32(1)), len(PERSON))
+    regroup(strays, graph, note, kept=10)
     assert len(seen[1]) == 55
 
 
@@ -62,11 +63,11 @@ def test_a_pair_is_looked_at_again_only_where_one_has_grown() -> None:
     assert sizes == [50, 20, 10]
 
 
-def test_nothing_happens_where_no_cluster_is_large() -> None:
+def test_nothing_happens_where_lists_had_room_for_everybody() -> None:
     def never(rows: IntArray) -> Graph:
         raise AssertionError
 
-    assert regroup(SHATTERED, GRAPH, never, kept=40).tolist() == SHATTERED.tolist()
+    assert regroup(SHATTERED, GRAPH, never, full=100).tolist() == SHATTERED.tolist()
 
 
 def test_no_cluster_is_taken_apart_though_the_pairs_say_so() -> None:

@@ -70,3 +70,15 @@ def test_the_shipped_model_tells_people_apart() -> None:
 def test_tiny_libraries(faces: int) -> None:
     x = people(faces, 1)
     assert edges.score(edges.load(UNIVERSAL), x, knn(x, 50)).num_nodes == faces
+
+
+def test_a_small_library_is_not_surer_than_its_cosines() -> None:
+    """Three photos of one, two of another, whose cosine is 0.31: a usual one for strangers."""
+    x = np.zeros((5, 64), np.float32)
+    x[:3, 0] = 1
+    x[3:, :2] = 0.31, (1 - 0.31**2) ** 0.5
+    graph = edges.score(edges.load(UNIVERSAL), x, knn(x, 50))
+    same = (graph.edge_index < 3).all(0) | (graph.edge_index >= 3).all(0)
+    assert same.sum() == 4
+    assert (graph.edge_weight[same] > 3).all()
+    assert (graph.edge_weight[~same] < 0).all()

@@ -115,3 +115,11 @@ def test_the_scale_of_strangers_is_usual_where_there_are_none() -> None:
         scale = strangers(x[:count])
         assert scale.mean <= 0.12
         assert 0.05 <= scale.deviation <= 0.17
+
+
+@pytest.mark.parametrize("count", [40, 700])
+def test_strangers_do_not_depend_on_the_order_in_which_faces_came(count: int) -> None:
+    x = people(count // 2, 2)
+    mixed = np.random.default_rng(1).permutation(count)
+    assert strangers(x[mixed]).mean == pytest.approx(strangers(x).mean, abs=1e-6)
+    assert strangers(x[mixed]).deviation == pytest.approx(strangers(x).deviation, abs=1e-6)
