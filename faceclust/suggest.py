@@ -21,9 +21,9 @@ BoolArray = NDArray[np.bool_]
 # people is expected to know REACH of the larger: as in the partition of the same log-odds.
 FLOOR = -4.0
 REACH = 20
-# Logistic regression on pairs of clusters of the training families among strangers, by
-# python -m tests.benchmarks.suggest --fit
-MEAN, BEST, SAME_PHOTO, INTERCEPT = 0.68, 0.63, -1.4, -0.8
+# Logistic regression on pairs of clusters of train-family and train-celeb together:
+# `python -m tests.benchmarks.suggest --fit train-family.tar train-celeb.tar`.
+MEAN, BEST, SAME_PHOTO, INTERCEPT = 1.37, 0.03, -3.1, 1.02
 LEAST = 0.05  # a candidate that is less probable is not worth a look
 TICKED = 0.5
 MOST = 12  # candidates in one question
@@ -83,11 +83,27 @@ def likeness(
 ) -> Likeness:
     """How probable it is that two people are one, from the pairs of their faces.
 
+    Args: as of `evidence`.
+    """
+    pairs, features = evidence(size, faces, log_odds, photos)
+    z = features @ np.array([MEAN, BEST, SAME_PHOTO]) + INTERCEPT
+    return Likeness(pairs, 1 / (1 + np.exp(-z)))
+
+
+def evidence(
+    size: IntArray, faces: IntArray, log_odds: FloatArray, photos: IntArray | None = None
+) -> tuple[IntArray, DoubleArray]:
+    """What speaks for two people being one.
+
     Args:
         size: (K,) number of faces of each person.
         faces: (2, M) the people of pairs of faces; pairs of one person do not count.
         log_odds: (M,) of these pairs.
         photos: (2, Q) pairs of people that were seen in one photo.
+
+    Returns:
+        (2, E) pairs of people, a < b, and (E, 3): the mean log-odds of their pairs of faces, the
+        best, and whether they were seen in one photo.
     """
     K = max(len(size), 1)
     a, b = np.sort(faces, axis=0)
@@ -103,8 +119,7 @@ def likeness(
     met = np.zeros(len(key), np.bool_)
     if photos is not None:
         met = np.isin(key, np.sort(photos, axis=0)[0] * K + np.sort(photos, axis=0)[1])
-    z = MEAN * mean + BEST * best + SAME_PHOTO * met + INTERCEPT
-    return Likeness(ends, 1 / (1 + np.exp(-z)))
+    return ends, np.stack([mean, best, met], axis=1)
 
 
 def rank(

@@ -97,13 +97,10 @@ def main() -> None:
         for faces, count in SIZES.items():
             rng = np.random.default_rng(5)
             drawn = [draw(people, faces, rng) for _ in range(count)]
-            line = [
-                f"{name} {100 * np.mean(found):.1f}"
-                for name, options in METHODS.items()
-                if (
-                    found := [bcubed(truth[r], group(x[r], options, space).labels).f for r in drawn]
-                )
-            ]
+            line = []
+            for name, options in METHODS.items():
+                found = [bcubed(truth[r], group(x[r], options, space).labels).f for r in drawn]
+                line.append(f"{name} {100 * np.mean(found):.1f}")
             print(f"{path.stem}, {faces} faces: {', '.join(line)}", flush=True)
 
 

@@ -135,7 +135,7 @@ def test_decisions_are_a_reason_to_group_anew_when_asked(town: Library) -> None:
 def test_questions_are_about_people_and_answers_settle_them(town: Library) -> None:
     one, two, three = (person.id for person in all_people(town)[:3])
     name(town, str(one), "Ann")
-    pairs = [(1, 1 + SEEN), (1, 1 + 2 * SEEN)]
+    pairs = [(i, SEEN + j) for i in range(1, 1 + SEEN) for j in range(1, 1 + 2 * SEEN)]
     with town.db.transaction() as sql:
         sql.execute("DELETE FROM doubts")
         sql.executemany("INSERT INTO doubts VALUES (?, ?, 4.0)", pairs)
