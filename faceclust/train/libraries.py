@@ -19,6 +19,7 @@ import numpy as np
 from faceclust.errors import InputError
 from faceclust.records import BoolArray, FloatArray, IntArray
 from faceclust.train.data.identities import Identities
+from faceclust.train.relabel import unify
 from faceclust.train.sampling import Subgraphs
 
 Kind: TypeAlias = Literal["famous", "tail", "family", "strangers"]
@@ -42,10 +43,6 @@ SETS: Mapping[str, Kind] = {
 STRANGERS = tuple(SETS.values()).index("strangers")
 BABY = 5  # younger faces all look alike to the networks: a few of them are enough
 BABIES = 0.12
-SAME = 0.58  # two people of two sets this similar are one person; babies take more
-SAME_BABY = 0.85
-UNSURE = 0.10  # this much less similar: nobody knows
-LARGEST_MERGE = 12
 THIRD = 1 / 3
 LARGEST = 20_000  # faces of a library drawn from a crowd in which nobody's kind is known
 
@@ -142,15 +139,19 @@ def read(folder: Path, sets: Sequence[str] = tuple(SETS)) -> Crowd:
         groups += [f"{number}/{p.split('_')[0] if kind == 'family' else p}" for p in who]
         sources += [number] * len(who)
         ages += [int(p.split("_")[0]) if kind == "strangers" else 99 for p in who]
-    crowd = _unify(
-        np.vstack(blocks).astype(np.float32),
-        widths,
-        np.vstack(norms).astype(np.float32),
+    faces, source, age = np.vstack(blocks).astype(np.float32), np.array(sources), np.array(ages)
+    found = unify(
+        view(faces, widths, "mirrored"),
         np.unique(people, return_inverse=True)[1],
         np.unique(groups, return_inverse=True)[1],
-        np.array(sources),
-        np.array(ages),
+        source,
+        age < 2 * BABY,
+        STRANGERS,
     )
+    crowd = Crowd(
+        faces, widths, np.vstack(norms).astype(np.float32), found.person, found.group, source, age,
+        found.unsure, int(found.person.max()) + 1,
+    )  # fmt: skip
     kinds = {SETS[name] for name in sets}
     return replace(crowd, shapes=tuple(s for s in SHAPES if kinds & set(NEEDS[s])) or ("any",))
 
@@ -355,73 +356,6 @@ def _grow(
         middle = library.clip[own].mean(0)
         clip.append(_normalise(middle + mixture @ (library.clip[own] - middle)))
     return Library(np.vstack(faces), np.vstack(norms), np.concatenate(person), np.vstack(clip))
-
-
-def _unify(
-    faces: FloatArray,
-    widths: tuple[int, int],
-    norms: FloatArray,
-    person: IntArray,
-    group: IntArray,
-    source: IntArray,
-    age: IntArray,
-) -> Crowd:
-    """Find the people who occur in two sets under two names."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    P = person.max() + 1
-    i, j, same = _look_alikes(view(faces, widths, "mirrored"), person, source, age)
-    links = coo_matrix((np.ones(same.sum()), (i[same], j[same])), (P, P))
-    merged = connected_components(links, directed=False)[1]
-    apart = _impossible(merged, person, source)
-    unsure = ~same | apart[i]
-    merged = np.where(apart, merged.max() + 1 + np.arange(P), merged)
-    merged = np.unique(merged, return_inverse=True)[1]
-    low, high = np.sort(merged[np.stack([i[unsure], j[unsure]])], axis=0)
-    who = merged[person]
-    F = group.max() + 1
-    ties = coo_matrix((np.ones(len(who)), (group, F + who)), (F + P, F + P))
-    together = connected_components(ties, directed=False)[1]
-    codes = np.unique(low * (who.max() + 1) + high)
-    return Crowd(faces, widths, norms, who, together[group], source, age, codes, int(who.max()) + 1)
-
-
-def _look_alikes(
-    x: FloatArray, person: IntArray, source: IntArray, age: IntArray
-) -> tuple[IntArray, IntArray, BoolArray]:
-    """Pairs of people of different sets (or two strangers) whose mean embeddings are close."""
-    P = person.max() + 1
-    mean = np.zeros((P, x.shape[1]), np.float32)
-    np.add.at(mean, person, x)
-    mean = _normalise(mean)
-    sources, ages = np.zeros(P, np.int64), np.zeros(P, np.int64)
-    sources[person], ages[person] = source, age
-    found = []
-    for start in range(0, P, 2000):
-        cosine = mean[start : start + 2000] @ mean.T
-        i, j = np.nonzero(cosine > SAME - UNSURE)
-        near = cosine[i, j]
-        i += start
-        across = (sources[i] != sources[j]) | (sources[i] == STRANGERS)
-        limit = np.where(np.minimum(ages[i], ages[j]) < 2 * BABY, SAME_BABY, SAME)
-        keep = (i < j) & across & (near > limit - UNSURE)
-        found.append((i[keep], j[keep], (near > limit)[keep]))
-    i, j, same = (np.concatenate(part) for part in zip(*found, strict=True))
-    return i, j, same
-
-
-def _impossible(merged: IntArray, person: IntArray, source: IntArray) -> BoolArray:
-    """People whose merger joins two of one labelled set, or so many that it must be a mistake."""
-    P = len(merged)
-    sources = np.zeros(P, np.int64)
-    sources[person] = source
-    labelled = np.flatnonzero(sources != STRANGERS)
-    cell, count = np.unique(
-        np.stack([merged[labelled], sources[labelled]]), axis=1, return_counts=True
-    )
-    wrong = np.union1d(cell[0][count > 1], np.flatnonzero(np.bincount(merged) > LARGEST_MERGE))
-    return np.isin(merged, wrong)
 
 
 def _normalise(x: FloatArray) -> FloatArray:
