@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from faceclust.cli.console import console, print_json
-from faceclust.cli.options import Db, Json, LibraryFolder, Wait
+from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder, Wait
 
 
 def cluster(
@@ -22,6 +22,8 @@ def cluster(
     edges: Annotated[
         str | None, typer.Option(help="universal or clip-cluster; for partition.")
     ] = None,
+    engine: Engine = "local",
+    address: Address = None,
     library: LibraryFolder = None,
     db: Db = None,
     wait: Wait = 0.0,
@@ -36,8 +38,12 @@ def cluster(
             "seed": seed, "edges": edges,
         }
     }  # fmt: skip
-    with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
-        report = pipeline.cluster(found, pipeline.settings(found, flags).cluster)
+    with (
+        pipeline.find_library(library, db) as found,
+        found.db.exclusive(wait),
+        pipeline.steps(engine, address) as steps,
+    ):
+        report = pipeline.cluster(found, pipeline.settings(found, flags).cluster, steps=steps)
         pipeline.remember(found, flags)
     if json:
         print_json(asdict(report))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ EXACT_BELOW = 200_000
 # From here on the search pays for leaving out the dimensions that hold next to nothing.
 COMPRESSED_FROM, LOST = 20_000, 1e-5
 BLOCK = 4096
+# Candidates beyond the end of a list: of a photo's copies, equally near, the first are taken.
+SPARE = 8
 NEW_BLOCK = 128  # rows of similarities to all faces that are held at once
 
 
@@ -22,7 +25,8 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
 
     Fewer than `exact_below` faces are searched exhaustively, more through an inverted file (see
     `_index`). Above `COMPRESSED_FROM` both look at the principal dimensions that hold all but
-    `LOST` of the energy: of the mobile space 256 of 704. The same input gives the same answer.
+    `LOST` of the energy: of the mobile space 256 of 704. The same input gives the same answer, on
+    any number of threads.
 
     Args:
         x: (N, D) float32, L2-normalised; N may be 0.
@@ -42,15 +46,50 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
     found = min(k, N - 1)
     if found < 1:
         return Neighbours(index, similarity)
-    x = np.ascontiguousarray(compressed(x, LOST) if N >= COMPRESSED_FROM else x, np.float32)
+    x = searchable(x)
     searcher = _index(x, exact=exact_below > N)
-    for start in range(0, N, BLOCK):
+
+    def search(start: int) -> None:
         block = slice(start, min(start + BLOCK, N))
-        near, ids = searcher.search(x[block], found + 1)
-        ids, near = _without_self(ids, near, np.arange(block.start, block.stop))
-        index[block, :found] = ids
-        similarity[block, :found] = np.where(ids < 0, -1, near.clip(-1, 1))
+        near, ids = searcher.search(x[block], min(found + 1 + SPARE, N))
+        listed = lists(ids, near, block.start, found)
+        index[block, :found], similarity[block, :found] = listed.index, listed.similarity
+
+    with _threads() as pool:
+        list(pool.map(search, range(0, N, BLOCK)))
     return Neighbours(index, similarity)
+
+
+def searchable(x: FloatArray) -> FloatArray:
+    """The faces as they are searched: many, in fewer dimensions; (N, D) float32, contiguous."""
+    few = compressed(x, LOST) if len(x) >= COMPRESSED_FROM else x
+    return np.ascontiguousarray(few, np.float32)
+
+
+def lists(ids: IntArray, near: FloatArray, first: int, k: int) -> Neighbours:
+    """The k nearest of each row's candidates, the face itself left out.
+
+    Args:
+        ids: (n, C) candidates, C > k, in any order; -1 for none.
+        near: (n, C) their similarity.
+        first: the face that the first row is about.
+    """
+    order = np.lexsort((ids, -near), axis=1)[:, : k + 1]
+    ids, near = np.take_along_axis(ids, order, 1), np.take_along_axis(near, order, 1)
+    ids, near = _without_self(ids, near, np.arange(first, first + len(ids)))
+    return Neighbours(ids, np.where(ids < 0, np.float32(-1), near.clip(-1, 1)))
+
+
+def _threads() -> ThreadPoolExecutor:
+    """As many as OpenMP would take, each of them multiplying alone.
+
+    Products that several threads compute together differ in their last bits from those of one.
+    """
+    import faiss
+
+    return ThreadPoolExecutor(
+        faiss.omp_get_max_threads(), initializer=faiss.omp_set_num_threads, initargs=(1,)
+    )
 
 
 def extend(x: FloatArray, neighbours: Neighbours, new: IntArray) -> tuple[Neighbours, IntArray]:
