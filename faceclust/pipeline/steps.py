@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias, get_args
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, get_args
 
+from faceclust import workers as processes
 from faceclust.cluster.methods import Partition
 from faceclust.cluster.partition import partition
 from faceclust.engine import knn as sharded
 from faceclust.engine import partition as components
+from faceclust.engine import scan as shards
 from faceclust.engine import scoring as chunked
 from faceclust.engine.connect import connect
 from faceclust.engine.tasks import Runner
 from faceclust.errors import OptionError
 from faceclust.graph import edges
 from faceclust.graph.knn import knn
+from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.models import Space
 from faceclust.pipeline.scoring import Described, Scorer, quality_of, score
 from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.store import Scanned
+from faceclust.workers import Failure, Limits
 
 Engine: TypeAlias = Literal["local", "ray"]
 Score: TypeAlias = Callable[
@@ -28,31 +34,55 @@ Score: TypeAlias = Callable[
 ]
 
 
+class Read(Protocol):
+    """As `workers.run`; what is not yet taken may be kept in a folder, for when it is stopped."""
+
+    def __call__(
+        self, make: ExtractorFactory, tasks: Iterable[PhotoTask], *, workers: int, limits: Limits,
+        folder: Path,
+    ) -> Generator[tuple[PhotoTask, Scanned | Failure], None, None]:  # fmt: skip
+        """Each task with what came of it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What `cluster` has done for it.
+    """What `scan` and `cluster` have done for them.
 
     Attributes:
+        read: photos.
         knn: as `graph.knn.knn`.
         score: as `scoring.score`.
         partition: as `cluster.partition.partition`.
     """
 
+    read: Read
     knn: Callable[[FloatArray, int], Neighbours]
     score: Score
     partition: Partition
 
 
-LOCAL = Steps(knn, score, partition)
+def _read(
+    make: ExtractorFactory, tasks: Iterable[PhotoTask], *, workers: int, limits: Limits,
+    folder: Path,
+) -> Generator[tuple[PhotoTask, Scanned | Failure], None, None]:  # fmt: skip
+    """In worker processes of this machine, which keep nothing: a photo is taken when it is read."""
+    return processes.run(make, tasks, workers=workers, limits=limits)
+
+
+LOCAL = Steps(_read, knn, score, partition)
 
 
 @contextmanager
-def steps(engine: str = "local", address: str | None = None) -> Iterator[Steps]:
+def steps(
+    engine: str = "local", address: str | None = None, cpus: int | None = None
+) -> Iterator[Steps]:
     """The steps of an engine, for as long as it is connected to.
 
     Args:
         engine: one of `Engine`.
         address: of a running Ray cluster; None for one that is started here.
+        cpus: of the latter; None for all of the machine.
 
     Raises:
         OptionError: there is no such engine, or it has no address.
@@ -65,13 +95,14 @@ def steps(engine: str = "local", address: str | None = None) -> Iterator[Steps]:
             raise OptionError("--address is that of a Ray cluster; give --engine ray with it.")
         yield LOCAL
         return
-    with connect(address) as runner:
+    with connect(address, cpus) as runner:
         yield on(runner)
 
 
 def on(runner: Runner) -> Steps:
     """The steps as pieces of work."""
     return Steps(
+        shards.run,
         partial(sharded.knn, runner=runner),
         partial(_score, runner),
         partial(components.partition, runner=runner),

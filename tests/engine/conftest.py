@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ def needs_ray() -> None:
     """Ray itself must not be imported before `connect` has said how it is to behave."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("needs Ray: pip install 'faceclust[ray]'")
+    # Ray's workers must find the tests' own functions.
+    os.environ["PYTHONPATH"] = os.fspath(Path(__file__).resolve().parents[2])
 
 
 @pytest.fixture(scope="session")
