@@ -48,6 +48,8 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Ray
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     # Accelerators stay visible to pieces of work that ask for none, as Ray means to have it anyway.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Its core prints warnings about its own innards; what goes wrong is raised.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
     except ImportError as error:
@@ -67,8 +69,7 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Ray
 def _start(ray: Any, address: str | None, cpus: int | None, folder: Path) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
-        # It says what it does while it starts; what goes wrong, it raises.
-        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+        with _hushed():
             if address is not None:
                 _knock(address)
                 ray.init(address=address, **quiet)
@@ -85,6 +86,22 @@ def _start(ray: Any, address: str | None, cpus: int | None, folder: Path) -> Non
             what = "A Ray cluster cannot be started on this machine"
             remedy = "free some memory, or leave --engine out"
         raise EngineError(f"{what} ({_first_line(error)}); {remedy}.") from error
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Ray's processes say on stderr what they do while they start; what goes wrong is raised."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(own, 2)
+        os.close(own)
+        os.close(nowhere)
 
 
 def _knock(address: str) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import platform
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -60,12 +61,14 @@ class Reading:
     """How shards are read; picklable.
 
     Attributes:
+        task: makes what `make` takes, of root, path, size and date.
         make: opens the networks, see `workers.run`.
         limits: of a photo.
         folder: where the shards go; every machine sees it.
         version: of this program.
     """
 
+    task: Callable[[str, str, int, int], Photo]
     make: Make
     limits: Limits
     folder: Path
@@ -99,7 +102,8 @@ def run(
     left = list(wanted.values())
     size = min(MOST, max(LEAST, -(-len(left) // (EACH * workers))))
     parts = [left[start : start + size] for start in range(0, len(left), size)]
-    for name in _read(parts, Reading(make, limits, folder), min(workers, len(parts))):
+    reading = Reading(type(left[0]), make, limits, folder) if left else None
+    for name in _read(parts, reading, min(workers, len(parts))) if reading else ():
         items = shards.read(folder, name)
         if items is None:
             raise EngineError(
@@ -119,8 +123,6 @@ def _wanted(items: Iterable[Scanned], wanted: dict[str, Task]) -> Iterator[tuple
 
 def _read(parts: Sequence[Sequence[Photo]], reading: Reading, readers: int) -> Iterator[str]:
     """Have shards read; their names as they are finished."""
-    if not parts:
-        return
     import ray
     import ray.data
 
@@ -128,11 +130,10 @@ def _read(parts: Sequence[Sequence[Photo]], reading: Reading, readers: int) -> I
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    references = [ray.put(list(part)) for part in parts]
-    rows = ray.data.from_items(list(range(len(parts))), override_num_blocks=len(parts))
+    rows = ray.data.from_items([_row(part) for part in parts], override_num_blocks=len(parts))
     done = rows.map_batches(
         _Reader,
-        fn_constructor_args=(reading, references),
+        fn_constructor_args=(reading,),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=readers),
         num_cpus=1,
@@ -152,39 +153,39 @@ def _read(parts: Sequence[Sequence[Photo]], reading: Reading, readers: int) -> I
 class _Reader:
     """Reads shards, one at a time."""
 
-    def __init__(self, reading: Reading, parts: Sequence[Any]) -> None:
-        self._version = reading.version
-        self._folder = reading.folder
-        self._parts = parts
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._one: Standby[Any, Scanned] = Standby(reading.make, reading.limits)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        """Read the shards of these numbers; their names, or an error of ours and what it says."""
-        import ray
-
+        """Read shards; their names, or an error of ours and what it says."""
         names, kinds = [], []
-        for number in batch["item"].tolist():
+        for root, photos in zip(batch["root"], batch["photos"], strict=True):
             # Raised here, it would arrive as one of Ray's, without what it was.
             try:
-                names.append(self._shard(ray.get(self._parts[number])))
+                names.append(self._shard(root, photos))
                 kinds.append("")
             except FaceclustError as error:
                 names.append(str(error))
                 kinds.append(type(error).__name__)
         return {"name": names, "error": kinds}
 
-    def _shard(self, tasks: Sequence[Photo]) -> str:
+    def _shard(self, root: str, photos: Sequence[Mapping[str, Any]]) -> str:
+        tasks = [
+            self._reading.task(root, os.fsdecode(photo["path"]), photo["size"], photo["mtime_ns"])
+            for photo in photos
+        ]
         name = _name(tasks)
-        if self._version != faceclust.__version__:
+        if self._reading.version != faceclust.__version__:
             raise EngineError(
-                f"{platform.node()} has faceclust {faceclust.__version__}, and this is "
-                f"{self._version}; install the same version on every machine of the cluster."
+                f"{platform.node()} has faceclust {faceclust.__version__}, not "
+                f"{self._reading.version}; install the same on every machine of the cluster."
             )
-        if not Path(tasks[0].root).is_dir():
+        if not Path(root).is_dir():
             raise EngineError(
-                f"{platform.node()} does not see {tasks[0].root}; mount it there under that path."
+                f"{platform.node()} does not see {root}; mount it there under that path."
             )
-        shards.write(self._folder, name, [self._photo(task) for task in tasks])
+        shards.write(self._reading.folder, name, [self._photo(task) for task in tasks])
         return name
 
     def _photo(self, task: Photo) -> Scanned:
@@ -194,6 +195,15 @@ class _Reader:
                 task.path, task.size, task.mtime_ns, error_kind=found.kind, error=found.reason
             )
         return found
+
+
+def _row(tasks: Sequence[Photo]) -> dict[str, Any]:
+    """A shard as Ray Data takes it; not every path is text."""
+    photos = [
+        {"path": os.fsencode(task.path), "size": task.size, "mtime_ns": task.mtime_ns}
+        for task in tasks
+    ]
+    return {"root": tasks[0].root, "photos": photos}
 
 
 def _name(tasks: Sequence[Photo]) -> str:
