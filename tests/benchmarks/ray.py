@@ -1,0 +1,183 @@
+"""The Ray engine beside a single machine, in one run: whether they are equal, and the seconds.
+
+    python -m tests.benchmarks.ray --faces 20000 [--photos 200] [--cpus 2] [--address auto]
+
+Faces are made up in a space of the mobile profile's shape (704 numbers, 256 dimensions), a long
+tail of people; both engines cluster a copy of the same stored library. Photos are those of the
+album. For each stage it prints what a plan for larger libraries needs: rates and bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faceclust import pipeline
+from faceclust.cluster.methods import ClusterOptions
+from faceclust.evaluate import scores
+from faceclust.pipeline import Library
+from faceclust.pipeline.models import MOBILE
+from faceclust.pipeline.steps import Steps
+from faceclust.records import FloatArray, IntArray
+from faceclust.store import catalogue, ledger, open_database
+from tests.benchmarks import corpus
+from tests.engine.crowd import faces
+from tests.synthetic import library, photo
+
+say = partial(print, file=sys.stdout, flush=True)  # while Ray runs, stdout is its own
+WIDTHS, RANKS = (512, 192), (160, 96)
+
+
+def embeddings(N: int) -> tuple[FloatArray, IntArray]:
+    """(N, 704) and who is who."""
+    x, person = faces(N, D=sum(RANKS))
+    rng = np.random.default_rng(1)
+    parts = np.split(x, [RANKS[0]], axis=1)
+    turned = [
+        part @ np.linalg.qr(rng.normal(size=(width, rank)))[0].T.astype(np.float32)
+        for part, width, rank in zip(parts, WIDTHS, RANKS, strict=True)
+    ]
+    return np.hstack(turned).astype(np.float32), person
+
+
+def made_up(folder: Path, x: FloatArray) -> Path:
+    """A scanned library, one face a photo; its database."""
+    batch = (replace(photo(f"{i:08}.jpg", 1), vectors=row[None]) for i, row in enumerate(x))
+    with library(folder / "album", *batch, db=folder / "faces.db") as opened:
+        opened.db.set_setting("model", MOBILE)
+        opened.db.sql.execute("UPDATE embeddings SET model = ?", (MOBILE,))
+        opened.db.sql.commit()
+    return folder / "faces.db"
+
+
+class Timed:
+    """The steps of an engine, and the seconds that each took; what came out, for comparison."""
+
+    def __init__(self, steps: Steps) -> None:
+        self.seconds: dict[str, float] = {}
+        self.results: dict[str, list[Any]] = {}
+        self.steps = replace(
+            steps,
+            knn=self._timed("knn", steps.knn),
+            score=self._timed("score", steps.score),
+            partition=self._timed("partition", steps.partition),
+        )
+
+    def _timed(self, name: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **words: Any) -> Any:
+            started = time.perf_counter()
+            result = step(*arguments, **words)
+            self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - started
+            self.results.setdefault(name, []).append(result)
+            return result
+
+        return call
+
+
+def same(one: Any, two: Any) -> bool:
+    """Whether the results of a step are equal, bit for bit."""
+    if isinstance(one, np.ndarray):
+        return bool(np.array_equal(one, two))
+    names = ("index", "similarity") if hasattr(one, "index") else ("edge_index", "edge_weight")
+    return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in names)
+
+
+def clustered(db: Path, steps: Steps) -> tuple[Timed, dict[int, int], float]:
+    timed = Timed(steps)
+    with Library(db.parent / "album", open_database(db)) as opened:
+        started = time.perf_counter()
+        pipeline.cluster(opened, ClusterOptions(), steps=timed.steps)
+        seconds = time.perf_counter() - started
+        newest = ledger.newest_clustering(opened.db)
+        assert newest is not None
+        return timed, dict(newest.membership), seconds
+
+
+def cluster(folder: Path, N: int, ray: Steps) -> None:
+    x, person = embeddings(N)
+    db = made_up(folder, x)
+    shutil.copy(db, folder / "ray.db")
+    with pipeline.steps() as local:
+        one, labels, seconds = clustered(db, local)
+    many, others, on_ray = clustered(folder / "ray.db", ray)
+    found = np.array([labels[face] for face in sorted(labels)])
+    f = scores(person, np.unique(found, return_inverse=True)[1])
+    say(f"{N} faces, {len(set(labels.values()))} clusters, BCubed F {100 * f.bcubed.f:.2f}")
+    say(f"cluster: equal {labels == others}; {seconds:.1f} s local, {on_ray:.1f} s on Ray")
+    pairs = one.results["score"][0].edge_index.shape[1]
+    for name, work, unit in (
+        ("knn", N * N, "products"), ("score", pairs, "pairs kept"), ("partition", pairs, "pairs")
+    ):  # fmt: skip
+        equal = all(map(same, one.results[name], many.results[name]))
+        say(
+            f"  {name}: equal {equal}; {one.seconds[name]:.2f} s local, {many.seconds[name]:.2f} s "
+            f"on Ray, {work / many.seconds[name]:.3g} {unit}/s"
+        )
+
+
+def content(db: Path) -> list[Any]:
+    """What a scan has stored, whatever the order in which photos were read."""
+    with sqlite3.connect(db) as sql:
+        return sorted(
+            sql.execute(
+                """SELECT files.path, error, x, y, w, h, landmarks, score, size, model, vector
+                FROM files LEFT JOIN faces USING (photo_id)
+                LEFT JOIN embeddings ON face_id = faces.id"""
+                .replace("size, model", "faces.size, model")
+            ),
+            key=repr,
+        )  # fmt: skip
+
+
+def scan(folder: Path, photos: int, ray: Steps) -> None:
+    album = corpus.many(folder, photos)
+    stored = []
+    with pipeline.steps() as local:
+        for name, steps in (("local", local), ("Ray", ray)):
+            opened, inside = pipeline.for_scan(album, folder / f"{name}.db")
+            shards = folder / "shards" if name == "Ray" else None
+            with opened:
+                config = pipeline.settings(opened, {})
+                report = pipeline.scan(opened, inside, config, steps=steps, shards=shards)
+                read = catalogue.embedded_faces(opened.db, opened.db.setting("model") or "")
+            stored.append(content(folder / f"{name}.db"))
+            say(f"scan {name}: {report.read} photos, {report.read / report.seconds:.1f} photos/s")
+    size = sum(path.stat().st_size for path in shards.rglob("*.*")) if shards else 0
+    say(
+        f"scan: equal {stored[0] == stored[1]}; {len(read) / photos:.2f} faces a photo, shards of "
+        f"{size / photos:.0f} bytes a photo"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--faces", type=int, default=20_000)
+    parser.add_argument("--photos", type=int, default=0)
+    parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--address")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        os.environ["FACECLUST_DATA"] = scratch
+        started = time.perf_counter()
+        with pipeline.steps("ray", given.address, given.cpus) as ray:
+            say(f"Ray started or reached in {time.perf_counter() - started:.1f} s")
+            cluster(folder, given.faces, ray)
+            if given.photos:
+                scan(folder, given.photos, ray)
+
+
+if __name__ == "__main__":
+    main()
