@@ -17,7 +17,7 @@ from faceclust.engine import partition as components
 from faceclust.engine import scan as shards
 from faceclust.engine import scoring as chunked
 from faceclust.engine.connect import connect
-from faceclust.engine.tasks import Runner
+from faceclust.engine.tasks import Loop, Runner
 from faceclust.errors import OptionError
 from faceclust.graph import edges
 from faceclust.graph.knn import knn
@@ -74,10 +74,10 @@ LOCAL = Steps(_read, knn, score, partition)
 
 
 @contextmanager
-def steps(
+def runner(
     engine: str = "local", address: str | None = None, cpus: int | None = None
-) -> Iterator[Steps]:
-    """The steps of an engine, for as long as it is connected to.
+) -> Iterator[Runner]:
+    """Who runs pieces of work for an engine, for as long as it is connected to.
 
     Args:
         engine: one of `Engine`.
@@ -90,13 +90,22 @@ def steps(
     """
     if engine not in get_args(Engine):
         raise OptionError(f"--engine must be one of {', '.join(get_args(Engine))}, not {engine}.")
-    if engine == "local":
-        if address is not None:
-            raise OptionError("--address is that of a Ray cluster; give --engine ray with it.")
-        yield LOCAL
+    if engine == "ray":
+        with connect(address, cpus) as connected:
+            yield connected
         return
-    with connect(address, cpus) as runner:
-        yield on(runner)
+    if address is not None:
+        raise OptionError("--address is that of a Ray cluster; give --engine ray with it.")
+    yield Loop()
+
+
+@contextmanager
+def steps(
+    engine: str = "local", address: str | None = None, cpus: int | None = None
+) -> Iterator[Steps]:
+    """The steps of an engine, for as long as it is connected to; see `runner`."""
+    with runner(engine, address, cpus) as connected:
+        yield LOCAL if engine == "local" else on(connected)
 
 
 def on(runner: Runner) -> Steps:
