@@ -16,7 +16,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,11 +25,20 @@ from typing import Any
 import numpy as np
 
 from faceclust import pipeline
-from faceclust.cluster.methods import ClusterOptions
+from faceclust.cluster.methods import EDGE_LISTS, ClusterOptions
+from faceclust.config import Config
+from faceclust.embed.arcface import normalise
+from faceclust.embed.clip import model_id
+from faceclust.engine.partition import Component
+from faceclust.engine.tasks import Here
 from faceclust.evaluate import scores
-from faceclust.pipeline import Library
-from faceclust.pipeline.models import MOBILE
-from faceclust.pipeline.steps import Steps
+from faceclust.graph.structure import Pairs
+from faceclust.photos import WalkOptions, walk
+from faceclust.pipeline import Library, models
+from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
+from faceclust.pipeline.models import MOBILE, Space
+from faceclust.pipeline.scoring import choose
+from faceclust.pipeline.steps import Steps, on
 from faceclust.records import FloatArray, IntArray
 from faceclust.store import catalogue, ledger, open_database
 from tests.benchmarks import corpus
@@ -86,6 +95,83 @@ class Timed:
         return call
 
 
+class Metered:
+    """Runs the pieces here and counts processor seconds, which others on the machine cost little.
+
+    Attributes:
+        seconds, units: of the pieces so far; a unit is a product of two faces, or a pair.
+    """
+
+    def __init__(self, N: int) -> None:
+        self.N, self.seconds, self.units, self.pieces = N, 0.0, 0, 0
+
+    def share(self, value: Any) -> Here[Any]:
+        return Here(value)
+
+    def each(self, work: Callable[[Any], Any], pieces: Iterable[Any]) -> Iterator[Any]:
+        for piece in pieces:
+            started = time.process_time()
+            result = work(piece)
+            self.seconds += time.process_time() - started
+            self.units += self._units(piece)
+            self.pieces += 1
+            yield result
+
+    def _units(self, piece: Any) -> int:
+        match piece:
+            case Pairs():
+                return len(piece.similarity)
+            case Component():
+                return len(piece.graph.edge_weight)
+            case (_, queries):
+                return len(queries) * self.N
+        raise TypeError(piece)
+
+
+def rates(x: FloatArray, within: Space) -> None:
+    """What a processor does in a second, step by step, and what is left for the driver."""
+    N = len(x)
+    unit, scorer = normalise(x, within.parts), choose(ClusterOptions(), within, None)
+    assert scorer is not None
+    near, graph = None, None
+    for name in ("knn", "score", "partition"):
+        meter, started = Metered(N), time.process_time()
+        steps = on(meter)
+        match name:
+            case "knn":
+                near, unit_name = steps.knn(unit, EDGE_LISTS), "products"
+            case "score":
+                graph, unit_name = steps.score(scorer, x, unit, near, within, None), "pairs"
+            case "partition":
+                steps.partition(graph, apart=None, constraints=None)
+                unit_name = "pairs"
+        own = time.process_time() - started - meter.seconds
+        say(
+            f"  {name}: {meter.units / max(meter.seconds, 1e-9):.3g} {unit_name} a processor second"
+            f" in {meter.pieces} pieces, {meter.units / N:.1f} {unit_name} a face; the driver"
+            f" {own / N * 1e6:.1f} us a face"
+        )
+
+
+def reading(folder: Path) -> None:
+    """Processor seconds that a photo costs."""
+    config = Config()
+    extract = ExtractorFactory(
+        models.resolve("mobile"), config.detector, "cpu", 1, clip=model_id(config.scan.clip)
+    )()
+    files = list(walk(folder, WalkOptions()))
+    tasks = [PhotoTask(str(folder), f.path, f.size, f.mtime_ns) for f in files]
+    extract(tasks[0])
+    started = time.process_time()
+    found = [extract(task) for task in tasks]
+    seconds = time.process_time() - started
+    faces = sum(len(item.faces) for item in found)
+    say(
+        f"  read: {len(tasks) / seconds:.1f} photos a processor second, {faces / len(tasks):.2f} "
+        f"faces and {sum(f.size for f in files) / len(tasks):.0f} bytes a photo"
+    )
+
+
 def same(one: Any, two: Any) -> bool:
     """Whether the results of a step are equal, bit for bit."""
     if isinstance(one, np.ndarray):
@@ -116,15 +202,13 @@ def cluster(folder: Path, N: int, ray: Steps) -> None:
     f = scores(person, np.unique(found, return_inverse=True)[1])
     say(f"{N} faces, {len(set(labels.values()))} clusters, BCubed F {100 * f.bcubed.f:.2f}")
     say(f"cluster: equal {labels == others}; {seconds:.1f} s local, {on_ray:.1f} s on Ray")
-    pairs = one.results["score"][0].edge_index.shape[1]
-    for name, work, unit in (
-        ("knn", N * N, "products"), ("score", pairs, "pairs kept"), ("partition", pairs, "pairs")
-    ):  # fmt: skip
+    for name in ("knn", "score", "partition"):
         equal = all(map(same, one.results[name], many.results[name]))
         say(
             f"  {name}: equal {equal}; {one.seconds[name]:.2f} s local, {many.seconds[name]:.2f} s "
-            f"on Ray, {work / many.seconds[name]:.3g} {unit}/s"
+            "on Ray"
         )
+    rates(x, models.space(MOBILE))
 
 
 def content(db: Path) -> list[Any]:
@@ -132,10 +216,9 @@ def content(db: Path) -> list[Any]:
     with sqlite3.connect(db) as sql:
         return sorted(
             sql.execute(
-                """SELECT files.path, error, x, y, w, h, landmarks, score, size, model, vector
+                """SELECT files.path, error, x, y, w, h, landmarks, score, model, vector
                 FROM files LEFT JOIN faces USING (photo_id)
                 LEFT JOIN embeddings ON face_id = faces.id"""
-                .replace("size, model", "faces.size, model")
             ),
             key=repr,
         )  # fmt: skip
@@ -143,6 +226,7 @@ def content(db: Path) -> list[Any]:
 
 def scan(folder: Path, photos: int, ray: Steps) -> None:
     album = corpus.many(folder, photos)
+    reading(album)
     stored = []
     with pipeline.steps() as local:
         for name, steps in (("local", local), ("Ray", ray)):
