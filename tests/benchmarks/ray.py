@@ -1,6 +1,6 @@
 """The Ray engine beside a single machine, in one run: whether they are equal, and the seconds.
 
-    python -m tests.benchmarks.ray --faces 20000 [--photos 200] [--cpus 2] [--address auto]
+    python -m tests.benchmarks.ray --faces 20000 [--photos 200] [--search 200000] [--cpus 2] [--address auto]
 
 Faces are made up in a space of the mobile profile's shape (704 numbers, 256 dimensions), a long
 tail of people; both engines cluster a copy of the same stored library. Photos are those of the
@@ -32,6 +32,7 @@ from faceclust.embed.clip import model_id
 from faceclust.engine.partition import Component
 from faceclust.engine.tasks import Here
 from faceclust.evaluate import scores
+from faceclust.graph.knn import knn
 from faceclust.graph.structure import Pairs
 from faceclust.photos import WalkOptions, walk
 from faceclust.pipeline import Library, models
@@ -153,6 +154,21 @@ def rates(x: FloatArray, within: Space) -> None:
         )
 
 
+def searched(N: int) -> None:
+    """The search of a library in which it is approximate: equality, and what a query costs."""
+    x, _ = faces(N, D=sum(RANKS))
+    unit = normalise(x)
+    one = knn(unit, EDGE_LISTS)
+    meter, started = Metered(N), time.process_time()
+    many = on(meter).knn(unit, EDGE_LISTS)
+    own = time.process_time() - started - meter.seconds
+    say(
+        f"search of {N}: equal {same(one, many)}; {N / meter.seconds:.0f} queries a processor "
+        f"second in {meter.pieces} pieces, filling included; the driver {own / N * 1e6:.1f} us a "
+        "face, training included"
+    )
+
+
 def reading(folder: Path) -> None:
     """Processor seconds that a photo costs."""
     config = Config()
@@ -249,6 +265,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--faces", type=int, default=20_000)
     parser.add_argument("--photos", type=int, default=0)
+    parser.add_argument("--search", type=int, default=0)
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--address")
     given = parser.parse_args()
@@ -259,6 +276,8 @@ def main() -> None:
         with pipeline.steps("ray", given.address, given.cpus) as ray:
             say(f"Ray started or reached in {time.perf_counter() - started:.1f} s")
             cluster(folder, given.faces, ray)
+            if given.search:
+                searched(given.search)
             if given.photos:
                 scan(folder, given.photos, ray)
 

@@ -52,6 +52,21 @@ def test_many_faces_are_searched_in_the_same_few_dimensions(
     assert not np.array_equal(one.similarity[:, 0], whole.knn(x[:2999], 20).similarity[:, 0])
 
 
+@pytest.mark.usefixtures("small_shards")
+def test_an_inverted_file_is_searched_as_on_a_single_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sharded, "LISTED", 3000)
+    monkeypatch.setattr(sharded, "BLOCKS", 2)
+    x = unit(faces(8000)[0])
+    x = np.concatenate([x, x[:500]])
+    one = whole.knn(x, 20, exact_below=0)
+    many = sharded.knn(x, 20, Loop(), exact_below=0)
+    assert np.array_equal(one.index, many.index)
+    assert np.array_equal(one.similarity, many.similarity)
+    assert not np.array_equal(one.index, whole.knn(x, 20).index)  # so it is approximate
+
+
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     import faiss
 
