@@ -1,6 +1,6 @@
 """The Ray engine beside a single machine, in one run: whether they are equal, and the seconds.
 
-    python -m tests.benchmarks.ray --faces 20000 [--photos 200] [--search 200000] [--cpus 2] [--address auto]
+    python -m tests.benchmarks.ray --faces 20000 [--photos 200] [--search 200000] [--cpus 2]
 
 Faces are made up in a space of the mobile profile's shape (704 numbers, 256 dimensions), a long
 tail of people; both engines cluster a copy of the same stored library. Photos are those of the
@@ -29,7 +29,9 @@ from faceclust.cluster.methods import EDGE_LISTS, ClusterOptions
 from faceclust.config import Config
 from faceclust.embed.arcface import normalise
 from faceclust.embed.clip import model_id
+from faceclust.engine import shards
 from faceclust.engine.partition import Component
+from faceclust.engine.scan import MOST
 from faceclust.engine.tasks import Here
 from faceclust.evaluate import scores
 from faceclust.graph.knn import knn
@@ -41,7 +43,7 @@ from faceclust.pipeline.models import MOBILE, Space
 from faceclust.pipeline.scoring import choose
 from faceclust.pipeline.steps import Steps, on
 from faceclust.records import FloatArray, IntArray
-from faceclust.store import catalogue, ledger, open_database
+from faceclust.store import catalogue, intake, ledger, open_database
 from tests.benchmarks import corpus
 from tests.engine.crowd import faces
 from tests.synthetic import library, photo
@@ -188,6 +190,33 @@ def reading(folder: Path) -> None:
     )
 
 
+def taken(folder: Path, count: int) -> None:
+    """What it costs the driver to take finished shards into the library."""
+    x, _ = faces(count, D=sum(WIDTHS))
+    rng = np.random.default_rng(0)
+    items = [
+        replace(photo(f"{i:08}.jpg", 1), vectors=row[None], thumbnails=(rng.bytes(5000),),
+                clip_vectors=row[None, :512])
+        for i, row in enumerate(x)
+    ]  # fmt: skip
+    starts = range(0, count, MOST)
+    for start in starts:
+        shards.write(folder / "made-up", str(start), items[start : start + MOST])
+    size = sum(path.stat().st_size for path in (folder / "made-up").rglob("*.*"))
+    with library(folder / "empty", db=folder / "empty.db") as opened:
+        started, wall = time.process_time(), time.perf_counter()
+        for start in starts:
+            found = shards.read(folder / "made-up", str(start))
+            with opened.db.transaction() as sql:
+                intake.put_scanned(sql, found or (), "e", "m", "c")
+        seconds, wall = time.process_time() - started, time.perf_counter() - wall
+    say(
+        f"take: {count / seconds:.0f} faces a processor second, {count / wall:.0f} a second; "
+        f"{size / count:.0f} bytes a face in shards, "
+        f"{(folder / 'empty.db').stat().st_size / count:.0f} in the library"
+    )
+
+
 def same(one: Any, two: Any) -> bool:
     """Whether the results of a step are equal, bit for bit."""
     if isinstance(one, np.ndarray):
@@ -247,14 +276,14 @@ def scan(folder: Path, photos: int, ray: Steps) -> None:
     with pipeline.steps() as local:
         for name, steps in (("local", local), ("Ray", ray)):
             opened, inside = pipeline.for_scan(album, folder / f"{name}.db")
-            shards = folder / "shards" if name == "Ray" else None
+            kept = folder / "shards" if name == "Ray" else None
             with opened:
                 config = pipeline.settings(opened, {})
-                report = pipeline.scan(opened, inside, config, steps=steps, shards=shards)
+                report = pipeline.scan(opened, inside, config, steps=steps, shards=kept)
                 read = catalogue.embedded_faces(opened.db, opened.db.setting("model") or "")
             stored.append(content(folder / f"{name}.db"))
             say(f"scan {name}: {report.read} photos, {report.read / report.seconds:.1f} photos/s")
-    size = sum(path.stat().st_size for path in shards.rglob("*.*")) if shards else 0
+    size = sum(path.stat().st_size for path in (folder / "shards").rglob("*.*"))
     say(
         f"scan: equal {stored[0] == stored[1]}; {len(read) / photos:.2f} faces a photo, shards of "
         f"{size / photos:.0f} bytes a photo"
@@ -276,6 +305,7 @@ def main() -> None:
         with pipeline.steps("ray", given.address, given.cpus) as ray:
             say(f"Ray started or reached in {time.perf_counter() - started:.1f} s")
             cluster(folder, given.faces, ray)
+            taken(folder, given.faces)
             if given.search:
                 searched(given.search)
             if given.photos:
