@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import socket
 import sys
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import faceclust
 from faceclust.engine.tasks import Piece, Result
 from faceclust.errors import EngineError, FaceclustError
 
@@ -175,15 +177,29 @@ class RayRunner:
         shared = ray.put(work)  # once, not with every piece
         running: deque[Any] = deque()
         for piece in pieces:
-            running.append(task.remote(shared, piece))
+            running.append(task.remote(shared, piece, faceclust.__version__))
             if len(running) >= 2 * self.cpus:
                 yield _result(running.popleft())
         while running:
             yield _result(running.popleft())
 
 
-def _apply(work: Callable[[Piece], Result], piece: Piece) -> Result:
+def _apply(work: Callable[[Piece], Result], piece: Piece, version: str) -> Result:
+    require_version(version)
     return work(piece)
+
+
+def require_version(version: str) -> None:
+    """Machines of a cluster have one version, or their results would not belong together.
+
+    Raises:
+        EngineError: this machine has another one.
+    """
+    if version != faceclust.__version__:
+        raise EngineError(
+            f"{platform.node()} has faceclust {faceclust.__version__}, not {version}; install the "
+            "same on every machine of the cluster."
+        )
 
 
 def _result(reference: Any) -> Any:

@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 import faceclust
 from faceclust import errors
 from faceclust.engine import shards
+from faceclust.engine.connect import require_version
 from faceclust.errors import EngineError, FaceclustError
 from faceclust.store import Scanned
 from faceclust.workers import Failure, Limits, Standby
@@ -176,11 +177,7 @@ class _Reader:
             for photo in photos
         ]
         name = _name(tasks)
-        if self._reading.version != faceclust.__version__:
-            raise EngineError(
-                f"{platform.node()} has faceclust {faceclust.__version__}, not "
-                f"{self._reading.version}; install the same on every machine of the cluster."
-            )
+        require_version(self._reading.version)
         if not Path(root).is_dir():
             raise EngineError(
                 f"{platform.node()} does not see {root}; mount it there under that path."

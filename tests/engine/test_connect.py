@@ -50,6 +50,12 @@ def test_a_worker_that_dies_is_replaced(runner: RayRunner, tmp_path: Path) -> No
     assert list(runner.each(die_once, [str(tmp_path / "a"), str(tmp_path / "b")])) == ["done"] * 2
 
 
+def test_another_version_is_refused(runner: RayRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceclust.__version__", "9.9")
+    with pytest.raises(EngineError, match=r"not 9\.9; install the same on every machine"):
+        list(runner.each(double, [1]))
+
+
 def test_nothing_is_told_to_anybody(runner: RayRunner) -> None:
     import ray
     from ray._common.usage import usage_lib
