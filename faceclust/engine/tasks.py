@@ -23,6 +23,11 @@ class Shared(Protocol[T_co]):
 class Runner(Protocol):
     """Runs pieces of work, wherever."""
 
+    @property
+    def cpus(self) -> int:
+        """How many pieces run at a time."""
+        ...
+
     def share(self, value: T) -> Shared[T]:
         """Put something where every piece of work can read it."""
         ...
@@ -45,6 +50,8 @@ class Here(Generic[T]):
 
 class Loop:
     """One piece after the other, in this process."""
+
+    cpus = 1
 
     def share(self, value: T) -> Here[T]:
         """Nothing has to go anywhere."""

@@ -111,11 +111,19 @@ def steps(
 def on(runner: Runner) -> Steps:
     """The steps as pieces of work."""
     return Steps(
-        shards.run,
+        partial(_read_shards, runner),
         partial(sharded.knn, runner=runner),
         partial(_score, runner),
         partial(components.partition, runner=runner),
     )
+
+
+def _read_shards(
+    runner: Runner, make: ExtractorFactory, tasks: Iterable[PhotoTask], *, workers: int,
+    limits: Limits, folder: Path,
+) -> Generator[tuple[PhotoTask, Scanned], None, None]:  # fmt: skip
+    """By all processors of the cluster: this machine's number of workers says nothing of them."""
+    return shards.run(make, tasks, workers=runner.cpus, limits=limits, folder=folder)
 
 
 def _score(

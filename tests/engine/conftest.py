@@ -19,8 +19,8 @@ def needs_ray() -> None:
     os.environ["PYTHONPATH"] = os.fspath(Path(__file__).resolve().parents[2])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def runner(needs_ray: None) -> Iterator[RayRunner]:
-    """A Ray cluster of two processors, started once for all tests."""
+    """A Ray cluster of two processors, started once for the tests of this folder."""
     with connect(cpus=2) as connected:
         yield connected

@@ -16,7 +16,7 @@ from faceclust.store import Scanned
 from faceclust.workers import Limits
 from tests.synthetic import photo
 
-LIMITS = Limits(seconds=2.0)
+LIMITS = Limits(seconds=1.5)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from faceclust.engine import connect
 from faceclust.engine.connect import RayRunner
 from faceclust.errors import EngineError, OptionError
 
-pytestmark = pytest.mark.usefixtures("needs_ray")
-
 
 def double(number: int) -> int:
     return 2 * number
@@ -75,7 +73,9 @@ def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.Monke
     assert caught.value.exit_code == 2
 
 
-def test_a_cluster_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_is_not_there_is_said_at_once(
+    needs_ray: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
