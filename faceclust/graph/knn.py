@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from faceclust.errors import OptionError
-from faceclust.graph.principal import compressed
+from faceclust.graph.principal import compact
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 EXACT_BELOW = 200_000
-# From here on the search pays for leaving out the dimensions that hold next to nothing.
-COMPRESSED_FROM, LOST = 20_000, 1e-5
 BLOCK = 4096
 NEW_BLOCK = 128  # rows of similarities to all faces that are held at once
 
@@ -21,8 +19,8 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
     """The k nearest neighbours of every face, the face itself left out.
 
     Fewer than `exact_below` faces are searched exhaustively, more through an inverted file (see
-    `_index`). Above `COMPRESSED_FROM` both look at the principal dimensions that hold all but
-    `LOST` of the energy: of the mobile space 256 of 704. The same input gives the same answer.
+    `_index`), in as few dimensions as will do (`principal.compact`). The same input gives the same
+    answer.
 
     Args:
         x: (N, D) float32, L2-normalised; N may be 0.
@@ -42,7 +40,7 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
     found = min(k, N - 1)
     if found < 1:
         return Neighbours(index, similarity)
-    x = np.ascontiguousarray(compressed(x, LOST) if N >= COMPRESSED_FROM else x, np.float32)
+    x = compact(x)
     searcher = _index(x, exact=exact_below > N)
     for start in range(0, N, BLOCK):
         block = slice(start, min(start + BLOCK, N))

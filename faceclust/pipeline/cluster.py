@@ -20,6 +20,7 @@ from faceclust.cluster.thinning import regroup
 from faceclust.embed.arcface import normalise
 from faceclust.errors import LibraryError
 from faceclust.graph.knn import knn
+from faceclust.graph.principal import compact
 from faceclust.pipeline.arrive import Crowd, arrive, between, constraints_of, same_photo
 from faceclust.pipeline.attributes import SETTING as CLIP_SETTING
 from faceclust.pipeline.library import Library
@@ -89,12 +90,13 @@ def group(
     x = normalise(embeddings, within.parts)
     started = time.perf_counter()
     k = lists_of(options)
-    neighbours = knn(x, k) if k else None
+    small = compact(x)
+    neighbours = knn(small, k) if k else None
     searched = time.perf_counter()
     scored = None
     scorer = choose(options, within, described.model if described else None, own)
     if neighbours is not None and scorer is not None:
-        scored = score(scorer, embeddings, x, neighbours, within, described)
+        scored = score(scorer, embeddings, small, neighbours, within, described)
     apart = None if photo is None else same_photo(photo)
     result = partition(x, options, neighbours, scored, apart, constraints)
     labels = result.labels
@@ -102,8 +104,8 @@ def group(
 
         def among(rows: IntArray) -> Graph:
             some = None if described is None else described.select(rows)
-            near = knn(x[rows], k)
-            return score(scorer, embeddings[rows], x[rows], near, within, some)
+            near = knn(small[rows], k)
+            return score(scorer, embeddings[rows], small[rows], near, within, some)
 
         labels = regroup(labels, scored, among, apart=apart, constraints=constraints)
     return Grouping(
