@@ -22,6 +22,10 @@ def cluster(
     edges: Annotated[
         str | None, typer.Option(help="universal or clip-cluster; for partition.")
     ] = None,
+    exact_below: Annotated[
+        int | None,
+        typer.Option(min=0, help="Faces from which neighbours are searched for approximately."),
+    ] = None,
     library: LibraryFolder = None,
     db: Db = None,
     wait: Wait = 0.0,
@@ -33,7 +37,7 @@ def cluster(
     flags = {
         "cluster": {
             "method": method, "k": k, "threshold": threshold, "num_people": num_people,
-            "seed": seed, "edges": edges,
+            "seed": seed, "edges": edges, "exact_below": exact_below,
         }
     }  # fmt: skip
     with pipeline.find_library(library, db) as found, found.db.exclusive(wait):

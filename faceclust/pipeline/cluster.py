@@ -19,7 +19,7 @@ from faceclust.cluster.stable import stable_ids
 from faceclust.cluster.thinning import regroup
 from faceclust.embed.arcface import normalise
 from faceclust.errors import LibraryError
-from faceclust.graph.knn import knn
+from faceclust.graph.knn import EXACT_BELOW, knn
 from faceclust.graph.principal import compact
 from faceclust.pipeline.arrive import Crowd, arrive, between, constraints_of, same_photo
 from faceclust.pipeline.attributes import SETTING as CLIP_SETTING
@@ -91,7 +91,8 @@ def group(
     started = time.perf_counter()
     k = lists_of(options)
     small = compact(x)
-    neighbours = knn(small, k) if k else None
+    exact_below = EXACT_BELOW if options.exact_below is None else options.exact_below
+    neighbours = knn(small, k, exact_below=exact_below) if k else None
     searched = time.perf_counter()
     scored = None
     scorer = choose(options, within, described.model if described else None, own)
