@@ -10,7 +10,8 @@
     │   ├── WeightsError         weights cannot be fetched, verified or opened
     │   ├── StoreError           the database is damaged, newer, locked or read-only
     │   ├── WriteError           a file cannot be written: permissions, disk, file system
-    │   └── WorkerError          the worker processes cannot be kept alive
+    │   ├── WorkerError          the worker processes cannot be kept alive
+    │   └── EngineError          the Ray cluster cannot be had, or loses its work
     └── PhotoError           one photo cannot be read: recorded, skipped, never fatal
 
 A message is one sentence that names the file or option and says what to do about it. The
@@ -64,6 +65,10 @@ class WriteError(SystemFailure):
 
 class WorkerError(SystemFailure):
     """The worker processes cannot be kept alive."""
+
+
+class EngineError(SystemFailure):
+    """The Ray cluster cannot be started or reached, or loses its work."""
 
 
 class PhotoError(FaceclustError):

@@ -253,6 +253,15 @@ class _Pool(Generic[Task, Result]):
             worker.process.join()
         worker.process.close()
 
+    def last_words(self) -> int | None:
+        """The exit code of the one worker, which has died; None where it has not, and is killed."""
+        code = None
+        for worker in self._workers:
+            worker.process.join(timeout=5)
+            code = worker.process.exitcode
+        self.stop()
+        return code
+
     def stop(self) -> None:
         """End all workers at once; what they were doing is lost."""
         for worker in list(self._workers):
@@ -280,8 +289,7 @@ class Standby(Generic[Task, Result]):
             try:
                 return self._ask(task)
             except (EOFError, OSError):
-                self._pool.stop()
-                return Failure("crash", "crashed its decoder")
+                return Failure("crash", f"crashed its decoder ({_cause(self._pool.last_words())})")
 
     def _ask(self, task: Task) -> Result | Failure:
         worker = self._pool.ready()
@@ -300,7 +308,9 @@ class Standby(Generic[Task, Result]):
 
 
 def _cause(code: int | None) -> str:
-    if code is not None and code < 0:
+    if code is None:
+        return "no answer"
+    if code < 0:
         with contextlib.suppress(ValueError):
             return signal.Signals(-code).name
     return f"exit code {code}"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from faceclust.cli.console import console, print_json
-from faceclust.cli.options import Db, Json, LibraryFolder, Wait
+from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder, Wait
 
 
 def cluster(
@@ -26,6 +26,8 @@ def cluster(
         int | None,
         typer.Option(min=0, help="Faces from which neighbours are searched for approximately."),
     ] = None,
+    engine: Engine = "local",
+    address: Address = None,
     library: LibraryFolder = None,
     db: Db = None,
     wait: Wait = 0.0,
@@ -40,8 +42,12 @@ def cluster(
             "seed": seed, "edges": edges, "exact_below": exact_below,
         }
     }  # fmt: skip
-    with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
-        report = pipeline.cluster(found, pipeline.settings(found, flags).cluster)
+    with (
+        pipeline.find_library(library, db) as found,
+        found.db.exclusive(wait),
+        pipeline.steps(engine, address) as steps,
+    ):
+        report = pipeline.cluster(found, pipeline.settings(found, flags).cluster, steps=steps)
         pipeline.remember(found, flags)
     if json:
         print_json(asdict(report))

@@ -25,3 +25,13 @@ Wait: TypeAlias = Annotated[
     typer.Option("--wait", metavar="SECONDS", min=0, help="Wait for another faceclust to finish."),
 ]
 Who: TypeAlias = Annotated[str, typer.Argument(metavar="WHO", help="A person's number or name.")]
+Engine: TypeAlias = Annotated[
+    str, typer.Option(help="local: this machine; ray: a Ray cluster, with the same result.")
+]
+Address: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A running Ray cluster: auto or HOST:PORT. Else: one is started on this machine.",
+    ),
+]

@@ -12,7 +12,7 @@ import typer
 
 from faceclust.cli.console import console, err, print_json
 from faceclust.cli.console import faces as count
-from faceclust.cli.options import Db, Json, Wait
+from faceclust.cli.options import Address, Db, Engine, Json, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,15 @@ def scan(
     retry_errors: Annotated[
         bool, typer.Option("--retry-errors", help="Read again what could not be read before.")
     ] = False,
+    engine: Engine = "local",
+    address: Address = None,
+    shards: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="With --engine ray: keep shards of faces here; all its machines must see it.",
+        ),
+    ] = None,
     db: Db = None,
     wait: Wait = 0.0,
     json: Json = False,
@@ -66,9 +75,15 @@ def scan(
     library, inside = pipeline.for_scan(folder, db)
     with library, library.db.exclusive(wait):
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
-        with _progress(lambda: pipeline.count_photos(library, inside, config)) as progress:
-            report = pipeline.scan(library, inside, config, notify=console.say, progress=progress)
-        grouped = pipeline.cluster(library, config.cluster, anew=False)
+        with (
+            pipeline.steps(engine, address, config.scan.workers) as steps,
+            _progress(lambda: pipeline.count_photos(library, inside, config)) as progress,
+        ):
+            report = pipeline.scan(
+                library, inside, config,
+                notify=console.say, progress=progress, steps=steps, shards=shards,
+            )  # fmt: skip
+            grouped = pipeline.cluster(library, config.cluster, anew=False, steps=steps)
         pipeline.remember(library, flags)
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})

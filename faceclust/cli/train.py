@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from faceclust.cli.console import console, err, print_json
-from faceclust.cli.options import Db, Json, LibraryFolder
+from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder
 
 EVERY_SECONDS = 5.0
 
@@ -47,6 +47,8 @@ def train(
     variant: Annotated[
         str, typer.Option(help="What clip-cluster is made of, for ablations.")
     ] = "clip-cluster",
+    engine: Engine = "local",
+    address: Address = None,
     library: LibraryFolder = None,
     db: Db = None,
     json: Json = False,
@@ -62,7 +64,7 @@ def train(
     with _progress() as tell:
         report = run.train(
             data, out, options, root=root, part=part, profile=profile, library=library, db=db,
-            tell=tell, notify=console.say,
+            engine=engine, address=address, tell=tell, notify=console.say,
         )  # fmt: skip
     if json:
         print_json(report)

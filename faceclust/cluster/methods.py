@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
@@ -131,6 +131,16 @@ class Clustering:
     seconds: float
 
 
+class Partition(Protocol):
+    """As `partition.partition`, however it comes to the same labels."""
+
+    def __call__(
+        self, graph: Graph, *, apart: IntArray | None, constraints: Constraints | None
+    ) -> IntArray:
+        """(N,) labels."""
+        ...
+
+
 def needs_neighbours(method: Method) -> bool:
     """Whether `cluster` must be given the neighbour lists."""
     return method not in ("hac", "kmeans")
@@ -157,6 +167,7 @@ def cluster(
     edges: Graph | None = None,
     apart: IntArray | None = None,
     constraints: Constraints | None = None,
+    partition: Partition = partition,
 ) -> Clustering:
     """Cluster N faces.
 
@@ -169,6 +180,7 @@ def cluster(
         apart: (2, M) pairs of faces of one photo, which are hardly ever one person; used by
             the same methods.
         constraints: of the same N faces; whatever the method, they hold.
+        partition: what computes the method of that name.
 
     Raises:
         OptionError: the method cannot take so many faces, or so few.
@@ -180,7 +192,7 @@ def cluster(
     start = time.perf_counter()
     labels = np.zeros(len(x), np.int64)
     if len(x) > 1:
-        labels = _labels(x, near, options, threshold or 0.0, edges, apart, constraints)
+        labels = _labels(x, near, options, threshold or 0.0, edges, apart, constraints, partition)
         if constraints is not None and not needs_edges(options.method):
             labels = honour(labels, x, constraints)
     return Clustering(labels, threshold, time.perf_counter() - start)
@@ -204,6 +216,7 @@ def _labels(
     edges: Graph | None,
     apart: IntArray | None,
     constraints: Constraints | None,
+    partition: Partition,
 ) -> IntArray:
     match options.method:
         case "partition":

@@ -162,17 +162,27 @@ def score(
     pairs, scale = candidates(x, neighbours, part)
     addition = corrected(pairs, scale) if corrected else None
     faces = None if part is None else np.unique(pairs.index)
-    trust = np.float32(min(1.0, len(x) / structure.TRUSTED))
     weights, start = [np.zeros(0, np.float32)], 0
     for features in structure.features(x, neighbours, pairs, scale, quality, faces):
-        log_odds = model.log_odds(features)
-        if trust < 1:
-            log_odds = trust * log_odds + (1 - trust) * by_cosine(features)
+        log_odds = trusted(model, features, len(x))
         if addition:
             index = pairs.index[:, start : start + len(features)]
             log_odds = (log_odds + addition(index, features)).clip(-LARGEST, LARGEST)
         weights.append(log_odds)
         start += len(features)
-    weight = np.concatenate(weights)
+    return likely(pairs, np.concatenate(weights), len(x))
+
+
+def trusted(model: EdgeModel, features: FloatArray, N: int) -> FloatArray:
+    """Log-odds (E,) by the model, and in a library of few faces by the cosine as well."""
+    log_odds = model.log_odds(features)
+    trust = np.float32(min(1.0, N / structure.TRUSTED))
+    if trust < 1:
+        log_odds = trust * log_odds + (1 - trust) * by_cosine(features)
+    return log_odds
+
+
+def likely(pairs: structure.Pairs, weight: FloatArray, N: int) -> Graph:
+    """The pairs of log-odds (E,) above `FLOOR`."""
     keep = weight > FLOOR
-    return Graph(pairs.index[:, keep], weight[keep], len(x))
+    return Graph(pairs.index[:, keep], weight[keep], N)

@@ -46,6 +46,7 @@ from faceclust.pipeline.scan import ScanReport, find_photos, scan
 from faceclust.pipeline.search import Match, save_crops, search
 from faceclust.pipeline.selected import not_faces, reject_all, split_off
 from faceclust.pipeline.status import faces_of, head_count, status, unreadable
+from faceclust.pipeline.steps import steps
 from faceclust.pipeline.suggestions import answer, suggestions
 
 __all__ = [
@@ -103,6 +104,7 @@ __all__ = [
     "split",
     "split_off",
     "status",
+    "steps",
     "suggestions",
     "summaries",
     "table_bytes",

@@ -19,14 +19,15 @@ from faceclust.cluster.stable import stable_ids
 from faceclust.cluster.thinning import regroup
 from faceclust.embed.arcface import normalise
 from faceclust.errors import LibraryError
-from faceclust.graph.knn import EXACT_BELOW, knn
+from faceclust.graph.knn import EXACT_BELOW
 from faceclust.graph.principal import compact
 from faceclust.pipeline.arrive import Crowd, arrive, between, constraints_of, same_photo
 from faceclust.pipeline.attributes import SETTING as CLIP_SETTING
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import Space, space
 from faceclust.pipeline.people import dates
-from faceclust.pipeline.scoring import Described, choose, score
+from faceclust.pipeline.scoring import Described, choose
+from faceclust.pipeline.steps import LOCAL, Steps
 from faceclust.records import Decision, FloatArray, Graph, IntArray, Neighbours
 from faceclust.store import Nearby, StoredClustering, catalogue, ledger
 
@@ -72,6 +73,7 @@ def group(
     constraints: Constraints | None = None,
     described: Described | None = None,
     own: Path | None = None,
+    steps: Steps = LOCAL,
 ) -> Grouping:
     """Cluster faces by their embeddings: neighbours, edges, then the method.
 
@@ -84,6 +86,7 @@ def group(
         constraints: what the user decided.
         described: the faces' CLIP embeddings, where they are known.
         own: the library's own edge model, in place of the shipped ones.
+        steps: who searches, scores and groups.
     """
     if options.threshold is None:
         options = replace(options, threshold=within.thresholds.get(options.method))
@@ -92,21 +95,21 @@ def group(
     k = lists_of(options)
     small = compact(x)
     exact_below = EXACT_BELOW if options.exact_below is None else options.exact_below
-    neighbours = knn(small, k, exact_below=exact_below) if k else None
+    neighbours = steps.knn(small, k, exact_below=exact_below) if k else None
     searched = time.perf_counter()
     scored = None
     scorer = choose(options, within, described.model if described else None, own)
     if neighbours is not None and scorer is not None:
-        scored = score(scorer, embeddings, small, neighbours, within, described)
+        scored = steps.score(scorer, embeddings, small, neighbours, within, described)
     apart = None if photo is None else same_photo(photo)
-    result = partition(x, options, neighbours, scored, apart, constraints)
+    result = partition(x, options, neighbours, scored, apart, constraints, steps.partition)
     labels = result.labels
     if scorer is not None and scored is not None:
 
         def among(rows: IntArray) -> Graph:
             some = None if described is None else described.select(rows)
-            near = knn(small[rows], k)
-            return score(scorer, embeddings[rows], small[rows], near, within, some)
+            near = steps.knn(small[rows], k, exact_below=exact_below)
+            return steps.score(scorer, embeddings[rows], small[rows], near, within, some)
 
         labels = regroup(labels, scored, among, apart=apart, constraints=constraints)
     return Grouping(
@@ -162,7 +165,9 @@ def photos_of(library: Library, faces: IntArray) -> IntArray:
     return np.array([photos[int(face)] for face in faces], np.int64)
 
 
-def cluster(library: Library, options: ClusterOptions, *, anew: bool = True) -> ClusterReport:
+def cluster(
+    library: Library, options: ClusterOptions, *, anew: bool = True, steps: Steps = LOCAL
+) -> ClusterReport:
     """Cluster the faces of the library and keep the result; ids stay where clusters do.
 
     What the user decided holds in the result. Nothing is done where nothing has changed since.
@@ -171,6 +176,7 @@ def cluster(library: Library, options: ClusterOptions, *, anew: bool = True) -> 
         anew: group all faces. Else, faces that were grouped stay where they are, and new ones find
             their place (see `arrive`), unless options or networks have changed, the method is not
             "partition", or the library has grown by more than `GROWTH` since it was grouped anew.
+        steps: who does the heavy steps of a grouping anew; the result is the same.
 
     Raises:
         LibraryError: nothing was scanned yet.
@@ -202,7 +208,7 @@ def cluster(library: Library, options: ClusterOptions, *, anew: bool = True) -> 
     if newest and same and not anew:
         found = arrive(library, crowd, newest, decisions)
     if found is None:
-        result, nearby = _anew(library, crowd, options, newest, decisions, clip)
+        result, nearby = _anew(library, crowd, options, newest, decisions, clip, steps)
         facts = {"threshold_used": result.threshold, "anew": len(current)}
         kept = dict(zip(crowd.faces.tolist(), result.labels.tolist(), strict=True))
     else:
@@ -222,13 +228,14 @@ def _anew(
     newest: StoredClustering | None,
     decisions: Sequence[Decision],
     clip: str | None,
+    steps: Steps,
 ) -> tuple[Grouping, Nearby | None]:
     """All faces grouped, with stable ids for labels, and what is to be kept beside."""
     faces = crowd.faces
     demanded = people.bonds(decisions, faces.tolist(), dates(library, decisions))
     result = group(
         crowd.x, options, crowd.space, crowd.photo, constraints_of(demanded, faces),
-        described_by(library, clip, faces), own_edges_or_none(library),
+        described_by(library, clip, faces), own_edges_or_none(library), steps,
     )  # fmt: skip
     nearby = None
     if result.neighbours is not None and result.edges is not None:

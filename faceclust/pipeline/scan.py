@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import faceclust
 from faceclust import photos, weights, workers
 from faceclust.config import Config
 from faceclust.errors import PhotoError
@@ -19,6 +22,7 @@ from faceclust.pipeline.describe import catch_up
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
+from faceclust.pipeline.steps import LOCAL, Steps
 from faceclust.store import Scanned, catalogue, intake
 from faceclust.weights import Notify
 from faceclust.workers import Failure, Limits
@@ -67,6 +71,8 @@ def scan(
     *,
     notify: Notify | None = None,
     progress: Callable[[ScanReport], None] = lambda report: None,
+    steps: Steps = LOCAL,
+    shards: Path | None = None,
 ) -> ScanReport:
     """Bring a library up to date with the photos in `folder`.
 
@@ -76,6 +82,9 @@ def scan(
         folder: the library's root or a folder inside it.
         notify: told about weights being fetched.
         progress: called whenever the report has grown.
+        steps: who reads the photos.
+        shards: where readers that are not of this machine keep what they find; None for a folder
+            beside the database that is gone when the library has taken it over.
 
     Raises:
         OptionError: there is no such CLIP model.
@@ -93,7 +102,8 @@ def scan(
     clip = attributes.prepare(library, config, notify)
     extractor = extractor_id(resolved, config)
     run = _Scan(library, folder, config, extractor, report, clip)
-    results = workers.run(
+    kept = _shards(library, shards, f"{extractor} {clip} {faceclust.__version__}")
+    results = steps.read(
         ExtractorFactory(resolved, config.detector, config.scan.device, threads=1, clip=clip),
         run.tasks(progress),
         workers=config.scan.workers,
@@ -101,6 +111,7 @@ def scan(
             seconds=config.scan.seconds_per_photo,
             memory=None if config.scan.device == "cuda" else workers.WORKER_MEMORY,
         ),
+        folder=kept,
     )
     batch: list[Scanned] = []
     committed = time.monotonic()
@@ -116,6 +127,8 @@ def scan(
                 progress(report)
     finally:
         run.keep(batch, resolved.model_id)
+    if shards is None:
+        shutil.rmtree(kept.parent, ignore_errors=True)
     _mark_missing(library, folder, report)
     if clip is not None:
         run.describe(progress)
@@ -145,6 +158,12 @@ def extractor_id(resolved: models.Models, config: Config) -> str:
     """What finds and embeds faces, as one string: photos scanned by another one are stale."""
     options = json.dumps(asdict(config.detector), sort_keys=True)
     return f"{resolved.detector_id} {options} {resolved.model_id}"
+
+
+def _shards(library: Library, folder: Path | None, recipe: str) -> Path:
+    """Where shards of this very kind lie: others must never be taken for them."""
+    folder = folder or library.db.path.with_name(f"{library.db.path.name}.shards")
+    return folder.absolute() / hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 
 def _outcome(task: PhotoTask, result: Scanned | Failure) -> Scanned:

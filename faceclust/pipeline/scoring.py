@@ -91,10 +91,15 @@ def score(
         within: the space of the identity embeddings.
         described: the faces' CLIP embeddings, where the scorer has a trained model.
     """
-    quality = structure.quality(lengths(embeddings, within.parts))
+    quality = quality_of(embeddings, within)
     opened = None
     if scorer.trained is not None and described is not None and len(x):
         model = correction.load(scorer.trained)
         whole = normalise(embeddings, within.parts)
         opened = partial(correction.Correction.of, model, whole, described.i, neighbours)
     return edges.score(edges.load(scorer.structural), x, neighbours, quality, corrected=opened)
+
+
+def quality_of(embeddings: FloatArray, within: Space) -> FloatArray:
+    """How recognisable each face is for its library, (N,), by the lengths of (N, D) embeddings."""
+    return structure.quality(lengths(embeddings, within.parts))

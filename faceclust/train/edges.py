@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from faceclust.cluster.partition import partition
+from faceclust.engine.tasks import Loop, Runner, Shared
 from faceclust.errors import InputError
 from faceclust.evaluate import bcubed, pairwise
 from faceclust.graph import edges, structure
@@ -94,6 +95,7 @@ def train(
     *,
     start: EdgeModel | None = None,
     tell: Tell = lambda row: None,
+    runner: Runner | None = None,
 ) -> Path:
     """Fit on most people until the others are told apart no better, and calibrate on the others.
 
@@ -103,6 +105,7 @@ def train(
         out: folder of the run; what a killed one left in it is gone on from.
         start: the model to go on from, in place of a random one.
         tell: given the losses, the F of each epoch and the libraries drawn.
+        runner: draws the libraries, each a piece of work; None for one after the other, here.
 
     Returns:
         `out/edges.npz`.
@@ -120,12 +123,14 @@ def train(
         State.load(out / "state.safetensors", recipe)
         return out / "edges.npz"
 
+    runner = runner or Loop()
+    shared = runner.share((crowd, apart))
+
     def drawn(side: Side, count: int) -> Examples:
-        mask = ~apart if side == "seen" else apart
-        parts = list(_kept(crowd, mask, side, count, options, kept, tell))
+        parts = list(_kept(_Draw(shared, side, options), count, kept, tell, runner))
         return Examples.joined(parts)
 
-    trials = [trial(crowd, apart, number, options) for number in range(options.trials)]
+    trials = list(runner.each(_Try(shared, options), range(options.trials)))
     seen = drawn("seen", options.libraries)
     if not 0 < seen.same.mean() < 1:
         raise InputError("The data hold no two faces of one person, or no two people; give others.")
@@ -220,20 +225,52 @@ def log_loss(model: EdgeModel, data: Examples) -> float:
     return float(np.average(np.logaddexp(0, z), weights=data.weight))
 
 
-def _kept(
-    crowd: Crowd, mask: BoolArray, side: Side, count: int, options: EdgeTraining, folder: Path,
-    tell: Tell,
-) -> Iterator[Examples]:  # fmt: skip
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draw:
+    """Draws libraries by number.
+
+    Attributes:
+        of: the crowd, and (N,) which of its faces are held out.
+    """
+
+    of: Shared[tuple[Crowd, BoolArray]]
+    side: Side
+    options: EdgeTraining
+
+    def __call__(self, number: int) -> tuple[Examples, int]:
+        """The pairs of a library, and how many faces it has."""
+        crowd, apart = self.of.get()
+        mask = ~apart if self.side == "seen" else apart
+        library, which, known = _library(crowd, mask, self.side, number, self.options)
+        found = examples(crowd, library, which, self.options.neighbours, quality=known)
+        return found, len(library.person)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Try:
+    """Draws trials by number."""
+
+    of: Shared[tuple[Crowd, BoolArray]]
+    options: EdgeTraining
+
+    def __call__(self, number: int) -> Trial:
+        """See `trial`."""
+        crowd, apart = self.of.get()
+        return trial(crowd, apart, number, self.options)
+
+
+def _kept(draw: _Draw, count: int, folder: Path, tell: Tell, runner: Runner) -> Iterator[Examples]:
     """The pairs of `count` sampled libraries; those that an earlier attempt drew are read."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        path = folder / f"{side}-{number:03}.safetensors"
-        if path.is_file():
+    paths = [folder / f"{draw.side}-{number:03}.safetensors" for number in range(count)]
+    known = [path.is_file() for path in paths]
+    drawn = runner.each(draw, [number for number in range(count) if not known[number]])
+    for number, path in enumerate(paths):
+        if known[number]:
             yield _read(path)
             continue
-        library, which, known = _library(crowd, mask, side, number, options)
-        found = examples(crowd, library, which, options.neighbours, quality=known)
-        tell({"library": number + 1, "libraries": count, "faces": len(library.person)})
+        found, faces = next(drawn)
+        tell({"library": number + 1, "libraries": count, "faces": faces})
         part = path.with_suffix(".part")
         save_file({"features": found.features, "same": found.same, "weight": found.weight}, part)
         part.replace(path)

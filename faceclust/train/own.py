@@ -10,6 +10,7 @@ import numpy as np
 
 from faceclust import weights
 from faceclust.cluster.partition import partition
+from faceclust.engine.tasks import Runner
 from faceclust.evaluate import Scores, scores
 from faceclust.graph import edges
 from faceclust.graph.edges import EdgeModel
@@ -61,6 +62,7 @@ def tune(
     options: EdgeTraining,
     out: Path,
     tell: Callable[[Row], None],
+    runner: Runner | None = None,
 ) -> Verdict:
     """Go on training the shipped edge model on most named people, and measure it on the others.
 
@@ -72,7 +74,8 @@ def tune(
     """
     shipped = edges.load(weights.own(EDGES))
     rows, apart = identities.split(HELD_OUT, options.seed)
-    path = training.train(crowd_of(identities.select(rows)), options, out, start=shipped, tell=tell)
+    crowd = crowd_of(identities.select(rows))
+    path = training.train(crowd, options, out, start=shipped, tell=tell, runner=runner)
     trained = edges.load(path)
     unseen = identities.select(apart)
     verdict = Verdict(

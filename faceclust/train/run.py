@@ -17,11 +17,13 @@ from filelock import FileLock, Timeout
 from faceclust import config as settings
 from faceclust import weights
 from faceclust.config import Config
+from faceclust.engine.tasks import Runner
 from faceclust.errors import InputError, OptionError, WeightsError, WriteError
 from faceclust.graph.architecture import VARIANTS
 from faceclust.pipeline import find_library, models
 from faceclust.pipeline.identities import Extras
 from faceclust.pipeline.library import Library
+from faceclust.pipeline.steps import runner
 from faceclust.train import edges, journal, own
 from faceclust.train.data import sources
 from faceclust.train.data.folders import Embedding
@@ -103,6 +105,8 @@ def train(
     profile: str | None = None,
     library: Path | None = None,
     db: Path | None = None,
+    engine: str = "local",
+    address: str | None = None,
     tell: Tell = lambda row: None,
     notify: Notify | None = None,
 ) -> dict[str, Any]:
@@ -116,6 +120,7 @@ def train(
         root, part: of MS1M.
         profile: networks that embed the data.
         library, db: which library "library" means.
+        engine, address: who draws the libraries of the edge model, see `steps.runner`.
         tell: given what happens, as rows with a "stage".
         notify: told about weights being fetched.
 
@@ -135,14 +140,17 @@ def train(
     if (library or db) and list(data) != [sources.LIBRARY]:
         raise OptionError("--library and --db go with --data library only.")
     report: dict[str, Any] = {"out": str(out) if out else None, "files": {}}
-    with _folder(out, own=list(data) == [sources.LIBRARY]) as folder:
+    with (
+        _folder(out, own=list(data) == [sources.LIBRARY]) as folder,
+        runner(engine, address) as connected,
+    ):
         begin(folder, options)
         if list(data) == [sources.LIBRARY]:
             with find_library(library, db) as found, found.db.exclusive():
-                report["library"] = _tune(found, folder, options, tell)
+                report["library"] = _tune(found, folder, options, tell, connected)
         else:
             using = partial(_embedding, folder, data, options, profile, tell, notify)
-            report["files"] = _stages(folder, data, options, root, part, using, tell)
+            report["files"] = _stages(folder, data, options, root, part, using, tell, connected)
     return {**report, "seconds": round(time.monotonic() - started, 1)}
 
 
@@ -209,7 +217,7 @@ def _embedding(
 
 def _stages(
     folder: Path, data: Sequence[str], options: TrainOptions, root: Path | None,
-    part: str | None, using: Callable[[], Embedding], tell: Tell,
+    part: str | None, using: Callable[[], Embedding], tell: Tell, runner: Runner,
 ) -> dict[str, str]:  # fmt: skip
     """Train each stage; the file of each."""
     files: dict[str, str] = {}
@@ -227,7 +235,9 @@ def _stages(
                 files[stage] = str(_face_clip(data, options, out, told))
             case "edges":
                 assert corpus is not None
-                files[stage] = str(edges.train(corpus.crowd, edge_options(options), out, tell=rows))
+                wanted = edge_options(options)
+                model = edges.train(corpus.crowd, wanted, out, tell=rows, runner=runner)
+                files[stage] = str(model)
             case "clip-cluster":
                 assert corpus is not None
                 files[stage] = str(_clip_cluster(corpus, options, out, rows))
@@ -246,13 +256,15 @@ def edge_options(options: TrainOptions, base: EdgeTraining | None = None) -> Edg
     return replace(base, fit=fit, seed=options.seed)
 
 
-def _tune(library: Library, folder: Path, options: TrainOptions, tell: Tell) -> dict[str, Any]:
+def _tune(
+    library: Library, folder: Path, options: TrainOptions, tell: Tell, runner: Runner
+) -> dict[str, Any]:
     if options.stage not in ("edges", ALL):
         raise OptionError("--data library trains the edge model; use --stage edges, or none.")
     identities = sources.read_library(library)
     rows = Journal(folder / "edges", partial(_told, tell, "edges"))
     wanted = edge_options(options, own.TUNING)
-    verdict = own.tune(library, identities, wanted, folder / "edges", rows)
+    verdict = own.tune(library, identities, wanted, folder / "edges", rows, runner)
     journal.draw(journal.read(rows.path), folder / "edges" / "losses.png")
     return {**asdict(verdict), "kept": str(verdict.kept) if verdict.kept else None}
 

@@ -18,7 +18,7 @@ from tests.conftest import Run
 
 HEAVY = {
     "numpy", "torch", "PIL", "faiss", "onnxruntime", "insightface", "lxml", "scipy", "sklearn",
-    "cv2", "infomap", "rawpy", "pillow_heif", "onnx", "exiv2",
+    "cv2", "infomap", "rawpy", "pillow_heif", "onnx", "exiv2", "ray", "pyarrow",
 }  # fmt: skip
 COMMANDS = {
     "scan", "sample", "status", "people", "search", "name", "merge", "split", "reject", "differ",

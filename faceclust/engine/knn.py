@@ -1,0 +1,164 @@
+"""Nearest neighbours, shard against shard: a task looks for some faces in all shards of the base.
+
+Queries are searched in the very blocks of `graph.knn`, and the base is cut where faiss itself cuts
+it, so that the same products are computed by the same calls: exhaustive lists are those of
+`graph.knn`, bit for bit. Each shard has a small world of its own, so approximate ones are the same
+only where one shard holds all; of several they miss a little less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceclust.engine.tasks import Runner, Shared
+from faceclust.errors import OptionError
+from faceclust.graph.knn import (
+    BLOCK,
+    EXACT_BELOW,
+    FEW,
+    SPARE,
+    lists,
+    searchable,
+    small_world,
+    through,
+)
+from faceclust.records import FloatArray, ImageArray, IntArray, Neighbours
+
+BASE = 16 * 1024  # faces of a shard that is searched exhaustively; faiss multiplies 1024 at a time
+# Faces of a shard with its own graph, and blocks of queries of a task: a graph is copied for each.
+LINKED, BLOCKS = 1024 * 1024, 16
+
+
+def knn(x: FloatArray, k: int, runner: Runner, *, exact_below: int = EXACT_BELOW) -> Neighbours:
+    """The k nearest neighbours of every face, the face itself left out; as `graph.knn.knn`.
+
+    Args:
+        x: (N, D) float32, L2-normalised; N may be 0.
+        k: neighbours a face; where there are fewer, the rest is padded with -1.
+        runner: runs the tasks.
+        exact_below: the number of faces from which the search is approximate.
+
+    Raises:
+        OptionError: k is below 1.
+    """
+    if k < 1:
+        raise OptionError(f"The number of neighbours k must be at least 1, not {k}.")
+    N = len(x)
+    index = np.full((N, k), -1, np.int64)
+    similarity = np.full((N, k), -1, np.float32)
+    found = min(k, N - 1)
+    if found < 1:
+        return Neighbours(index, similarity)
+    exact = exact_below > N
+    x = searchable(x, exact=exact)
+    search = _exhaustive(x, found, runner) if exact else _through_graphs(x, found, runner)
+    start = 0
+    for near in runner.each(search, _slices(x, BLOCK if exact else BLOCKS * BLOCK)):
+        rows = slice(start, start + len(near.index))
+        index[rows, :found], similarity[rows, :found] = near.index, near.similarity
+        start = rows.stop
+    return Neighbours(index, similarity)
+
+
+@dataclass(slots=True, eq=False)
+class _Best:
+    """The nearest of the faces that some queries were compared with so far.
+
+    Attributes:
+        ids, near: (n, C) faces and their similarity, best first, of equals the first faces.
+    """
+
+    ids: IntArray
+    near: FloatArray
+
+    @classmethod
+    def nobody(cls, n: int) -> _Best:
+        return cls(np.zeros((n, 0), np.int64), np.zeros((n, 0), np.float32))
+
+    def meet(self, ids: IntArray, near: FloatArray, k: int) -> None:
+        """Keep the k nearest of these and those of before; -1 is nobody."""
+        ids, near = np.hstack([self.ids, ids]), np.hstack([self.near, near])
+        order = np.lexsort((ids, -near), axis=1)[:, :k]
+        self.ids = np.take_along_axis(ids, order, 1)
+        self.near = np.take_along_axis(near, order, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Exhaustive:
+    """One block of queries, compared with every face.
+
+    Attributes:
+        shards: of the base, each with its first row.
+        k: neighbours of each query.
+    """
+
+    shards: tuple[tuple[int, Shared[FloatArray]], ...]
+    k: int
+
+    def __call__(self, piece: tuple[int, FloatArray]) -> Neighbours:
+        """The neighbours of the faces from a row on."""
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        start, queries = piece
+        many, best = self.k + 1 + SPARE, _Best.nobody(len(queries))
+        for first, shard in self.shards:
+            near, ids = faiss.knn(queries, shard.get(), many, metric=faiss.METRIC_INNER_PRODUCT)
+            best.meet(np.where(ids < 0, -1, ids + first), near, many)
+        return lists(best.ids, best.near, start, self.k)
+
+
+def _exhaustive(x: FloatArray, k: int, runner: Runner) -> _Exhaustive:
+    shards = tuple((first, runner.share(rows)) for first, rows in _slices(x, BASE))
+    return _Exhaustive(shards, k)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ThroughGraphs:
+    """Some queries, searched for in the graph of each shard.
+
+    Attributes:
+        shards: of the base, each with its first row, its faces and its graph as faiss writes it.
+        k: neighbours of each query.
+    """
+
+    shards: tuple[tuple[int, Shared[FloatArray], Shared[ImageArray]], ...]
+    k: int
+
+    def __call__(self, piece: tuple[int, FloatArray]) -> Neighbours:
+        """The neighbours of the faces from a row on."""
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        start, queries = piece
+        many, best = self.k + 1 + SPARE, _Best.nobody(len(queries))
+        for first, faces, graph in self.shards:
+            index, x = faiss.deserialize_index(graph.get()), faces.get()
+            found = [through(index, x, part, many) for _, part in _slices(queries, FEW)]
+            near, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            best.meet(np.where(ids < 0, -1, ids + first), near, many)
+        return lists(best.ids, best.near, start, self.k)
+
+
+def _linked(piece: tuple[int, FloatArray]) -> ImageArray:
+    """The graph of some faces, as faiss writes it."""
+    import faiss
+
+    written: ImageArray = faiss.serialize_index(small_world(piece[1]))
+    return written
+
+
+def _through_graphs(x: FloatArray, k: int, runner: Runner) -> _ThroughGraphs:
+    graphs = runner.each(_linked, _slices(x, LINKED))
+    shards = tuple(
+        (first, runner.share(rows), runner.share(graph))
+        for (first, rows), graph in zip(_slices(x, LINKED), graphs, strict=True)
+    )
+    return _ThroughGraphs(shards, k)
+
+
+def _slices(x: FloatArray, size: int) -> Iterator[tuple[int, FloatArray]]:
+    return ((start, x[start : start + size]) for start in range(0, len(x), size))

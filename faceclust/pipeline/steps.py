@@ -1,0 +1,142 @@
+"""The heavy steps of the corridor, on this machine or on a Ray cluster: the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, get_args
+
+from faceclust import workers as processes
+from faceclust.cluster.methods import Partition
+from faceclust.cluster.partition import partition
+from faceclust.engine import knn as sharded
+from faceclust.engine import partition as components
+from faceclust.engine import scan as shards
+from faceclust.engine import scoring as chunked
+from faceclust.engine.connect import connect
+from faceclust.engine.tasks import Loop, Runner
+from faceclust.errors import OptionError
+from faceclust.graph import edges
+from faceclust.graph.knn import knn
+from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
+from faceclust.pipeline.models import Space
+from faceclust.pipeline.scoring import Described, Scorer, quality_of, score
+from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.store import Scanned
+from faceclust.workers import Failure, Limits
+
+Engine: TypeAlias = Literal["local", "ray"]
+
+
+class Search(Protocol):
+    """As `graph.knn.knn`."""
+
+    def __call__(self, x: FloatArray, k: int, *, exact_below: int) -> Neighbours:
+        """The lists of (N, D) faces, k each."""
+        ...
+
+
+Score: TypeAlias = Callable[
+    [Scorer, FloatArray, FloatArray, Neighbours, Space, "Described | None"], Graph
+]
+
+
+class Read(Protocol):
+    """As `workers.run`; what is not yet taken may be kept in a folder, for when it is stopped."""
+
+    def __call__(
+        self, make: ExtractorFactory, tasks: Iterable[PhotoTask], *, workers: int, limits: Limits,
+        folder: Path,
+    ) -> Generator[tuple[PhotoTask, Scanned | Failure], None, None]:  # fmt: skip
+        """Each task with what came of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What `scan` and `cluster` have done for them.
+
+    Attributes:
+        read: photos.
+        knn: as `graph.knn.knn`.
+        score: as `scoring.score`.
+        partition: as `cluster.partition.partition`.
+    """
+
+    read: Read
+    knn: Search
+    score: Score
+    partition: Partition
+
+
+def _read(
+    make: ExtractorFactory, tasks: Iterable[PhotoTask], *, workers: int, limits: Limits,
+    folder: Path,
+) -> Generator[tuple[PhotoTask, Scanned | Failure], None, None]:  # fmt: skip
+    """In worker processes of this machine, which keep nothing: a photo is taken when it is read."""
+    return processes.run(make, tasks, workers=workers, limits=limits)
+
+
+LOCAL = Steps(_read, knn, score, partition)
+
+
+@contextmanager
+def runner(
+    engine: str = "local", address: str | None = None, cpus: int | None = None
+) -> Iterator[Runner]:
+    """Who runs pieces of work for an engine, for as long as it is connected to.
+
+    Args:
+        engine: one of `Engine`.
+        address: of a running Ray cluster; None for one that is started here.
+        cpus: of the latter; None for all of the machine.
+
+    Raises:
+        OptionError: there is no such engine, or it has no address.
+        EngineError: Ray is not installed, or its cluster cannot be had.
+    """
+    if engine not in get_args(Engine):
+        raise OptionError(f"--engine must be one of {', '.join(get_args(Engine))}, not {engine}.")
+    if engine == "ray":
+        with connect(address, cpus) as connected:
+            yield connected
+        return
+    if address is not None:
+        raise OptionError("--address is that of a Ray cluster; give --engine ray with it.")
+    yield Loop()
+
+
+@contextmanager
+def steps(
+    engine: str = "local", address: str | None = None, cpus: int | None = None
+) -> Iterator[Steps]:
+    """The steps of an engine, for as long as it is connected to; see `runner`."""
+    with runner(engine, address, cpus) as connected:
+        yield LOCAL if engine == "local" else on(connected)
+
+
+def on(runner: Runner) -> Steps:
+    """The steps as pieces of work."""
+    return Steps(
+        shards.run,
+        partial(sharded.knn, runner=runner),
+        partial(_score, runner),
+        partial(components.partition, runner=runner),
+    )
+
+
+def _score(
+    runner: Runner, scorer: Scorer, embeddings: FloatArray, x: FloatArray,
+    neighbours: Neighbours, within: Space, described: Described | None,
+) -> Graph:  # fmt: skip
+    """In pieces where only the neighbourhood of a pair is looked at.
+
+    CLIP-Cluster's graph convolution looks at all faces at once, so its scores are computed here.
+    """
+    if scorer.trained is not None and described is not None:
+        return score(scorer, embeddings, x, neighbours, within, described)
+    model, quality = edges.load(scorer.structural), quality_of(embeddings, within)
+    return chunked.score(model, x, neighbours, quality, runner)

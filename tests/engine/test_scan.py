@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from faceclust import workers
+from faceclust.engine import scan, shards
+from faceclust.engine.connect import RayRunner
+from faceclust.errors import EngineError, FaceclustError, OptionError
+from faceclust.store import Scanned
+from faceclust.workers import Failure
+from tests.engine.reading import LIMITS, Reader, tasks
+
+pytestmark = pytest.mark.usefixtures("needs_ray")
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    (tmp_path / "journal").mkdir()
+    return Reader(tmp_path / "journal")
+
+
+def outcome(result: Scanned | Failure) -> tuple[object, ...]:
+    if isinstance(result, Failure):
+        return (result.kind, result.reason)
+    if result.error is not None:
+        return (result.error_kind, result.error)
+    return (result.content_hash, len(result.faces), result.vectors.astype("f2").tobytes())
+
+
+def test_bad_photos_cost_themselves_alone_and_the_rest_is_as_on_a_single_machine(
+    runner: RayRunner, reader: Reader, tmp_path: Path
+) -> None:
+    names = [f"{n}.jpg" for n in range(30)] + ["crash-1.jpg", "hang-1.jpg", "bad-1.jpg"]
+    given = tasks(tmp_path / "album", sorted(names))
+    one = {t.path: outcome(r) for t, r in workers.run(reader, given, workers=2, limits=LIMITS)}
+    many = scan.run(reader, given, workers=2, limits=LIMITS, folder=tmp_path / "shards")
+    found = {task.path: outcome(result) for task, result in many}
+    assert found.keys() == set(names)
+    assert found == one
+    assert [found[f"{n}-1.jpg"][0] for n in ("crash", "hang", "bad")] == ["crash", "timeout", "x"]
+
+
+def test_what_is_finished_is_not_read_again(
+    runner: RayRunner, reader: Reader, tmp_path: Path
+) -> None:
+    given = tasks(tmp_path / "album", [f"{n}.jpg" for n in range(40)])
+    stopped = scan.run(reader, given, workers=2, limits=LIMITS, folder=tmp_path / "shards")
+    for _ in range(10):
+        next(stopped)
+    stopped.close()
+    time.sleep(1)  # what is under way is finished or not
+    kept = [
+        item.path
+        for name in shards.finished(tmp_path / "shards")
+        for item in shards.read(tmp_path / "shards", name) or ()
+    ]
+    assert len(kept) >= 10
+    before = reader.journalled()
+    again = scan.run(reader, given, workers=2, limits=LIMITS, folder=tmp_path / "shards")
+    assert sorted(task.path for task, _ in again) == sorted(task.path for task in given)
+    after = reader.journalled()
+    assert all(after.count(path) == before.count(path) for path in kept)
+
+
+def test_a_photo_that_has_changed_since_is_read_again(
+    runner: RayRunner, reader: Reader, tmp_path: Path
+) -> None:
+    given = tasks(tmp_path / "album", ["a.jpg", "b.jpg", "c.jpg"])
+    for _ in range(2):
+        found = scan.run(reader, given, workers=1, limits=LIMITS, folder=tmp_path / "shards")
+        assert {task.path for task, _ in found} == {"a.jpg", "b.jpg", "c.jpg"}
+        given[1] = replace(given[1], mtime_ns=99)
+    assert reader.journalled() == ["a.jpg", "b.jpg", "b.jpg", "c.jpg"]
+
+
+class NoNetworks(Reader):
+    def __call__(self):  # type: ignore[no-untyped-def]
+        raise OptionError("There are no networks.")
+
+
+@pytest.mark.parametrize(
+    ("make", "root", "error", "words"),
+    [
+        (NoNetworks, "album", OptionError, "There are no networks"),
+        (Reader, "gone", EngineError, "does not see"),
+    ],
+)
+def test_what_ails_every_reader_is_said_as_it_is(
+    runner: RayRunner, tmp_path: Path, make: type[Reader], root: str,
+    error: type[FaceclustError], words: str,
+) -> None:  # fmt: skip
+    (tmp_path / "journal").mkdir()
+    given = tasks(tmp_path / root, ["a.jpg"])
+    if root == "gone":
+        (tmp_path / root / "a.jpg").unlink()
+        (tmp_path / root).rmdir()
+    with pytest.raises(error, match=words):
+        list(scan.run(make(tmp_path / "journal"), given, workers=1, limits=LIMITS,
+                      folder=tmp_path / "shards"))  # fmt: skip

@@ -1,0 +1,118 @@
+"""The commands' own results on a Ray cluster beside those of a single machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from faceclust import pipeline
+from faceclust.cluster.methods import ClusterOptions
+from faceclust.engine import knn as sharded
+from faceclust.engine import partition as pieces
+from faceclust.engine.connect import RayRunner
+from faceclust.errors import OptionError
+from faceclust.graph import knn as whole
+from faceclust.pipeline import Library
+from faceclust.pipeline.steps import LOCAL, Steps, on, steps
+from faceclust.records import Person
+from faceclust.store import ledger
+from tests.conftest import Run
+from tests.engine.crowd import faces
+from tests.synthetic import library, photo
+
+
+def made_up(root: Path, N: int) -> Library:
+    """A scanned library of N faces, two in a photo."""
+    x, _ = faces(N)
+    batch = [
+        replace(photo(f"{n:05}.jpg", 1, 2), vectors=x[2 * n : 2 * n + 2]) for n in range(N // 2)
+    ]
+    return library(root / "album", *batch)
+
+
+def by_size(opened: Library) -> list[Person]:
+    return sorted(pipeline.all_people(opened), key=lambda p: (-len(p.faces), p.id))
+
+
+def clustered(root: Path, N: int, using: Steps) -> dict[int, int]:
+    """Cluster of each face, in a library whose user has already said this and that."""
+    with made_up(root, N) as opened:
+        pipeline.cluster(opened, ClusterOptions())
+        biggest, second, third, *_ = (str(p.id) for p in by_size(opened))
+        pipeline.name(opened, biggest, "Ann")
+        pipeline.merge(opened, [second, third])
+        pipeline.cluster(opened, ClusterOptions(), steps=using)
+        newest = ledger.newest_clustering(opened.db)
+        assert newest is not None
+        return dict(newest.membership)
+
+
+def test_a_library_is_clustered_as_on_a_single_machine(
+    runner: RayRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "BLOCK", 1024)
+    monkeypatch.setattr(sharded, "BLOCK", 1024)
+    monkeypatch.setattr(pieces, "PIECE", 2000)
+    one = clustered(tmp_path / "one", 3000, LOCAL)
+    many = clustered(tmp_path / "many", 3000, on(runner))
+    assert one == many
+    assert 100 < len(set(one.values())) < 2000
+
+
+def test_an_engine_that_is_not_known() -> None:
+    with pytest.raises(OptionError, match="--engine must be one of local, ray"), steps("spark"):
+        pass
+    with pytest.raises(OptionError, match="give --engine ray"), steps("local", "auto"):
+        pass
+
+
+@pytest.mark.slow
+def test_the_commands_on_real_photos(
+    needs_ray: None, faceclust: Run, photos: Path, tmp_path: Path
+) -> None:
+    """Scan and cluster, each on a cluster of its own; the library is that of a single machine."""
+    album = tmp_path / "album"
+    shutil.copytree(photos / "people", album)
+    (album / "broken.jpg").write_bytes(b"\xff\xd8 is how they begin")
+    (album / "elsewhere.jpg").symlink_to("/etc/passwd")
+    stored = []
+    for engine in ("local", "ray"):
+        db = tmp_path / f"{engine}.db"
+        ray = ("--engine", "ray", "--shards", tmp_path / "shards") if engine == "ray" else ()
+        scan = json.loads(faceclust("scan", album, "--db", db, "--json", *ray).stdout)["scan"]
+        group = faceclust("cluster", "--db", db, "--k", 40, "--json", *ray[:2]).stdout
+        shown = json.loads(faceclust("people", "--db", db, "--json").stdout)
+        assert "elsewhere" not in faceclust("status", "--errors", "--db", db).stdout
+        with sqlite3.connect(db) as sql:
+            found = sql.execute(
+                """SELECT content_hash, x, y, w, h, landmarks, blur, vector FROM faces
+                JOIN photos ON photos.id = photo_id JOIN embeddings ON face_id = faces.id"""
+            ).fetchall()
+        sql.close()
+        counts = {key: scan[key] for key in ("found", "read", "faces", "errors")}
+        clusters = json.loads(group)["clusters"]
+        stored.append((counts, clusters, len(shown), sorted(found, key=repr)))
+    assert stored[0] == stored[1]
+    assert stored[0][0]["errors"] == 1
+    assert stored[0][0]["faces"] > 5
+    assert any((tmp_path / "shards").rglob("*.parquet"))
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(
+    needs_ray: None, faceclust: Run, tmp_path: Path
+) -> None:
+    made_up(tmp_path, 20).db.close()
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        given = ("--db", tmp_path / "library.db", "--engine", "ray", "--address", address)
+        done = faceclust("cluster", *given, code=2)
+    assert done.stderr.startswith(f"faceclust: The Ray cluster at --address {address} cannot be")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
