@@ -47,6 +47,27 @@ def library(folder: Path, people: int, faces: int, seed: int = 0) -> Library:
     return Library(folder, db)
 
 
+def embedded(folder: Path, x: FloatArray, model: str) -> None:
+    """A scanned library of photos with one face each, (N, D) embeddings given; not clustered."""
+    folder.mkdir(parents=True)
+    picture = _picture(0)
+    landmarks = np.full((5, 2), 0.5, np.float32)
+    face = Face(Box(0.3, 0.3, 0.3, 0.3), landmarks, 0.9, 120, 50.0, 0.0)
+    with open_database(folder / "library.db", create=True) as db:
+        for key, value in {"root": str(folder), "model": model, "extractor": EXTRACTOR}.items():
+            db.set_setting(key, value)
+        with db.transaction() as sql:
+            batch = (
+                Scanned(
+                    f"{number:07}.jpg", 1000, 1, str(number),
+                    PhotoInfo(4000, 3000, 1, "JPEG", None), (face,), x[number : number + 1],
+                    None, (picture,),
+                )
+                for number in range(len(x))
+            )  # fmt: skip
+            intake.put_scanned(sql, batch, EXTRACTOR, model)
+
+
 def _photo(
     number: int,
     people: np.ndarray,
