@@ -33,7 +33,7 @@ def library(folder: Path, people: int, faces: int, seed: int = 0) -> Library:
     )  # fmt: skip
     rng.shuffle(owner)
     centres = rng.normal(size=(people, DIMENSIONS)).astype(np.float32)
-    pictures = [_picture(i) for i in range(PICTURES)]
+    pictures = [picture(i) for i in range(PICTURES)]
     with db.transaction() as sql:
         batch = [
             _photo(n, owner[n : n + FACES_PER_PHOTO], centres, pictures, rng)
@@ -50,7 +50,7 @@ def library(folder: Path, people: int, faces: int, seed: int = 0) -> Library:
 def embedded(folder: Path, x: FloatArray, model: str) -> None:
     """A scanned library of photos with one face each, (N, D) embeddings given; not clustered."""
     folder.mkdir(parents=True)
-    picture = _picture(0)
+    crop = picture(0)
     landmarks = np.full((5, 2), 0.5, np.float32)
     face = Face(Box(0.3, 0.3, 0.3, 0.3), landmarks, 0.9, 120, 50.0, 0.0)
     with open_database(folder / "library.db", create=True) as db:
@@ -61,7 +61,7 @@ def embedded(folder: Path, x: FloatArray, model: str) -> None:
                 Scanned(
                     f"{number:07}.jpg", 1000, 1, str(number),
                     PhotoInfo(4000, 3000, 1, "JPEG", None), (face,), x[number : number + 1],
-                    None, (picture,),
+                    None, (crop,),
                 )
                 for number in range(len(x))
             )  # fmt: skip
@@ -93,7 +93,7 @@ def _photo(
     )
 
 
-def _picture(number: int) -> bytes:
+def picture(number: int) -> bytes:
     """A JPEG of about the size of a real crop's."""
     rng = np.random.default_rng(number)
     image = Image.fromarray(rng.integers(90, 140, (112, 112, 3)).astype(np.uint8))
