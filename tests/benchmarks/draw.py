@@ -79,7 +79,9 @@ def _curves(pen: ImageDraw.ImageDraw, font: FreeTypeFont | Any, rows: Sequence[R
         pen.line(line, colour, width=4 if method == "partition" else 2)
         for x, y in line:
             pen.ellipse([x - 3, y - 3, x + 3, y + 3], colour)
-        ends.append((line[-1], f"{method} {100 * own[-1]['F BCubed']:.1f}", colour))
+        size = own[-1]["faces"]
+        stops = "" if size == max(row["faces"] for row in rows) else f" (to {size:,})"
+        ends.append((line[-1], f"{method} {100 * own[-1]['F BCubed']:.1f}{stops}", colour))
     _labels(pen, font, ends)
 
 

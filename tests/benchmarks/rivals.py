@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -67,8 +68,11 @@ def run(command: list[str], seconds: float, memory: int | None) -> Row:
 
 
 def _reason(error: str) -> str:
+    """The last line of a traceback without the exception's name and what it advises."""
     last = (error.strip().splitlines() or ["it was killed"])[-1]
-    return "out of memory" if "MemoryError" in last or "allocate" in last else last[:120]
+    if "MemoryError" in last or "allocate" in last:
+        return "out of memory"
+    return re.sub(r"^[\w.]+: ", "", last).partition(";")[0][:120]
 
 
 class _Peak(threading.Thread):
