@@ -158,6 +158,10 @@ class _Places:
         """Place the cluster's members that the user has not placed himself."""
         undecided = [face for face in members if face not in self.owner]
         heir, rest = self._heir(members, undecided), self.answers.rest(cluster)
+        if heir is None and (plain := [f for f in undecided if f not in self.answers.spares]):
+            # Most faces of most libraries: they stay with their cluster, whoever else is there.
+            self.faces[rest].update(plain)
+            undecided = [face for face in undecided if face in self.answers.spares]
         # Those that were sent away before come last: they are the ones to make room.
         for face in sorted(undecided, key=lambda f: (f in self.answers.spares, f)):
             homes = self._homes(face, heir, rest)

@@ -22,6 +22,10 @@ def cluster(
     edges: Annotated[
         str | None, typer.Option(help="universal or clip-cluster; for partition.")
     ] = None,
+    exact_below: Annotated[
+        int | None,
+        typer.Option(min=0, help="Faces from which neighbours are searched for approximately."),
+    ] = None,
     engine: Engine = "local",
     address: Address = None,
     library: LibraryFolder = None,
@@ -35,7 +39,7 @@ def cluster(
     flags = {
         "cluster": {
             "method": method, "k": k, "threshold": threshold, "num_people": num_people,
-            "seed": seed, "edges": edges,
+            "seed": seed, "edges": edges, "exact_below": exact_below,
         }
     }  # fmt: skip
     with (

@@ -65,6 +65,8 @@ class ClusterOptions:
         edges: for partition; "universal" is the edge model that knows no embedding, and the best
             on all sets together; "clip-cluster" adds what CLIP-Cluster says where it was trained
             for the faces' embeddings.
+        exact_below: from so many faces on neighbours are searched for approximately; None for the
+            search's own number.
 
     Raises:
         OptionError: an unknown method, or a value that the method cannot use.
@@ -76,6 +78,7 @@ class ClusterOptions:
     seed: int = 0
     num_people: int | None = None
     edges: Literal["universal", "clip-cluster"] = "universal"
+    exact_below: int | None = None
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -86,6 +89,8 @@ class ClusterOptions:
             raise OptionError(f"--k must be at least 1, not {self.k}.")
         if not 0 <= self.seed < LARGEST_SEED:
             raise OptionError(f"--seed must be from 0 to {LARGEST_SEED - 1}, not {self.seed}.")
+        if not isinstance(self.exact_below, int | None) or (self.exact_below or 0) < 0:
+            raise OptionError(f"--exact-below must be 0 or more, not {self.exact_below!r}.")
         if not isinstance(self.num_people, int | None):
             raise OptionError(f"--num-people must be a whole number, not {self.num_people!r}.")
         if self.threshold is not None:

@@ -1,26 +1,35 @@
 """Nearest neighbours, shard against shard: a task looks for some faces in all shards of the base.
 
 Queries are searched in the very blocks of `graph.knn`, and the base is cut where faiss itself cuts
-it, so that the same products are computed by the same calls: the lists are those of `graph.knn`,
-bit for bit, whether it searches exhaustively or through an inverted file.
+it, so that the same products are computed by the same calls: exhaustive lists are those of
+`graph.knn`, bit for bit. Each shard has a small world of its own, so approximate ones are the same
+only where one shard holds all; of several they miss a little less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from faceclust.engine.tasks import Runner, Shared
 from faceclust.errors import OptionError
-from faceclust.graph.knn import BLOCK, EXACT_BELOW, SPARE, inverted, lists, searchable
+from faceclust.graph.knn import (
+    BLOCK,
+    EXACT_BELOW,
+    FEW,
+    SPARE,
+    lists,
+    searchable,
+    small_world,
+    through,
+)
 from faceclust.records import FloatArray, ImageArray, IntArray, Neighbours
 
 BASE = 16 * 1024  # faces of a shard that is searched exhaustively; faiss multiplies 1024 at a time
-# Faces of a shard of inverted lists, and blocks of queries of a task: a shard is copied for each.
-LISTED, BLOCKS = 256 * 1024, 16
+# Faces of a shard with its own graph, and blocks of queries of a task: a graph is copied for each.
+LINKED, BLOCKS = 1024 * 1024, 16
 
 
 def knn(x: FloatArray, k: int, runner: Runner, *, exact_below: int = EXACT_BELOW) -> Neighbours:
@@ -43,9 +52,9 @@ def knn(x: FloatArray, k: int, runner: Runner, *, exact_below: int = EXACT_BELOW
     found = min(k, N - 1)
     if found < 1:
         return Neighbours(index, similarity)
-    x = searchable(x)
     exact = exact_below > N
-    search = _exhaustive(x, found, runner) if exact else _through_lists(x, found, runner)
+    x = searchable(x, exact=exact)
+    search = _exhaustive(x, found, runner) if exact else _through_graphs(x, found, runner)
     start = 0
     for near in runner.each(search, _slices(x, BLOCK if exact else BLOCKS * BLOCK)):
         rows = slice(start, start + len(near.index))
@@ -108,81 +117,47 @@ def _exhaustive(x: FloatArray, k: int, runner: Runner) -> _Exhaustive:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _ThroughLists:
-    """Some blocks of queries, compared with the faces of the lists nearest to each.
+class _ThroughGraphs:
+    """Some queries, searched for in the graph of each shard.
 
     Attributes:
-        empty: the inverted file without faces, as faiss writes it.
-        shards: the same file, each with other faces.
+        shards: of the base, each with its first row, its faces and its graph as faiss writes it.
         k: neighbours of each query.
     """
 
-    empty: Shared[ImageArray]
-    shards: tuple[Shared[ImageArray], ...]
+    shards: tuple[tuple[int, Shared[FloatArray], Shared[ImageArray]], ...]
     k: int
 
     def __call__(self, piece: tuple[int, FloatArray]) -> Neighbours:
         """The neighbours of the faces from a row on."""
-        start, queries = piece
-        blocks = [block for _, block in _slices(queries, BLOCK)]
-        many = self.k + 1 + SPARE
-        best = [_Best.nobody(len(block)) for block in blocks]
-        empty = _opened(self.empty)
-        visits = [empty.quantizer.search(block, empty.nprobe) for block in blocks]
-        for shard in self.shards:
-            index = _opened(shard)
-            for so_far, block, (distance, visited) in zip(best, blocks, visits, strict=True):
-                near, ids = _search_lists(index, block, many, visited, distance)
-                so_far.meet(ids, near, many)
-        found = [
-            lists(so_far.ids, so_far.near, start + n * BLOCK, self.k)
-            for n, so_far in enumerate(best)
-        ]
-        return Neighbours(
-            np.concatenate([near.index for near in found]),
-            np.concatenate([near.similarity for near in found]),
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fill:
-    """Puts faces into an inverted file without any."""
-
-    empty: Shared[ImageArray]
-
-    def __call__(self, piece: tuple[int, FloatArray]) -> ImageArray:
-        """The file with the faces from a row on, as faiss writes it."""
         import faiss
 
-        first, x = piece
-        index = _opened(self.empty)
-        index.add_with_ids(x, np.arange(first, first + len(x)))
-        written: ImageArray = faiss.serialize_index(index)
-        return written
+        faiss.omp_set_num_threads(1)
+        start, queries = piece
+        many, best = self.k + 1 + SPARE, _Best.nobody(len(queries))
+        for first, faces, graph in self.shards:
+            index, x = faiss.deserialize_index(graph.get()), faces.get()
+            found = [through(index, x, part, many) for _, part in _slices(queries, FEW)]
+            near, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            best.meet(np.where(ids < 0, -1, ids + first), near, many)
+        return lists(best.ids, best.near, start, self.k)
 
 
-def _through_lists(x: FloatArray, k: int, runner: Runner) -> _ThroughLists:
+def _linked(piece: tuple[int, FloatArray]) -> ImageArray:
+    """The graph of some faces, as faiss writes it."""
     import faiss
 
-    empty = runner.share(faiss.serialize_index(inverted(x)))
-    filled = runner.each(_Fill(empty), _slices(x, LISTED))
-    return _ThroughLists(empty, tuple(map(runner.share, filled)), k)
+    written: ImageArray = faiss.serialize_index(small_world(piece[1]))
+    return written
 
 
-def _opened(shard: Shared[ImageArray]) -> Any:
-    import faiss
-
-    faiss.omp_set_num_threads(1)
-    return faiss.deserialize_index(shard.get())
-
-
-def _search_lists(
-    index: Any, queries: FloatArray, k: int, visited: IntArray, distance: FloatArray
-) -> tuple[FloatArray, IntArray]:
-    from faiss.contrib.ivf_tools import search_preassigned
-
-    near, ids = search_preassigned(index, queries, k, visited, distance)
-    return near, ids
+def _through_graphs(x: FloatArray, k: int, runner: Runner) -> _ThroughGraphs:
+    graphs = runner.each(_linked, _slices(x, LINKED))
+    shards = tuple(
+        (first, runner.share(rows), runner.share(graph))
+        for (first, rows), graph in zip(_slices(x, LINKED), graphs, strict=True)
+    )
+    return _ThroughGraphs(shards, k)
 
 
 def _slices(x: FloatArray, size: int) -> Iterator[tuple[int, FloatArray]]:

@@ -1,4 +1,4 @@
-"""Face detection: SCRFD (Guo et al., 2021) through insightface, at more than one scale.
+"""Face detection: SCRFD (Guo et al., 2021) at more than one scale.
 
 One pass cannot see everything. A face that fills the frame is larger than SCRFD's largest anchor
 at 640 pixels, and a face in the last row of a group photo is smaller than its smallest. So each
@@ -11,16 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from faceclust import weights
-from faceclust.errors import WeightsError
-from faceclust.records import FloatArray, ImageArray
+from faceclust.faces.scrfd import STRIDE, Detections, Scrfd
+from faceclust.records import ImageArray
 from faceclust.weights import Device
-
-STRIDE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +43,6 @@ class DetectorOptions:
     large_side: int = 960
     max_reduction: float = 4.0
     tiles: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detections:
-    """F detections in pixels of the image they were found in, most confident first.
-
-    Attributes:
-        boxes: (F, 4) float32 x0, y0, x1, y1.
-        landmarks: (F, 5, 2) float32 left eye, right eye, nose, left and right mouth corner.
-        scores: (F,) float32 in [0, 1].
-    """
-
-    boxes: FloatArray
-    landmarks: FloatArray
-    scores: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def select(self, keep: Any) -> Detections:
-        """The detections that `keep`, an index or boolean array, picks."""
-        return Detections(self.boxes[keep], self.landmarks[keep], self.scores[keep])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +91,23 @@ class Detector:
         options: thresholds and scales.
         device: "cpu" or "cuda".
         threads: threads of one inference.
+        int8: see `Scrfd`.
 
     Raises:
         WeightsError: the file is not an SCRFD model, or the device cannot be used.
     """
 
     def __init__(
-        self, path: Path, options: DetectorOptions, device: Device = "cpu", threads: int = 1
+        self,
+        path: Path,
+        options: DetectorOptions,
+        device: Device = "cpu",
+        threads: int = 1,
+        *,
+        int8: bool = True,
     ) -> None:
-        from insightface.model_zoo.scrfd import SCRFD
-
         self.options = options
-        session = weights.open_session(dynamic_scrfd(path), device=device, threads=threads)
-        if len(session.get_outputs()) not in (9, 15):
-            raise WeightsError(
-                f"{path} is not an SCRFD model with landmarks; give a pack that holds one."
-            )
-        self._scrfd = SCRFD(model_file=None, session=session)
-        self._scrfd.prepare(0, nms_thresh=options.nms_iou, det_thresh=options.min_score)
+        self._scrfd = Scrfd(path, device, threads, int8=int8)
 
     def __call__(self, image: ImageArray, full_side: int | None = None) -> Detections:
         """Find the faces of an upright RGB image (H, W, 3) uint8, see `views`."""
@@ -149,15 +122,12 @@ class Detector:
         return suppress(merged, self.options.nms_iou)
 
     def _search(self, image: ImageArray, view: View) -> Detections:
-        canvas = render(image, view)
-        scores, boxes, landmarks = self._scrfd.forward(canvas[:, :, ::-1], self.options.min_score)
+        found = self._scrfd(render(image, view), self.options.min_score)
         offset = np.array([view.x, view.y], np.float32)
-        flat = np.concatenate(boxes).astype(np.float32).reshape(-1, 2, 2)
-        points = np.concatenate(landmarks).astype(np.float32).reshape(-1, 5, 2)
         return Detections(
-            (flat / view.scale + offset).reshape(-1, 4),
-            points / view.scale + offset,
-            np.concatenate(scores).astype(np.float32).reshape(-1),
+            (found.boxes.reshape(-1, 2, 2) / view.scale + offset).reshape(-1, 4),
+            found.landmarks / view.scale + offset,
+            found.scores,
         )
 
 
@@ -198,31 +168,3 @@ def suppress(found: Detections, iou: float) -> Detections:
         rival[: i + 1] = False
         alive &= ~rival
     return found.select(alive)
-
-
-def dynamic_scrfd(path: Path) -> bytes:
-    """Return the model with a free input size.
-
-    The published graphs fix their input at 640 x 640 in the input's shape and in the two
-    `Resize` nodes of the feature pyramid, which both double their input; stated as a scale of 2
-    they serve any size that is a multiple of 32.
-
-    Raises:
-        WeightsError: the file is no ONNX model.
-    """
-    import onnx
-
-    model = weights.load_graph(path)
-    double = "faceclust_scale_2"
-    for node in model.graph.node:
-        if node.op_type == "Resize" and len(node.input) == 4:
-            del node.input[2:]
-            node.input.append(double)
-    scale = np.array([1, 1, 2, 2], np.float32)
-    model.graph.initializer.append(onnx.numpy_helper.from_array(scale, double))
-    for axis, name in ((2, "height"), (3, "width")):
-        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
-    for output in model.graph.output:
-        shape = output.type.tensor_type.shape
-        shape.dim[len(shape.dim) - 2].dim_param = f"anchors_{output.name}"
-    return bytes(model.SerializeToString())

@@ -7,6 +7,8 @@ import numpy as np
 from faceclust.records import FloatArray
 
 BLOCK = 8192
+# From here on it pays to leave out the dimensions that hold next to nothing.
+COMPACT_FROM, LOST = 20_000, 1e-5
 
 
 def principal(x: FloatArray, D: int) -> FloatArray:
@@ -21,6 +23,18 @@ def principal(x: FloatArray, D: int) -> FloatArray:
         (D_in, D) float32, orthonormal.
     """
     return np.ascontiguousarray(_eigen(x)[1][:, :D], np.float32)
+
+
+def compact(x: FloatArray) -> FloatArray:
+    """The faces in fewer dimensions where they are many and that changes next to nothing.
+
+    Args:
+        x: (N, D) float32, L2-normalised.
+
+    Returns:
+        (N, <= D) float32, contiguous: 256 of the 704 dimensions of the mobile space.
+    """
+    return np.ascontiguousarray(compressed(x, LOST) if len(x) >= COMPACT_FROM else x, np.float32)
 
 
 def compressed(x: FloatArray, lost: float) -> FloatArray:

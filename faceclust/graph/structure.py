@@ -18,7 +18,7 @@ TOPS = (1, 3, 5, 10, 20)
 SHARED = (5, 10, 20, 50)
 EXPANSION = 20
 HUB = 10
-CHUNK = 100_000
+CHUNK = 5000  # pairs at once: what is worked out for them stays in the processor's cache
 NAMES = (
     "z", "rank_min", "rank_max",
     *(f"shared_{k}" for k in SHARED), "jaccard",
@@ -210,7 +210,7 @@ class _Table:
         ends = np.stack([z[:, 0], z.mean(1), hub, _mutual(neighbours.index, own), known], 1)
         weights = _lists(own, index[:, :EXPANSION], z[:, :EXPANSION].clip(0), N)
         expanded = _expand(x, own, index, z)
-        return cls(row, x[own], scale, tops, ends, lists, weights, expanded)
+        return cls(row, x if faces is None else x[own], scale, tops, ends, lists, weights, expanded)
 
     def features(self, index: IntArray, similarity: FloatArray, rank: FloatArray) -> FloatArray:
         i, j = self.row[index]
@@ -260,13 +260,13 @@ def _lists(own: IntArray, index: IntArray, weight: FloatArray | None, N: int) ->
     from scipy.sparse import csr_matrix
 
     F, k = index.shape
-    row = np.repeat(np.arange(F), k + 1)
-    col = np.column_stack([own, index])
+    col = np.column_stack([own, index]).astype(np.int32)
     value = np.ones((F, k + 1), np.float32)
     if weight is not None:
         value[:, 1:] = weight
-    keep = col.ravel() >= 0
-    matrix = csr_matrix((value.ravel()[keep], (row[keep], col.ravel()[keep])), (F, N))
+    keep = col >= 0
+    ends = np.concatenate([[0], np.cumsum(keep.sum(1))])
+    matrix = csr_matrix((value[keep], col[keep], ends), (F, N))
     matrix.sort_indices()
     return matrix
 

@@ -19,6 +19,8 @@ from faceclust.cluster.stable import stable_ids
 from faceclust.cluster.thinning import regroup
 from faceclust.embed.arcface import normalise
 from faceclust.errors import LibraryError
+from faceclust.graph.knn import EXACT_BELOW
+from faceclust.graph.principal import compact
 from faceclust.pipeline.arrive import Crowd, arrive, between, constraints_of, same_photo
 from faceclust.pipeline.attributes import SETTING as CLIP_SETTING
 from faceclust.pipeline.library import Library
@@ -91,12 +93,14 @@ def group(
     x = normalise(embeddings, within.parts)
     started = time.perf_counter()
     k = lists_of(options)
-    neighbours = steps.knn(x, k) if k else None
+    small = compact(x)
+    exact_below = EXACT_BELOW if options.exact_below is None else options.exact_below
+    neighbours = steps.knn(small, k, exact_below=exact_below) if k else None
     searched = time.perf_counter()
     scored = None
     scorer = choose(options, within, described.model if described else None, own)
     if neighbours is not None and scorer is not None:
-        scored = steps.score(scorer, embeddings, x, neighbours, within, described)
+        scored = steps.score(scorer, embeddings, small, neighbours, within, described)
     apart = None if photo is None else same_photo(photo)
     result = partition(x, options, neighbours, scored, apart, constraints, steps.partition)
     labels = result.labels
@@ -104,8 +108,8 @@ def group(
 
         def among(rows: IntArray) -> Graph:
             some = None if described is None else described.select(rows)
-            near = steps.knn(x[rows], k)
-            return steps.score(scorer, embeddings[rows], x[rows], near, within, some)
+            near = steps.knn(small[rows], k, exact_below=exact_below)
+            return steps.score(scorer, embeddings[rows], small[rows], near, within, some)
 
         labels = regroup(labels, scored, among, apart=apart, constraints=constraints)
     return Grouping(

@@ -16,7 +16,8 @@ from faceclust.embed.arcface import Embedder
 from faceclust.embed.clip import Clip
 from faceclust.errors import PhotoError
 from faceclust.faces.align import CROP, align, sharpness, yaw
-from faceclust.faces.detector import Detections, Detector, DetectorOptions
+from faceclust.faces.detector import Detector, DetectorOptions
+from faceclust.faces.scrfd import Detections
 from faceclust.pipeline.describe import open_clip
 from faceclust.pipeline.models import Models
 from faceclust.records import Box, DecodedPhoto, Face, FloatArray, ImageArray

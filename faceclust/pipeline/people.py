@@ -11,7 +11,7 @@ from faceclust.people import resolve
 from faceclust.pipeline.attributes import Guesses
 from faceclust.pipeline.library import Library
 from faceclust.records import Decision, Guess, Person
-from faceclust.store import catalogue, ledger
+from faceclust.store import StoredClustering, catalogue, ledger
 
 MAX_NAME = 300
 FEW = 4  # faces of a stranger, at most
@@ -49,13 +49,25 @@ def all_people(library: Library) -> list[Person]:
     stamp = memo.stamp(db)
 
     def read() -> list[Person]:
-        live = memo.get("live", stamp.revision, lambda: catalogue.live_face_ids(db))
-        newest = memo.get("clustering", stamp.clustering, lambda: ledger.newest_clustering(db))
+        live, newest = live_faces(library), clustering(library)
         decisions = ledger.decisions(db)
         taken = dates(library, decisions)
         return resolve(newest.membership if newest else {}, decisions, live, taken)
 
     return memo.get("people", stamp, read)
+
+
+def live_faces(library: Library) -> frozenset[int]:
+    """Ids of all faces that count; read once while the catalogue stays as it is."""
+    memo, db = library.memo, library.db
+    return memo.get("live", memo.stamp(db).revision, lambda: catalogue.live_face_ids(db))
+
+
+def clustering(library: Library) -> StoredClustering | None:
+    """The newest clustering; read once while it is the newest."""
+    memo, db = library.memo, library.db
+    newest = memo.stamp(db).clustering
+    return memo.get("clustering", newest, lambda: ledger.newest_clustering(db))
 
 
 def people_of(library: Library, live: Collection[int]) -> list[Person]:

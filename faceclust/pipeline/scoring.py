@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faceclust import weights
 from faceclust.cluster.methods import ClusterOptions, needs_edges
-from faceclust.embed.arcface import lengths
+from faceclust.embed.arcface import lengths, normalise
 from faceclust.graph import correction, edges, structure
 from faceclust.pipeline.models import EDGES, Space
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
@@ -85,7 +85,8 @@ def score(
 
     Args:
         scorer: from `choose`.
-        embeddings: (N, D) of any length; x: the same, L2-normalised.
+        embeddings: (N, D) of any length.
+        x: (N, <= D) the same, L2-normalised, perhaps in fewer dimensions (`principal.compact`).
         neighbours: of the N faces.
         within: the space of the identity embeddings.
         described: the faces' CLIP embeddings, where the scorer has a trained model.
@@ -94,7 +95,8 @@ def score(
     opened = None
     if scorer.trained is not None and described is not None and len(x):
         model = correction.load(scorer.trained)
-        opened = partial(correction.Correction.of, model, x, described.i, neighbours)
+        whole = normalise(embeddings, within.parts)
+        opened = partial(correction.Correction.of, model, whole, described.i, neighbours)
     return edges.score(edges.load(scorer.structural), x, neighbours, quality, corrected=opened)
 
 

@@ -7,7 +7,14 @@ from typing import Any
 from faceclust.people import not_faces
 from faceclust.pipeline.attributes import SETTING, Guesses
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, find, is_hidden, people_of
+from faceclust.pipeline.people import (
+    all_people,
+    clustering,
+    find,
+    is_hidden,
+    live_faces,
+    people_of,
+)
 from faceclust.records import by_attribute
 from faceclust.store import catalogue, ledger
 
@@ -22,15 +29,15 @@ def status(library: Library) -> dict[str, object]:
     """
     extractor = library.db.setting("extractor")
     counts = catalogue.counts(library.db, extractor)
-    newest = ledger.newest_clustering(library.db)
-    settled = not_faces(ledger.decisions(library.db)).union(newest.membership if newest else ())
     heads = head_count(library)
+    newest, live = clustering(library), live_faces(library)
+    settled = not_faces(ledger.decisions(library.db)).union(newest.membership if newest else ())
     return {
         "library": str(library.root),
         "database": str(library.db.path),
         "files": counts["files"],
         "photos": counts["photos"],
-        "faces": counts["faces"],
+        "faces": len(live),
         "people": heads["several"],
         "seen_once": heads["once"],
         "named": heads["named"],
@@ -41,7 +48,7 @@ def status(library: Library) -> dict[str, object]:
         "clip": library.db.setting(SETTING) or "none",
         "clustered_by": newest.method if newest else "nothing yet",
         "stale_photos": counts["stale"],
-        "unclustered_faces": len(catalogue.live_face_ids(library.db) - settled),
+        "unclustered_faces": len(live - settled),
     }
 
 

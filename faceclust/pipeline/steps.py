@@ -29,6 +29,16 @@ from faceclust.store import Scanned
 from faceclust.workers import Failure, Limits
 
 Engine: TypeAlias = Literal["local", "ray"]
+
+
+class Search(Protocol):
+    """As `graph.knn.knn`."""
+
+    def __call__(self, x: FloatArray, k: int, *, exact_below: int) -> Neighbours:
+        """The lists of (N, D) faces, k each."""
+        ...
+
+
 Score: TypeAlias = Callable[
     [Scorer, FloatArray, FloatArray, Neighbours, Space, "Described | None"], Graph
 ]
@@ -57,7 +67,7 @@ class Steps:
     """
 
     read: Read
-    knn: Callable[[FloatArray, int], Neighbours]
+    knn: Search
     score: Score
     partition: Partition
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from faceclust import pipeline
 from faceclust.errors import PersonError
-from faceclust.pipeline import Gallery, Library, LogEntry, Match, PersonSummary
+from faceclust.pipeline import Gallery, Library, LogEntry, Match, OpenHint, PersonSummary
 from faceclust.records import Decision
 from faceclust.suggest import Suggestion
 
@@ -84,7 +84,7 @@ def portrait(gallery: Gallery, who: int) -> Json:
 
 
 def photo(library: Library, gallery: Gallery, photo_id: int) -> Json:
-    """A photo, and for each face its box and its person, if it has one."""
+    """A photo, for each face its box and its person, if it has one, and names without a face."""
     view = pipeline.photo(library, photo_id)
     faces = []
     for face, box in view.faces:
@@ -104,7 +104,16 @@ def photo(library: Library, gallery: Gallery, photo_id: int) -> Json:
         "taken": (view.info.taken_at or "").replace("T", " "),
         "camera": view.info.camera or "",
         "faces": faces,
+        "waiting": [
+            {"name": hint.name, "faces": list(hint.faces)}
+            for hint in _hints(library, gallery)
+            if hint.photo == photo_id and hint.faces
+        ],
     }
+
+
+def _hints(library: Library, gallery: Gallery) -> list[OpenHint]:
+    return library.memo.get("hints", gallery.stamp, lambda: pipeline.open_hints(library))
 
 
 def completions(gallery: Gallery, typed: str) -> list[Json]:

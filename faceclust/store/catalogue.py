@@ -108,7 +108,7 @@ def embedded_faces(db: Database, model: str) -> frozenset[int]:
     """Ids of all faces that count and have an embedding of a model."""
     query = f"""SELECT face_id FROM embeddings JOIN faces ON faces.id = embeddings.face_id
         WHERE model = ? AND {LIVE_FACES}"""
-    return frozenset(int(row[0]) for row in db.rows(query, (model,)))
+    return db.column(query, (model,))
 
 
 def embeddings_of(db: Database, model: str, faces: Iterable[int]) -> tuple[IntArray, FloatArray]:
@@ -131,13 +131,12 @@ def taken_dates(db: Database) -> dict[int, str]:
 
 def photo_of_faces(db: Database) -> dict[int, int]:
     """The photo that each face was found in: face id to photo id."""
-    return {int(face): int(photo) for face, photo in db.rows("SELECT id, photo_id FROM faces")}
+    return db.pairs("SELECT id, photo_id FROM faces")
 
 
 def live_face_ids(db: Database) -> frozenset[int]:
     """Ids of all faces that count."""
-    rows = db.rows(f"SELECT id FROM faces WHERE {LIVE_FACES}")
-    return frozenset(int(row[0]) for row in rows)
+    return db.column(f"SELECT id FROM faces WHERE {LIVE_FACES}")
 
 
 def thumbnail(db: Database, face_id: int) -> bytes | None:
@@ -210,7 +209,7 @@ def face_facts(db: Database) -> dict[int, tuple[str, str | None, float]]:
 
 
 def counts(db: Database, extractor: str | None) -> dict[str, int]:
-    """How many files, photos, faces, errors, missing and stale photos there are.
+    """How many files, photos, errors, missing and stale photos there are.
 
     "stale" photos are there and were scanned by another extractor than `extractor`, that of the
     last scan that was finished; None where there was none.
@@ -223,7 +222,6 @@ def counts(db: Database, extractor: str | None) -> dict[str, int]:
     return {
         "files": count("files WHERE missing_since IS NULL"),
         "photos": count(f"photos WHERE {present}"),
-        "faces": count(f"faces WHERE {LIVE_FACES}"),
         "errors": count("files WHERE error IS NOT NULL AND missing_since IS NULL"),
         "missing": count("files WHERE missing_since IS NOT NULL"),
         "stale": count(f"photos WHERE extractor != ? AND {present}", extractor),

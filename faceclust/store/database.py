@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,16 @@ class Database:
         """
         with translated(self.path):
             yield from self.sql.execute(query, arguments)
+
+    def pairs(self, query: str, arguments: Sequence[object] = ()) -> dict[Any, Any]:
+        """The rows of a query of two columns, faster than by `rows`; raises as it does."""
+        with translated(self.path):
+            return dict(self.sql.execute(query, arguments))
+
+    def column(self, query: str, arguments: Sequence[object] = ()) -> frozenset[Any]:
+        """The values of a query of one column, faster than by `rows`; raises as it does."""
+        with translated(self.path):
+            return frozenset(chain.from_iterable(self.sql.execute(query, arguments)))
 
     def row(self, query: str, arguments: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row of a query, or None; raises as `rows` does."""

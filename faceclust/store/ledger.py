@@ -37,10 +37,10 @@ def newest_clustering(db: Database) -> StoredClustering | None:
     row = db.row("SELECT id, model, method, options FROM clusterings ORDER BY id DESC LIMIT 1")
     if row is None:
         return None
-    members = db.rows(
+    members = db.pairs(
         "SELECT face_id, cluster_id FROM memberships WHERE clustering_id = ?", (row[0],)
     )
-    return StoredClustering(row[1], row[2], json.loads(row[3]), dict(members))
+    return StoredClustering(row[1], row[2], json.loads(row[3]), members)
 
 
 def newest_ids(db: Database) -> tuple[int, int]:

@@ -1,9 +1,10 @@
 """Seconds and memory from embeddings to people: python -m tests.benchmarks.edges [25000 100000].
 
-With `--clip-cluster` what it says is added, as `--edges clip-cluster` does. Each size runs in a
-process of its own, so that its peak memory is its own. The embeddings are synthetic, with a long
-tail of photos a person; F says that they are neither trivial nor hopeless. Wall-clock and processor
-seconds are printed: on a busy machine the latter tell more.
+The embeddings are synthetic, with a long tail of photos a person, or, with `--crops FOLDER`, real
+ones with noise (see `grown`): FOLDER holds `embeddings/` or .npz files as `faceclust train` leaves
+them. With `--clip-cluster` what it says is added, as `--edges clip-cluster` does. Each size runs in
+a process of its own, so that its peak memory is its own; F says that the faces are neither trivial
+nor hopeless. Wall-clock and processor seconds are printed: on a busy machine the latter tell more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -28,11 +30,13 @@ from faceclust.cluster.thinning import regroup
 from faceclust.evaluate import scores
 from faceclust.graph import correction, edges
 from faceclust.graph.knn import knn
+from faceclust.graph.principal import compact, principal
 from faceclust.pipeline.models import EDGES, MOBILE, space
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 T = TypeVar("T")
 D, E = 704, 256
+ALIKE, NOISE = 16, 0.1
 RANK = 80  # of the subspace that faces fill: strangers' cosines spread by 1 / sqrt(RANK)
 
 
@@ -52,26 +56,64 @@ def long_tail(faces: int) -> tuple[FloatArray, IntArray]:
     return x, person
 
 
+def grown(folder: Path, faces: int) -> tuple[FloatArray, IntArray]:
+    """Real faces, and as many more: copies of the whole set as other people, with noise.
+
+    Each copy mirrors and exchanges principal components of like energy. So what is near within it
+    is as near as before, families and look-alikes too, while its people are strangers to those of
+    all other copies as any two people are.
+    """
+    rows, names = [], []
+    for path in sorted(folder.rglob("*.npz")):
+        with np.load(path) as file:
+            rows.append(np.hstack([unit(file["x"]), unit(file["y"])]))
+            names += [f"{path.stem}/{name.split('/')[0]}" for name in file["names"].tolist()]
+    real = unit(np.vstack(rows))
+    who = np.unique(names, return_inverse=True)[1]
+    rng = np.random.default_rng(0)
+    basis = principal(real, real.shape[1])
+    components = real @ basis
+    spread = components.std(0)
+    x, person = np.empty((faces, real.shape[1]), np.float32), np.empty(faces, np.int64)
+    for copy, start in enumerate(range(0, faces, len(real))):
+        part = slice(start, min(start + len(real), faces))
+        exchanged = np.arange(real.shape[1])
+        sign = np.ones(real.shape[1], np.float32)
+        if copy:
+            sign = rng.choice(np.array([-1, 1], np.float32), real.shape[1])
+            for near in range(0, real.shape[1], ALIKE):
+                rng.shuffle(exchanged[near : near + ALIKE])
+        other = components[: part.stop - start, exchanged] * sign
+        if copy:
+            other += NOISE * spread * rng.standard_normal(other.shape, np.float32)
+        x[part] = unit(other @ basis.T)
+        person[part] = who[: part.stop - start] + copy * (who.max() + 1)
+    return x, person
+
+
 def unit(x: FloatArray) -> FloatArray:
     return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), np.float32)
 
 
-def scorer(x: FloatArray, corrected: bool) -> Callable[[IntArray, Neighbours], Graph]:
-    """Log-odds among some faces, by the models that a scan would use."""
+Scorer = Callable[[FloatArray, IntArray | slice, Neighbours], Graph]
+
+
+def scorer(x: FloatArray | None, faces: int) -> Scorer:
+    """Log-odds among some faces in few dimensions; x is what CLIP-Cluster adds its share for."""
     model = edges.load(weights.own(EDGES))
-    if not corrected:
-        return lambda rows, near: edges.score(model, x[rows], near)
-    i = unit(np.random.default_rng(1).normal(size=(len(x), E)).astype(np.float32))
+    if x is None:
+        return lambda small, rows, near: edges.score(model, small[rows], near)
+    i = unit(np.random.default_rng(1).normal(size=(faces, E)).astype(np.float32))
     trained = correction.load(weights.own(space(MOBILE).proxies or ""))
 
-    def score(rows: IntArray, near: Neighbours) -> Graph:
+    def score(small: FloatArray, rows: IntArray | slice, near: Neighbours) -> Graph:
         opened = partial(correction.Correction.of, trained, x[rows], i[rows], near)
-        return edges.score(model, x[rows], near, corrected=opened)
+        return edges.score(model, small[rows], near, corrected=opened)
 
     return score
 
 
-def measure(faces: int, corrected: bool) -> dict[str, float]:
+def measure(faces: int, corrected: bool, crops: Path | None) -> dict[str, float]:
     """One library, stage by stage."""
     seconds: dict[str, float] = {}
 
@@ -82,14 +124,14 @@ def measure(faces: int, corrected: bool) -> dict[str, float]:
         seconds[f"{name} cpu"] = time.process_time() - cpu
         return result
 
-    x, person = long_tail(faces)
-    score = scorer(x, corrected)
+    x, person = grown(crops, faces) if crops else long_tail(faces)
+    score = scorer(x if corrected else None, faces)
     begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    neighbours = timed("neighbours", lambda: knn(x, EDGE_LISTS))
-    everyone = np.arange(faces)
-    graph = timed("edges", lambda: score(everyone, neighbours))
+    small = timed("compact", lambda: compact(x))
+    neighbours = timed("neighbours", lambda: knn(small, EDGE_LISTS))
+    graph = timed("edges", lambda: score(small, slice(None), neighbours))
     once = timed("partition", lambda: partition(graph))
-    again = lambda rows: score(rows, knn(x[rows], EDGE_LISTS))  # noqa: E731
+    again = lambda rows: score(small, rows, knn(small[rows], EDGE_LISTS))  # noqa: E731
     labels = timed("regroup", lambda: regroup(once, graph, again))
     found = scores(person.astype(np.int64), labels)
     return seconds | {
@@ -106,18 +148,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("sizes", nargs="*", type=int, default=[25_000, 100_000])
     parser.add_argument("--clip-cluster", action="store_true")
+    parser.add_argument("--crops", type=Path)
     parser.add_argument("--json", action="store_true", help="measure in this process")
     given = parser.parse_args()
     if given.json:
-        print(json.dumps(measure(given.sizes[0], given.clip_cluster)))
+        print(json.dumps(measure(given.sizes[0], given.clip_cluster, given.crops)))
         return
     rows = []
     for size in given.sizes:
         command = [sys.executable, "-m", "tests.benchmarks.edges", "--json", str(size)]
         command += ["--clip-cluster"] * given.clip_cluster
+        command += ["--crops", str(given.crops)] if given.crops else []
         answer = subprocess.run(command, capture_output=True, check=True, text=True).stdout
         rows.append(json.loads(answer))
-    stages = ("neighbours", "edges", "partition", "regroup")
+    stages = ("compact", "neighbours", "edges", "partition", "regroup")
     for row in rows:
         total = sum(row[stage] for stage in stages)
         parts = ", ".join(f"{s} {row[s]:.1f} s ({row[f'{s} cpu']:.1f} cpu)" for s in stages)
@@ -128,7 +172,7 @@ def main() -> None:
         )
     first, last = rows[0], rows[-1]
     for kind in ("", " cpu"):
-        spent = [sum(row[f"{s}{kind}"] for s in stages[1:]) for row in (first, last)]
+        spent = [sum(row[f"{s}{kind}"] for s in stages[2:]) for row in (first, last)]
         power = math.log(spent[1] / spent[0]) / math.log(last["faces"] / first["faces"])
         print(f"growth beyond the neighbour search{kind}: n^{power:.2f}")
 

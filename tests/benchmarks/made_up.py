@@ -33,7 +33,7 @@ def library(folder: Path, people: int, faces: int, seed: int = 0) -> Library:
     )  # fmt: skip
     rng.shuffle(owner)
     centres = rng.normal(size=(people, DIMENSIONS)).astype(np.float32)
-    pictures = [_picture(i) for i in range(PICTURES)]
+    pictures = [picture(i) for i in range(PICTURES)]
     with db.transaction() as sql:
         batch = [
             _photo(n, owner[n : n + FACES_PER_PHOTO], centres, pictures, rng)
@@ -45,6 +45,27 @@ def library(folder: Path, people: int, faces: int, seed: int = 0) -> Library:
     membership = {face: int(person) + 1 for face, person in enumerate(owner, start=1)}
     ledger.put_clustering(db, StoredClustering(MODEL, "made-up", {}, membership))
     return Library(folder, db)
+
+
+def embedded(folder: Path, x: FloatArray, model: str) -> None:
+    """A scanned library of photos with one face each, (N, D) embeddings given; not clustered."""
+    folder.mkdir(parents=True)
+    crop = picture(0)
+    landmarks = np.full((5, 2), 0.5, np.float32)
+    face = Face(Box(0.3, 0.3, 0.3, 0.3), landmarks, 0.9, 120, 50.0, 0.0)
+    with open_database(folder / "library.db", create=True) as db:
+        for key, value in {"root": str(folder), "model": model, "extractor": EXTRACTOR}.items():
+            db.set_setting(key, value)
+        with db.transaction() as sql:
+            batch = (
+                Scanned(
+                    f"{number:07}.jpg", 1000, 1, str(number),
+                    PhotoInfo(4000, 3000, 1, "JPEG", None), (face,), x[number : number + 1],
+                    None, (crop,),
+                )
+                for number in range(len(x))
+            )  # fmt: skip
+            intake.put_scanned(sql, batch, EXTRACTOR, model)
 
 
 def _photo(
@@ -72,7 +93,7 @@ def _photo(
     )
 
 
-def _picture(number: int) -> bytes:
+def picture(number: int) -> bytes:
     """A JPEG of about the size of a real crop's."""
     rng = np.random.default_rng(number)
     image = Image.fromarray(rng.integers(90, 140, (112, 112, 3)).astype(np.uint8))

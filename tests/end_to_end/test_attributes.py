@@ -8,13 +8,17 @@ import json
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from faceclust.pipeline import find_library
 from faceclust.records import FloatArray
+from faceclust.review.app import create_app
+from faceclust.review.session import Session
 from faceclust.store import catalogue
 from tests.conftest import Run
 
@@ -57,6 +61,19 @@ def guessed(faceclust: Run, attribute: str) -> dict[str, str]:
 def found(faceclust: Run, text: str, *options: object) -> list[str]:
     matches = json.loads(faceclust("search", text, "--json", *options).stdout)
     return [Path(match["file"]).stem for match in matches]
+
+
+def found_by_page(database: Path, text: str) -> list[str]:
+    """The same, as the review page asks for it."""
+    session = Session(database)
+    origin = "http://127.0.0.1:8123"
+    with (
+        closing(session),
+        TestClient(create_app(session, "token", 8123), base_url=origin) as client,
+    ):
+        assert client.get("/", params={"token": "token"}).status_code == 200
+        faces = client.get("/api/search", params={"text": text}).json()
+        return [Path(client.get(f"/api/photos/{f['photo']}").json()["file"]).stem for f in faces]
 
 
 def embeddings(album: Path) -> tuple[list[int], FloatArray]:
@@ -106,6 +123,9 @@ def test_search_finds_what_was_asked_for(faceclust: Run, album: Path, tmp_path: 
     assert "attribute_pose" not in faceclust("export", "--format", "csv").stdout
     faceclust("search", "a woman", "--limit", 3, "--crops", tmp_path / "crops")
     assert len(list((tmp_path / "crops").glob("*.jpg"))) == 3
+    with find_library(album) as library:
+        path = library.db.path
+    assert set(found_by_page(path, "a man with glasses")[:4]) <= set(GLASSES)
 
 
 def test_an_older_library_is_described_from_its_crops(faceclust: Run, album: Path) -> None:

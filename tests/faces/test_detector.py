@@ -9,15 +9,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceclust import weights
-from faceclust.errors import WeightsError
 from faceclust.faces.detector import (
-    Detections,
     Detector,
     DetectorOptions,
-    dynamic_scrfd,
     suppress,
     views,
 )
+from faceclust.faces.scrfd import Detections
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +130,3 @@ def test_landmarks_lie_in_their_boxes(photos: Path, detector: Detector) -> None:
 def test_an_image_without_faces(detector: Detector) -> None:
     assert len(detector(np.full((300, 400, 3), 128, np.uint8))) == 0
     assert len(detector(np.zeros((1, 1, 3), np.uint8))) == 0
-
-
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "broken.onnx"
-    path.write_bytes(b"no model at all")
-    with pytest.raises(WeightsError, match=r"broken\.onnx"):
-        dynamic_scrfd(path)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.graph import knn as search
+from faceclust.graph import principal as principals
 from faceclust.graph.principal import compressed, principal
 from faceclust.records import FloatArray
 
@@ -38,7 +39,7 @@ def test_large_libraries_have_the_neighbours_of_small_ones(
 ) -> None:
     x = flat(500, 64, 20)
     exact = search.knn(x, 10)
-    monkeypatch.setattr(search, "COMPRESSED_FROM", 100)
+    monkeypatch.setattr(principals, "COMPACT_FROM", 100)
     found = search.knn(x, 10)
     np.testing.assert_allclose(found.similarity, exact.similarity, atol=1e-4)
     assert (found.index == exact.index).mean() > 0.99

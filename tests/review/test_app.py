@@ -79,6 +79,14 @@ def test_a_photo_and_who_is_in_it(page: Page) -> None:
     assert "gone" in page.get("/photos/4.jpg", 404)["error"]
 
 
+def test_names_that_wait_for_a_face_are_shown_with_their_photo(page: Page, album: Library) -> None:
+    ledger.put_decision(album.db, Decision(0, "hint", name="Zoe", photos=(4, 5)))
+    assert page.get("/api/photos/4")["waiting"] == [{"name": "Zoe", "faces": [4]}]
+    assert page.get("/api/photos/1")["waiting"] == []
+    name(album, "2", "Zoe")
+    assert page.get("/api/photos/4")["waiting"] == []
+
+
 @pytest.mark.parametrize("number", [0, 7, 99, 2**62, 2**63, 10**30])
 def test_ids_out_of_range(page: Page, number: int) -> None:
     for path in ("people", "photos"):

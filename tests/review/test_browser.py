@@ -20,8 +20,8 @@ from PIL import Image, ImageDraw
 
 from faceclust import pipeline
 from faceclust.pipeline import Library
-from faceclust.records import Box, PhotoInfo
-from faceclust.store import Scanned
+from faceclust.records import Box, Decision, PhotoInfo
+from faceclust.store import Scanned, ledger
 from tests.review.browser import CHROMIUM, FLAGS, Served, served
 from tests.review.conftest import doubt, people, taken
 from tests.synthetic import group, library, photo
@@ -250,6 +250,15 @@ def test_questions_are_answered_with_one_key_each(page: Page, album: Library) ->
     heading(page, "Is this Ann, too?")
 
 
+def test_a_name_that_another_program_knows_is_given_by_a_click(page: Page, album: Library) -> None:
+    ledger.put_decision(album.db, Decision(0, "hint", name="<b>Zoë", photos=(1,)))
+    page.goto(page.url + "photos/1")
+    page.wait_for_selector(".waiting h2:has-text('<b>Zoë is in this photo, too')")
+    page.get_by_role("button", name="Number 1 is <b>Zoë").click()
+    page.locator(".waiting h2").wait_for(state="detached")
+    assert people(album)["<b>Zoë"] == (1, 2, 3, 4, 5, 6)
+
+
 def test_the_photo_and_its_boxes(page: Page, album: Library) -> None:
     page.goto(page.url + "people/1")
     page.locator(".faces a").first.click()
@@ -449,7 +458,6 @@ WRITER = """
 import sys, itertools
 from faceclust.store import open_database
 from tests.synthetic import photo, put
-from itertools import product
 from pathlib import Path
 with open_database(Path(sys.argv[1])) as db:
     for n in itertools.count():

@@ -259,7 +259,7 @@ def test_counts(db: Database) -> None:
     put(db, photo("old.jpg", 4), photo("gone.jpg", 4), extractor="extractor-0")
     gone(db, "gone.jpg")
     assert catalogue.counts(db, EXTRACTOR) == {
-        "files": 5, "photos": 4, "faces": 4, "errors": 1, "missing": 1, "stale": 1,
+        "files": 5, "photos": 4, "errors": 1, "missing": 1, "stale": 1,
     }  # fmt: skip
 
 

@@ -304,3 +304,16 @@ def test_any_file_name_survives_the_database(name: bytes) -> None:
 def test_now_is_utc_to_the_second() -> None:
     assert now().endswith("+00:00")
     assert "." not in now()
+
+
+def test_whole_queries_at_once(db: Database) -> None:
+    db.set_setting("one", "1")
+    db.set_setting("two", "2")
+    assert db.pairs("SELECT key, value FROM library WHERE key > ?", ("o",)) == {
+        "one": "1",
+        "two": "2",
+    }
+    assert db.column("SELECT key FROM library") >= {"one", "two"}
+    for read in (db.pairs, db.column):
+        with pytest.raises(StoreError, match="library"):
+            read("SELECT nothing FROM nowhere")

@@ -1,5 +1,6 @@
 // One photo with its faces; the person one came from decides which photo is next.
 
+import { act } from "./acts.js";
 import { get } from "./api.js";
 import { count, day, h, icon, label } from "./dom.js";
 import { portrait } from "./faces.js";
@@ -10,11 +11,12 @@ export async function photo(main, { number, query, go, back }) {
   const facts = h("p", { class: "soft summary" });
   const stage = h("div", { class: "stage" });
   const list = h("ul", { class: "inside", "aria-label": "People in this photo" });
+  const waiting = h("section", { class: "waiting", "aria-label": "Named by another program" });
   const step = (text, path, way) =>
     h("button", { type: "button", class: "icon step", "aria-label": text, onclick: () => move(way) }, icon(path));
   const steps = h("div", { class: "steps" }, step("Previous photo", "m14 6-6 6 6 6", -1), step("Next photo", "m10 6 6 6-6 6", 1));
   main.replaceChildren(h("div", { class: "photo" }, h("div", { class: "view" }, stage),
-    h("aside", {}, heading, facts, steps, h("h2", {}, "People"), list)));
+    h("aside", {}, heading, facts, steps, h("h2", {}, "People"), list, waiting)));
   let others = [];
 
   async function refresh() {
@@ -40,7 +42,21 @@ export async function photo(main, { number, query, go, back }) {
         h("span", { class: face.person.name ? "who" : "who none", dir: "auto" }, label(face.person)),
         h("span", { class: "soft" }, count(face.person.faces, "face"))))));
     if (!list.children.length) list.replaceChildren(h("li", { class: "soft" }, "Nobody was found in this photo."));
+    waiting.replaceChildren(...shown.waiting.flatMap((each) => hint(each, shown.faces)));
     return shown;
+  }
+
+  /** Somebody whom another program names without a box: a click on the right face settles it. */
+  function hint({ name, faces }, there) {
+    const choices = there.filter((face) => faces.includes(face.id) && face.person);
+    if (!choices.length) return [];
+    return [h("h2", {}, h("span", { dir: "auto" }, name), " is in this photo, too"),
+      h("p", { class: "soft" }, "Another program says so, but not which face. Is it one of these?"),
+      h("div", { class: "choices" }, ...choices.map((face) => h("button", {
+        type: "button", "aria-label": `${label(face.person)} is ${name}`,
+        onmouseenter: () => light(face.id, true), onmouseleave: () => light(face.id, false),
+        onclick: async () => await act("name", { people: [face.person], name }) && refresh(),
+      }, portrait(face.id, ""))))];
   }
 
   function box(face) {
