@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceclust.engine.tasks import Runner, Shared
-from faceclust.errors import OptionError
 from faceclust.graph.knn import (
     BLOCK,
     EXACT_BELOW,
     FEW,
     SPARE,
+    blank,
     lists,
     searchable,
     small_world,
@@ -44,23 +44,20 @@ def knn(x: FloatArray, k: int, runner: Runner, *, exact_below: int = EXACT_BELOW
     Raises:
         OptionError: k is below 1.
     """
-    if k < 1:
-        raise OptionError(f"The number of neighbours k must be at least 1, not {k}.")
-    N = len(x)
-    index = np.full((N, k), -1, np.int64)
-    similarity = np.full((N, k), -1, np.float32)
+    N, listed = len(x), blank(len(x), k)
     found = min(k, N - 1)
     if found < 1:
-        return Neighbours(index, similarity)
+        return listed
     exact = exact_below > N
     x = searchable(x, exact=exact)
     search = _exhaustive(x, found, runner) if exact else _through_graphs(x, found, runner)
     start = 0
     for near in runner.each(search, _slices(x, BLOCK if exact else BLOCKS * BLOCK)):
         rows = slice(start, start + len(near.index))
-        index[rows, :found], similarity[rows, :found] = near.index, near.similarity
+        listed.index[rows, :found] = near.index
+        listed.similarity[rows, :found] = near.similarity
         start = rows.stop
-    return Neighbours(index, similarity)
+    return listed
 
 
 @dataclass(slots=True, eq=False)

@@ -43,14 +43,10 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
     """
     if x.ndim != 2:
         raise ValueError(f"x must be (N, D), got {x.shape}")
-    if k < 1:
-        raise OptionError(f"The number of neighbours k must be at least 1, not {k}.")
-    N = len(x)
-    index = np.full((N, k), -1, np.int64)
-    similarity = np.full((N, k), -1, np.float32)
+    N, listed = len(x), blank(len(x), k)
     found = min(k, N - 1)
     if found < 1:
-        return Neighbours(index, similarity)
+        return listed
     exact = exact_below > N
     x, size = searchable(x, exact=exact), BLOCK if exact else FEW
     with _threads() as pool:
@@ -59,11 +55,23 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
         def search(start: int) -> None:
             block = slice(start, min(start + size, N))
             near, ids = near_to(x[block], min(found + 1 + SPARE, N))
-            listed = lists(ids, near, block.start, found)
-            index[block, :found], similarity[block, :found] = listed.index, listed.similarity
+            best = lists(ids, near, block.start, found)
+            listed.index[block, :found] = best.index
+            listed.similarity[block, :found] = best.similarity
 
         list(pool.map(search, range(0, N, size)))
-    return Neighbours(index, similarity)
+    return listed
+
+
+def blank(N: int, k: int) -> Neighbours:
+    """Lists of N faces without any neighbour yet.
+
+    Raises:
+        OptionError: k is below 1.
+    """
+    if k < 1:
+        raise OptionError(f"The number of neighbours k must be at least 1, not {k}.")
+    return Neighbours(np.full((N, k), -1, np.int64), np.full((N, k), -1, np.float32))
 
 
 def searchable(x: FloatArray, *, exact: bool) -> FloatArray:
