@@ -10,11 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.export.xmp.judge import Exiftool, Tags
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

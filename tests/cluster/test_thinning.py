@@ -96,7 +96,7 @@ def test_what_was_decided_holds(kind: str) -> None:
     assert labels[3] != labels[45]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(1, 8), st.integers(0, 9))
 def test_thinning_keeps_a_few_of_every_cluster(drawn: list[int], kept: int, seed: int) -> None:
     labels = np.array(drawn)

@@ -33,7 +33,7 @@ def case(seed: int, N: int, E: int, *, decided: bool = True) -> tuple[Graph, Int
     return Graph(index, weight, N), apart, constraints
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(0, 10**6), st.integers(1, 60), st.integers(0, 150), st.sampled_from([1, 20, 999])
 )

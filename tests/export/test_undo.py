@@ -282,4 +282,4 @@ class ExportsAndUsers(RuleBasedStateMachine):
 
 
 TestExportsAndUsers = ExportsAndUsers.TestCase
-TestExportsAndUsers.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestExportsAndUsers.settings = settings(max_examples=60, stateful_step_count=25)

@@ -27,7 +27,7 @@ def test_shapes() -> None:
     assert seen.f.shape == (5, M, D)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 20), st.integers(0, 9999))
 def test_a_face_has_one_value_of_each_attribute_and_lacks_all_others(n: int, seed: int) -> None:
     model = hallucinator()

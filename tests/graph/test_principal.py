@@ -18,7 +18,7 @@ def flat(N: int, D: int, rank: int, seed: int = 0) -> FloatArray:
     return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), np.float32)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(2, 60), st.integers(1, 12), st.integers(0, 99))
 def test_cosines_stay_where_the_energy_is_kept(N: int, rank: int, seed: int) -> None:
     x = flat(N, 32, rank, seed)

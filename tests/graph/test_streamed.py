@@ -26,7 +26,7 @@ def tensors(module: Any) -> dict[str, FloatArray]:
     return {k: v.detach().numpy() for k, v in module.state_dict().items()}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 9), st.integers(0, 999))
 def test_hallucinations_are_those_of_the_modules(n: int, seed: int) -> None:
     from faceclust.graph.hallucinate import Hallucinator
@@ -40,7 +40,7 @@ def test_hallucinations_are_those_of_the_modules(n: int, seed: int) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 9), st.integers(1, 11), st.integers(0, 999))
 def test_fusion_is_that_of_the_decoder(n: int, values: int, seed: int) -> None:
     from faceclust.graph.proxy import DecoderBlock

@@ -398,7 +398,7 @@ def sample(codec: str) -> bytes:
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "AVIF")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(FORMATS), st.lists(st.tuples(st.integers(0, 900), st.integers(0, 255))))
 @example("JPEG", [])
 def test_any_damage_gives_a_photo_or_a_photo_error(

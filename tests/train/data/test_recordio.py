@@ -44,7 +44,7 @@ def test_im2rec_files_say_it_in_the_header(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from([MAGIC, b"", b"a", b"ab", b"abcd", b"\0" * 7]), max_size=8))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_payload_comes_back(tmp_path: Path, pieces: list[bytes]) -> None:
     writer, image = Writer(tmp_path), b"".join(pieces)
     writer.add(0, header(0, 1.0, 0) + image)
