@@ -17,6 +17,8 @@ from faceclust.graph.edges import EdgeModel
 from faceclust.graph.structure import CHUNK, Pairs, Scale
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
+CHUNKS = 20  # of `structure.features`, whole ones: so many that what is known of faces pays off
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Library:
@@ -35,13 +37,13 @@ class _Score:
     scale: Scale
 
     def __call__(self, pairs: Pairs) -> FloatArray:
-        """The log-odds of at most `CHUNK` pairs."""
+        """The log-odds of some pairs."""
         whole = self.library.get()
         near = Neighbours(whole.index, whole.similarity)
         faces = np.unique(pairs.index)
         chunks = structure.features(whole.x, near, pairs, self.scale, whole.quality, faces)
-        (features,) = chunks
-        return edges.trusted(self.model, features, len(whole.x))
+        weights = [edges.trusted(self.model, features, len(whole.x)) for features in chunks]
+        return np.concatenate(weights)
 
 
 def score(
@@ -58,17 +60,18 @@ def score(
         x: (N, D) float32, L2-normalised.
         neighbours: of the same N faces.
         quality: (N,) from `structure.quality`, or None.
-        runner: runs a task for every `structure.CHUNK` pairs.
+        runner: runs a task for every `CHUNKS` chunks of pairs.
     """
     pairs, scale = edges.candidates(x, neighbours)
     library = runner.share(_Library(x, neighbours.index, neighbours.similarity, quality))
-    weights = runner.each(_Score(library, model, scale), _chunks(pairs))
+    weights = runner.each(_Score(library, model, scale), _pieces(pairs))
     return edges.likely(pairs, np.concatenate([np.zeros(0, np.float32), *weights]), len(x))
 
 
-def _chunks(pairs: Pairs) -> Iterator[Pairs]:
-    for start in range(0, len(pairs.similarity), CHUNK):
-        rows = slice(start, start + CHUNK)
+def _pieces(pairs: Pairs) -> Iterator[Pairs]:
+    size = CHUNKS * CHUNK
+    for start in range(0, len(pairs.similarity), size):
+        rows = slice(start, start + size)
         yield replace(
             pairs,
             index=pairs.index[:, rows], similarity=pairs.similarity[rows], rank=pairs.rank[:, rows],

@@ -19,6 +19,7 @@ def test_the_log_odds_are_those_of_a_single_machine_bit_for_bit(
 ) -> None:
     monkeypatch.setattr(structure, "CHUNK", 1000)
     monkeypatch.setattr(scoring, "CHUNK", 1000)
+    monkeypatch.setattr(scoring, "CHUNKS", 2)
     raw = faces(N)[0]
     x = normalise(raw, (raw.shape[1],))
     near, model = knn(x, 50), edges.load(weights.own(EDGES))
