@@ -4,9 +4,9 @@
 `tests.benchmarks.rivals` makes the file and runs all methods under its limits. The neighbour search
 is the same for all that need one and is not counted.
 
-The faces are those of real people over and over: each copy of the real set is mirrored along a
-random choice of its principal directions. Within a copy all cosines stay as they are, and between
-copies they are spread as those of strangers, so that the truth is known at any size.
+The faces are those of real people over and over: each copy of the real set is turned at random,
+but only among principal directions of about the same energy. Within a copy all cosines stay as they
+are, and between copies they are spread as those of strangers: the truth is known at any size.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from faceclust.records import FloatArray, IntArray, Neighbours
 from tests.benchmarks.edges import scorer
 
 METHODS: tuple[Method, ...] = get_args(Method)
+MIXED = 16
 
 
 def real(tars: Sequence[Path]) -> tuple[FloatArray, IntArray]:
@@ -45,18 +46,24 @@ def real(tars: Sequence[Path]) -> tuple[FloatArray, IntArray]:
 
 
 def many(x: FloatArray, person: IntArray, faces: int) -> tuple[FloatArray, IntArray]:
-    """`faces` faces of mirrored copies of (N, D) faces; each copy's people are other people."""
+    """`faces` faces of turned copies of (N, D) faces; each copy's people are other people."""
     rng = np.random.default_rng(0)
     axes = principal(x, x.shape[1])
-    along = x @ axes
-    copies = [x] + [
-        (along * rng.choice([-1, 1], x.shape[1]).astype(np.float32)) @ axes.T
-        for _ in range(-(-faces // len(x)) - 1)
-    ]
+    copies = [x] + [x @ axes @ turn(x.shape[1], rng) @ axes.T for _ in range((faces - 1) // len(x))]
     people = [person + i * (person.max() + 1) for i in range(len(copies))]
     whole, who = np.concatenate(copies), np.concatenate(people)
     order = rng.permutation(len(whole))[:faces]
     return np.ascontiguousarray(whole[order], np.float32), who[order]
+
+
+def turn(D: int, rng: np.random.Generator) -> FloatArray:
+    """A random rotation (D, D) that mixes each direction only with the `MIXED` around it."""
+    rotation = np.eye(D, dtype=np.float32)
+    for start in range(0, D, MIXED):
+        block = slice(start, start + MIXED)
+        size = len(rotation[block])
+        rotation[block, block] = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    return rotation
 
 
 def make(path: Path, x: FloatArray, person: IntArray) -> float:

@@ -8,7 +8,7 @@ InsightFace's own packs cannot be had without its download server: its route run
 and the 512-d network that faceclust's `mobile` profile uses too, so that it differs in decoding,
 sizes and clustering only. Each route and each method at each size is a process of its own, with
 its memory (of all its processes together) sampled. Methods run on the real faces of `--faces`, and
-mirror images of them where more are wanted (`tests.benchmarks.methods`), on the same neighbours,
+turned copies of them where more are wanted (`tests.benchmarks.methods`), on the same neighbours,
 under limits; what does not finish says so.
 """
 

@@ -78,7 +78,7 @@ def test_kill_9_at_any_moment_loses_at_most_the_photos_in_flight(
     assert report["unchanged"] == known
     assert report["read"] + report["unchanged"] == 514
     # Interrupted or not, the same faces are found.
-    assert json.loads(faceclust("status", "--json").stdout)["faces"] == 614
+    assert json.loads(faceclust("status", "--json").stdout)["faces"] == 615
 
 
 def test_workers_do_not_outlive_a_killed_scan(photos: Path) -> None:
