@@ -135,7 +135,12 @@ def one_more(x: FloatArray, photo: IntArray) -> None:
 
 
 def batches(x: FloatArray, person: IntArray, photo: IntArray, count: int = 10) -> None:
-    """Accuracy when photos arrive in batches, in two random orders, against all at once."""
+    """Accuracy when photos arrive in batches, in two random orders, against all at once.
+
+    Of the two orders, also how many faces end among others: after the last batch, and once all
+    were grouped anew.
+    """
+    ends: defaultdict[str, list[IntArray]] = defaultdict(list)
     for order in (None, 0, 1):
         numbers = np.unique(photo)
         with tempfile.TemporaryDirectory() as scratch, empty(Path(scratch)) as library:
@@ -144,14 +149,35 @@ def batches(x: FloatArray, person: IntArray, photo: IntArray, count: int = 10) -
             else:
                 shuffled = np.random.default_rng(order).permutation(numbers)
                 parts, label = np.array_split(shuffled, count), f"in {count} batches, order {order}"
-            truth: list[int] = []
+            came: list[int] = []
             for part in parts:
                 rows = np.concatenate([np.flatnonzero(photo == number) for number in part])
-                truth += person[add(library, x, photo, rows.tolist())].tolist()
+                came += add(library, x, photo, rows.tolist())
                 pipeline.cluster(library, ClusterOptions(), anew=False)
-            found = people(library)
-            result = scores(np.array(truth), np.array([found[f + 1] for f in range(len(truth))]))
+            labels = found_for(came, people(library))
+            result = scores(person, labels)
+            if order is not None:
+                ends["after the last batch"].append(labels)
+                pipeline.cluster(library, ClusterOptions())
+                ends["grouped anew"].append(found_for(came, people(library)))
         print(f"  {label}: F {result.pairwise.f:.2%} / {result.bcubed.f:.2%}")
+    for when, (one, other) in ends.items():
+        print(f"  between the orders, {when}: {moved(one, other):.2%} of the faces among others")
+
+
+def found_for(came: list[int], found: dict[int, int]) -> IntArray:
+    """(N,) the person of each row; faces got their ids in the order in which the rows came."""
+    labels = np.empty(len(came), np.int64)
+    labels[came] = [found[number + 1] for number in range(len(came))]
+    return labels
+
+
+def moved(one: IntArray, other: IntArray) -> float:
+    """Share of the faces that are among others in the other of two groupings (N,)."""
+    _, a, size_a = np.unique(one, return_inverse=True, return_counts=True)
+    _, b, size_b = np.unique(other, return_inverse=True, return_counts=True)
+    _, both, size = np.unique(a * len(size_b) + b, return_inverse=True, return_counts=True)
+    return float(np.mean((size[both] < size_a[a]) | (size[both] < size_b[b])))
 
 
 def album(folder: Path) -> None:
