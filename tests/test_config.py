@@ -98,7 +98,7 @@ def test_a_whole_number_does_for_a_fraction(root: Path) -> None:
         ("k = 3", r"no table \[k\]; there are"),
         ("scan = 3", r"scan must be a table: write \[scan\]"),
         ("[[scan]]\nworkers = 3", r"scan must be a table: write \[scan\]"),
-        ("[cluster]\nkk = 3", r"\[cluster\] has no kk; it has edges, k, method"),
+        ("[cluster]\nkk = 3", r"\[cluster\] has no kk; it has edges, exact_below, k"),
         ("[scan]\nwhere = 3", r"\[scan\] has no where; it has clip, device"),
         ("[scan]\noptions = 3", r"\[scan\] has no options; it has clip, device"),
         ("[scan]\nself = 3", r"\[scan\] has no self; it has clip, device"),
