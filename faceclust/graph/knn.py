@@ -31,7 +31,7 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
 
     Fewer than `exact_below` faces are searched exhaustively, more through a graph of small worlds,
     both in as few dimensions as will do (see `principal.compact`). The same input gives the same
-    answer, on any number of threads.
+    answer, the search itself on any number of threads.
 
     Args:
         x: (N, D) float32, L2-normalised; N may be 0.
