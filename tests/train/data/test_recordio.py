@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from faceclust.errors import InputError
@@ -162,6 +162,7 @@ def test_a_record_of_endless_pieces_ends(tmp_path: Path, monkeypatch: pytest.Mon
 def test_any_file_is_read_or_refused(
     tmp_path: Path, changes: dict[float, int], insight: bool, name: str
 ) -> None:
+    assume(insight or name != "property")  # which im2rec does not write
     faces_emore(tmp_path, [2, 1]) if insight else im2rec(tmp_path, [0, 0, 1])
     content = bytearray((tmp_path / name).read_bytes())
     for where, value in changes.items():
