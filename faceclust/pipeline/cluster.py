@@ -179,12 +179,14 @@ def cluster(
         steps: who does the heavy steps of a grouping anew; the result is the same.
 
     Raises:
-        LibraryError: nothing was scanned yet.
+        LibraryError: all are to be grouped, and nothing was scanned yet.
         OptionError: the method cannot take so many faces.
     """
     started = time.perf_counter()
     model = library.db.setting("model")
     if model is None:
+        if not anew:
+            return ClusterReport(0, 0, options.method, None, 0.0)
         raise LibraryError(
             f"{library.root} has not been scanned yet; run `faceclust scan {library.root}`."
         )

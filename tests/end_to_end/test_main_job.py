@@ -314,3 +314,12 @@ def test_the_sample_photos_show_seven_people(faceclust: Run, tmp_path: Path) -> 
     faceclust("sample", tmp_path / "sample")
     faceclust("scan", tmp_path / "sample")
     assert [person["faces"] for person in people(faceclust)] == [1] * 7
+
+
+def test_a_folder_without_photos_is_said_to_be_one(faceclust: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    scan = faceclust("scan", tmp_path / "empty")
+    assert "0 photos" in scan.stdout
+    assert "No photos were found" in scan.stderr
+    told = json.loads(faceclust("scan", tmp_path / "empty", "--json").stdout)
+    assert (told["scan"]["found"], told["cluster"]["faces"]) == (0, 0)
