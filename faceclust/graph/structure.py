@@ -60,11 +60,12 @@ class Pairs:
 # and the range that no estimate may leave.
 USUAL = Scale(0.02, 0.105)
 TRUSTED = 200
+SAMPLE = 3000
 MEANS, DEVIATIONS = (-0.05, 0.12), (0.05, 0.17)
 
 
-def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
-    """Fit a normal distribution to the lower tail of the cosines of all or many random pairs.
+def strangers(x: FloatArray, *, most: int = SAMPLE) -> Scale:
+    """Fit a normal distribution to the lower tail of the cosines of all pairs, or of a sample's.
 
     The lower tail, because in a library of few people many a random pair is one person. A small
     library leans on what is usual, and even a large one of a single person stays within what was
@@ -73,25 +74,30 @@ def strangers(x: FloatArray, *, pairs: int = 100_000) -> Scale:
 
     Args:
         x: (N, D) float32, L2-normalised.
+        most: faces whose pairs are looked at.
     """
     N = len(x)
     if N < 3:
         return USUAL
-    if pairs >= N * (N - 1) // 2:
-        i, j = np.triu_indices(N, 1)
-    else:
-        by_value = np.argsort(x[:, 0], kind="stable")  # the same pairs whatever order faces come in
-        i, j = by_value[np.random.default_rng(0).integers(0, N, (2, pairs))]
-        i, j = i[i != j], j[i != j]
-    cosine = np.concatenate(
-        [_inner(x[i[c]], x[j[c]]) for c in _chunks(len(i))] or [np.zeros(1, np.float32)]
-    )
+    some = x[_lot(x, most)]
+    cosine = (some @ some.T)[np.triu_indices(len(some), 1)]
     low, high = np.quantile(cosine, [0.02, 0.15])
     deviation = max((high - low) / (2.0537 - 1.0364), 0.02)  # standard normal quantiles
     trust = min(1.0, N / TRUSTED)
     mean = trust * (high + 1.0364 * deviation) + (1 - trust) * USUAL.mean
     deviation = trust * deviation + (1 - trust) * USUAL.deviation
     return Scale(float(np.clip(mean, *MEANS)), float(np.clip(deviation, *DEVIATIONS)))
+
+
+def _lot(x: FloatArray, most: int) -> IntArray:
+    """Rows of `most` random faces, (n,) ascending.
+
+    The lot of a face depends on itself alone: in whatever order faces come the same are drawn, and
+    of a library that grows by one face at most one is exchanged.
+    """
+    bits = np.ascontiguousarray(x[:, 0], np.float32).view(np.uint32)
+    lot = bits * np.uint32(2654435761)  # Knuth's multiplicative hash
+    return np.sort(np.argsort(lot, kind="stable")[:most])
 
 
 def candidate_pairs(neighbours: Neighbours) -> Pairs:

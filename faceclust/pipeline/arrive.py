@@ -1,35 +1,40 @@
 """New faces find their place among those that are grouped already; what they do not touch stays.
 
 The neighbour lists of the last clustering are brought up to date exactly. Then the edge model
-scores the pairs of the new faces and of the people that they are linked to, and the same signed
-partition as ever decides, with each of these people as one cluster from the start. So a person
-can grow, and two unnamed ones can become one; none is taken apart, and no unnamed one joins one
-that the user has decided on: that is asked (`suggestions`), not done.
+scores the pairs of the new faces and of the people around them, and the same signed partition as
+ever decides. Whoever the user has decided on is one cluster from the start, takes new faces in,
+and no others: that is asked (`suggestions`), not done. The unnamed people whom new faces are not
+unlike are grouped anew with them, so that it matters little which of them came first.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
-from faceclust import people, weights
+from faceclust import people
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.methods import EDGE_LISTS
 from faceclust.cluster.partition import partition
+from faceclust.cluster.stable import stable_ids
 from faceclust.embed.arcface import lengths, normalise
 from faceclust.graph import edges, structure
 from faceclust.graph.knn import extend
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.models import EDGES, Space
+from faceclust.pipeline.models import Space
 from faceclust.pipeline.people import dates
 from faceclust.records import Bonds, Decision, FloatArray, Graph, IntArray, Neighbours
 from faceclust.store import Nearby, StoredClustering, ledger, nearby
 
-GROWTH = 0.25  # new faces, as a share of those last grouped anew, that make all be grouped anew
+# New faces that make all be grouped anew, as a share of those last grouped anew: to read so many
+# takes longer than to group all. And the fewest that do so.
+GROWTH = 0.02
+FEW = 50
+LOOSE = 2000  # faces of unnamed people that are grouped anew with new ones
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,14 @@ class Crowd:
         x: (N, D) embeddings, of any length.
         photo: (N,) the photo of each.
         space: of the embeddings.
+        model: the structural edge model; None where the method scores no pairs.
     """
 
     faces: IntArray
     x: FloatArray
     photo: IntArray
     space: Space
+    model: Path | None
 
     @cached_property
     def unit(self) -> FloatArray:
@@ -64,10 +71,13 @@ class Crowd:
         return structure.strangers(self.unit)
 
     def score(self, neighbours: Neighbours, faces: IntArray, label: IntArray) -> Graph:
-        """Log-odds of the pairs of some faces that do not have one label; see `edges.Part`."""
+        """Log-odds of the pairs of some faces that do not have one label; see `edges.Part`.
+
+        By structure alone, which CLIP-Cluster, where it is asked for, would add to.
+        """
+        assert self.model is not None
         part = edges.Part(faces, label, self.scale)
-        model = edges.load(weights.own(EDGES))
-        return edges.score(model, self.unit, neighbours, self.quality, part=part)
+        return edges.score(edges.load(self.model), self.unit, neighbours, self.quality, part=part)
 
 
 def same_photo(photo: IntArray) -> IntArray:
@@ -113,36 +123,68 @@ def arrive(
     faces = crowd.faces
     new = np.flatnonzero([face not in newest.membership for face in faces.tolist()])
     anew = int(newest.options.get("anew") or 0)
-    if newest.method != "partition" or len(faces) > (1 + GROWTH) * anew:
+    enough = max(FEW, GROWTH * anew)
+    if crowd.model is None or newest.method != "partition" or len(faces) > anew + enough:
         return None
     lists, unknown = nearby.neighbours(library.db, faces, EDGE_LISTS)
     search = np.union1d(new, unknown)
-    if len(search) > GROWTH * anew:
+    if len(search) > enough:
         return None
     neighbours, changed = extend(crowd.unit, lists, search)
     membership = {f: newest.membership[f] for f in faces.tolist() if f in newest.membership}
     town = _Town.of(library, faces, membership, decisions)
-    touched = town.person[_linked(crowd, neighbours, new)]
+    loose = town.loose(new, _pairs_of(crowd, neighbours, new))
+    graph = _pairs_of(crowd, neighbours, loose)
+    touched = town.person[graph.edge_index]
     touched = np.union1d(touched, [town.bonds.together.get(f, -1) for f in faces[new].tolist()])
-    local = np.union1d(new, np.flatnonzero(np.isin(town.person, touched[touched >= 0])))
-    graph = crowd.score(neighbours, local, town.alone(new))
-    labels = _settle(town, graph, crowd.photo, local)
+    local = np.union1d(loose, np.flatnonzero(np.isin(town.person, touched[touched >= 0])))
+    labels = _settle(town, graph, crowd.photo, local, loose)
     membership |= town.clusters(local, labels, lambda count: ledger.new_ids(library.db, count))
     everyone = np.array([membership[face] for face in faces.tolist()], np.int64)
     return membership, Nearby(faces, neighbours, between(graph, everyone), changed)
 
 
-def _linked(crowd: Crowd, neighbours: Neighbours, new: IntArray) -> IntArray:
-    """Rows of the older faces of which any is not unlike a new one."""
-    listing = np.flatnonzero(np.isin(neighbours.index, new).any(1))
-    near = np.unique(np.concatenate([new, listing, neighbours.index[new].ravel()]))
+def unasked(
+    library: Library,
+    crowd: Crowd,
+    labels: IntArray,
+    newest: StoredClustering,
+    decisions: Sequence[Decision],
+) -> IntArray:
+    """What a grouping of all faces gives to people whom the user has decided on, taken back.
+
+    Only new faces join them; those that were somebody else's become clusters of their own, of
+    which `suggestions` can ask.
+
+    Args:
+        labels: (N,) of the crowd, by any method.
+        newest: the clustering before.
+        decisions: all of them.
+
+    Returns:
+        labels (N,) int64, 0..K-1; those given where they take nobody in.
+    """
+    kept = crowd.faces.tolist()
+    membership = {face: newest.membership[face] for face in kept if face in newest.membership}
+    town = _Town.of(library, crowd.faces, membership, decisions)
+    owned = np.isin(town.person, town.decided)
+    taken = np.isin(labels, labels[owned]) & ~owned & (town.person >= 0)
+    if not taken.any():
+        return labels
+    parts = np.stack([labels, np.where(taken, town.person, -1)], axis=1)
+    return np.unique(parts, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _pairs_of(crowd: Crowd, neighbours: Neighbours, some: IntArray) -> Graph:
+    """The pairs of some faces with one another and with all others, if they are not unlike."""
+    listing = np.flatnonzero(np.isin(neighbours.index, some).any(1))
+    near = np.unique(np.concatenate([some, listing, neighbours.index[some].ravel()]))
     label = np.full(len(crowd.faces), -1, np.int64)
-    label[new] = new
-    graph = crowd.score(neighbours, near[near >= 0], label)
-    return np.asarray(np.setdiff1d(graph.edge_index, new), np.int64)
+    label[some] = some
+    return crowd.score(neighbours, near[near >= 0], label)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Town:
     """Who the faces are before the new ones are looked at.
 
@@ -176,16 +218,30 @@ class _Town:
             people.bonds(decisions, faces.tolist(), taken),
         )
 
-    def alone(self, new: IntArray) -> IntArray:
-        """(N,) the person of each, of a new face a number that nobody else has."""
-        label: IntArray = self.person.copy()
-        label[new] = -1 - new
-        return label
+    @cached_property
+    def decided(self) -> IntArray:
+        """Ids of the people whom the user has decided on, ascending."""
+        return np.unique(np.array([*self.bonds.together.values()], np.int64))
+
+    def loose(self, new: IntArray, pairs: Graph) -> IntArray:
+        """Rows of the new faces and of the unnamed people most like them, to be grouped anew.
+
+        At most `LOOSE` faces of such people, so that a large library costs no more than a small
+        one; and none with more faces than a list has room for: few of their pairs are listed.
+        """
+        ids, place, count = np.unique(self.person, return_inverse=True, return_counts=True)
+        best = np.full(len(ids), -np.inf)
+        for end in pairs.edge_index:
+            np.maximum.at(best, place[end], pairs.edge_weight)
+        free = (ids >= 0) & (count <= EDGE_LISTS) & np.isfinite(best) & ~np.isin(ids, self.decided)
+        likest = np.flatnonzero(free)[np.argsort(-best[free], kind="stable")]
+        likest = likest[np.cumsum(count[likest]) <= LOOSE]
+        return np.union1d(new, np.flatnonzero(np.isin(place, likest)))
 
     def clusters(
         self, local: IntArray, labels: IntArray, new_ids: Callable[[int], list[int]]
     ) -> dict[int, int]:
-        """Cluster ids of local faces: the id of the person that they are, where it is free.
+        """Cluster ids of local faces: the id of the person who is in them most, where it is free.
 
         Whoever shared a cluster with one of them gets one for himself, and so stays who he is.
         """
@@ -195,33 +251,28 @@ class _Town:
         rows = np.concatenate([local, np.flatnonzero(left)])
         _, others = np.unique(self.person[left], return_inverse=True)
         unit = np.concatenate([labels, labels.max(initial=-1) + 1 + others])
-        outside = set(np.delete(cluster, rows).tolist())
-        members: defaultdict[int, list[int]] = defaultdict(list)
-        for row, number in zip(rows.tolist(), unit.tolist(), strict=True):
-            members[number].append(row)
-        wanted = {number: self._leader(rows) for number, rows in members.items()}
-        homeless = [number for number, who in wanted.items() if who < 0 or who in outside]
-        wanted |= dict(zip(homeless, new_ids(len(homeless)), strict=True))
-        return {int(self.faces[row]): wanted[n] for n, rows in members.items() for row in rows}
-
-    def _leader(self, rows: list[int]) -> int:
-        """The person who gives a cluster its id: decided on, else with the most faces; or -1."""
-        ids, count = np.unique(self.person[rows][self.person[rows] >= 0], return_counts=True)
-        decided = np.isin(ids, list({*self.bonds.together.values()}))
-        return int(ids[np.lexsort((-ids, count, decided))[-1]]) if len(ids) else -1
+        faces, person = self.faces[rows], self.person[rows]
+        free = (person >= 0) & ~np.isin(person, np.delete(cluster, rows))
+        were = dict(zip(faces[free].tolist(), person[free].tolist(), strict=True))
+        return dict(
+            zip(faces.tolist(), stable_ids(faces, unit, were, new_ids).tolist(), strict=True)
+        )
 
 
-def _settle(town: _Town, graph: Graph, photo: IntArray, local: IntArray) -> IntArray:
-    """Labels of the local faces: new ones and people that they are linked to."""
+def _settle(
+    town: _Town, graph: Graph, photo: IntArray, local: IntArray, loose: IntArray
+) -> IntArray:
+    """Labels of the local faces: loose ones, and the people around them as they are."""
     place = np.full(len(photo), -1, np.int64)
     place[local] = np.arange(len(local))
     decided = constraints_of(town.bonds, town.faces[local])
-    together = np.where(town.person[local] >= 0, town.person[local], decided.person)
-    owned = np.isin(together, list({*town.bonds.together.values()}))
+    person, free = town.person[local], np.isin(local, loose)
+    together = np.where(free, decided.person, person)
+    owned = np.isin(together, town.decided)
     ids, first = np.unique(together, return_index=True)
     first = first[ids >= 0]
-    named, unnamed = first[owned[first]], first[~owned[first]]
-    kept_apart = np.stack(np.meshgrid(named, unnamed)).reshape(2, -1)
+    unasked = np.union1d(first[~owned[first]], np.flatnonzero(free & (person >= 0)))
+    kept_apart = np.stack(np.meshgrid(first[owned[first]], unasked)).reshape(2, -1)
     constraints = Constraints(
         together,
         np.where(owned, together, -1),

@@ -21,7 +21,14 @@ from faceclust.embed.arcface import normalise
 from faceclust.errors import LibraryError
 from faceclust.graph.knn import EXACT_BELOW
 from faceclust.graph.principal import compact
-from faceclust.pipeline.arrive import Crowd, arrive, between, constraints_of, same_photo
+from faceclust.pipeline.arrive import (
+    Crowd,
+    arrive,
+    between,
+    constraints_of,
+    same_photo,
+    unasked,
+)
 from faceclust.pipeline.attributes import SETTING as CLIP_SETTING
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import Space, space
@@ -175,7 +182,8 @@ def cluster(
     Args:
         anew: group all faces. Else, faces that were grouped stay where they are, and new ones find
             their place (see `arrive`), unless options or networks have changed, the method is not
-            "partition", or the library has grown by more than `GROWTH` since it was grouped anew.
+            "partition", or the library has grown by more than `GROWTH` since it was grouped anew;
+            even then nobody whom the user has decided on takes faces from others.
         steps: who does the heavy steps of a grouping anew; the result is the same.
 
     Raises:
@@ -205,19 +213,26 @@ def cluster(
             return _report(newest, started)
     faces, x = catalogue.live_faces(library.db, model)
     keep = ~np.isin(faces, list(excluded))
-    crowd = Crowd(faces[keep], x[keep], photos_of(library, faces[keep]), space(model))
+    crowd = Crowd(
+        faces[keep], x[keep], photos_of(library, faces[keep]), space(model),
+        scorer.structural if scorer else None,
+    )  # fmt: skip
     found = None
     if newest and same and not anew:
         found = arrive(library, crowd, newest, decisions)
     if found is None:
-        result, nearby = _anew(library, crowd, options, newest, decisions, clip, steps)
-        facts = {"threshold_used": result.threshold, "anew": len(current)}
-        kept = dict(zip(crowd.faces.tolist(), result.labels.tolist(), strict=True))
+        result = _anew(library, crowd, options, decisions, clip, steps)
+        labels, heard = result.labels, len(decisions)
+        if newest and not anew:
+            labels = unasked(library, crowd, labels, newest, decisions)
+            heard = heard if np.array_equal(labels, result.labels) else -1  # to be asked for
+        kept, nearby = _numbered(library, crowd.faces, replace(result, labels=labels), newest)
+        facts = {"threshold_used": result.threshold, "anew": len(current), "decisions": heard}
     else:
         kept, nearby = found
         assert newest is not None
         facts = {key: newest.options.get(key) for key in ("threshold_used", "anew")}
-    noted = recipe | facts | {"decisions": len(decisions)}
+    noted = recipe | facts
     clustering = StoredClustering(model, options.method, noted, kept)
     ledger.put_clustering(library.db, clustering, nearby)
     return _report(clustering, started)
@@ -227,18 +242,23 @@ def _anew(
     library: Library,
     crowd: Crowd,
     options: ClusterOptions,
-    newest: StoredClustering | None,
     decisions: Sequence[Decision],
     clip: str | None,
     steps: Steps,
-) -> tuple[Grouping, Nearby | None]:
-    """All faces grouped, with stable ids for labels, and what is to be kept beside."""
+) -> Grouping:
+    """All faces grouped."""
     faces = crowd.faces
     demanded = people.bonds(decisions, faces.tolist(), dates(library, decisions))
-    result = group(
+    return group(
         crowd.x, options, crowd.space, crowd.photo, constraints_of(demanded, faces),
         described_by(library, clip, faces), own_edges_or_none(library), steps,
     )  # fmt: skip
+
+
+def _numbered(
+    library: Library, faces: IntArray, result: Grouping, newest: StoredClustering | None
+) -> tuple[dict[int, int], Nearby | None]:
+    """Face id to stable cluster id, and what is to be kept beside."""
     nearby = None
     if result.neighbours is not None and result.edges is not None:
         nearby = Nearby(faces, result.neighbours, between(result.edges, result.labels))
@@ -248,7 +268,7 @@ def _anew(
         newest.membership if newest else {},
         lambda count: ledger.new_ids(library.db, count),
     )
-    return replace(result, labels=ids), nearby
+    return dict(zip(faces.tolist(), ids.tolist(), strict=True)), nearby
 
 
 def _report(clustering: StoredClustering, started: float) -> ClusterReport:

@@ -42,8 +42,11 @@ class Machines:
     """A cluster whose second machine can be killed, as by a power cut."""
 
     def __init__(self, folder: str) -> None:
+        from ray._private.utils import get_ray_address_file
         from ray.cluster_utils import Cluster
 
+        # Ray notes the address in a folder of its own, which it takes for granted.
+        Path(get_ray_address_file(None)).parent.mkdir(parents=True, exist_ok=True)
         head = {**MACHINE, "temp_dir": folder, "_system_config": NOTICE}
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self.add()

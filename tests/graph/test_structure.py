@@ -117,6 +117,14 @@ def test_the_scale_of_strangers_is_usual_where_there_are_none() -> None:
         assert 0.05 <= scale.deviation <= 0.17
 
 
+def test_a_face_more_hardly_moves_the_scale_of_strangers() -> None:
+    """Not as another sample would."""
+    x = people(900, 2)
+    scales = [strangers(x[: 1790 + n], most=300) for n in range(10)]
+    assert np.ptp([scale.mean for scale in scales]) < 1e-3
+    assert np.ptp([scale.deviation for scale in scales]) < 1e-3
+
+
 @pytest.mark.parametrize("count", [40, 700])
 def test_strangers_do_not_depend_on_the_order_in_which_faces_came(count: int) -> None:
     x = people(count // 2, 2)

@@ -158,7 +158,7 @@ def test_a_trained_model_is_run_with_its_own_seeds_each_scored_once() -> None:
 @pytest.mark.usefixtures("short")
 def test_clusters_are_regrouped_as_a_scan_does() -> None:
     """People with more photos than neighbour lists hold."""
-    many = crowd(3, 180, noise=0.5)
+    many = crowd(3, 180, noise=0.45)
     options = ClusterOptions(edges="universal")
     scanned = grouped(many.embeddings, options, many.space)
     row = by_name(compare(many, 1), "edge models")["universal edges, partition"]

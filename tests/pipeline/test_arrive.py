@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ from faceclust.pipeline import (
     not_a_face,
     suggestions,
 )
-from faceclust.records import FloatArray, Neighbours
-from faceclust.store import Scanned, catalogue, intake, ledger, nearby
+from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.store import Nearby, Scanned, catalogue, intake, ledger, nearby
 from tests.synthetic import EXTRACTOR, INFO, MODEL, face, library
 
 PEOPLE, SEEN = 30, 6
@@ -80,6 +81,70 @@ def test_the_order_of_arrival_does_not_matter(town: Library) -> None:
     found = people(town)
     for n in range(18):
         assert found[len(known) + 18 - n] == known[1 + (n % 9) * SEEN]
+
+
+def regroup(opened: Library, cluster_of: dict[int, int]) -> None:
+    """Have some faces in other clusters than they are in."""
+    newest = ledger.newest_clustering(opened.db)
+    assert newest is not None
+    faces = np.array(sorted(newest.membership), np.int64)
+    lists, _ = nearby.neighbours(opened.db, faces, EDGE_LISTS)
+    nothing = Graph(np.zeros((2, 0), np.int64), np.zeros(0, np.float32), len(faces))
+    changed = replace(newest, membership=newest.membership | cluster_of)
+    ledger.put_clustering(opened.db, changed, Nearby(faces, lists, nothing))
+
+
+def test_unnamed_people_whom_a_new_face_touches_are_grouped_anew(town: Library) -> None:
+    before = people(town)
+    first, second = before[1], before[1 + SEEN]
+    regroup(town, {1 + SEEN + n: first for n in range(SEEN)})
+    assert set(people(town).values()) == set(before.values()) - {second}
+    put(town, photo("new.jpg", view(0, 90)))
+    cluster(town, ClusterOptions(), anew=False)
+    after = people(town)
+    groups = [{after[1 + SEEN * p + n] for n in range(SEEN)} for p in range(PEOPLE)]
+    assert all(len(group) == 1 for group in groups)
+    assert len(set.union(*groups)) == PEOPLE
+    assert first in groups[0] | groups[1]
+    assert groups[2:] == [{before[1 + SEEN * p]} for p in range(2, PEOPLE)]
+    assert {after[len(before) + 1]} == groups[0]
+
+
+def test_whoever_is_named_takes_nobody_in_when_all_are_grouped_anew(town: Library) -> None:
+    """Half of her is in a cluster without a name; new photos are a reason to group all anew."""
+    before = people(town)
+    (spare,) = ledger.new_ids(town.db, 1)
+    half = {1 + n: spare for n in range(SEEN // 2)}
+    regroup(town, half)
+    name(town, str(before[1]), "Ann")
+    for n in range(60):
+        put(town, photo(f"more{n}.jpg", view(n % PEOPLE, 200 + n)))
+    cluster(town, ClusterOptions(), anew=False)
+    newest = ledger.newest_clustering(town.db)
+    assert newest is not None
+    assert newest.options["anew"] == len(before) + 60
+    after = people(town)
+    ann, other = after[SEEN], after[1]
+    assert ann != other
+    assert {after[face] for face in half} == {other}
+    assert {face for face in before if after[face] == ann} == set(range(1 + SEEN // 2, 1 + SEEN))
+    cluster(town, ClusterOptions())
+    assert people(town)[1] == people(town)[SEEN]
+
+
+@pytest.mark.parametrize("whose", [0, 1])
+def test_whoever_is_named_stays_and_only_new_faces_join(town: Library, whose: int) -> None:
+    """Ann's cluster holds all of another person; half of herself is in a cluster without a name."""
+    before = people(town)
+    (spare,) = ledger.new_ids(town.db, 1)
+    moved = {1 + SEEN + n: before[1] for n in range(SEEN)}
+    regroup(town, moved | {1 + n: spare for n in range(SEEN // 2)})
+    name(town, str(before[1]), "Ann")
+    put(town, photo("new.jpg", view(whose, 90)))
+    cluster(town, ClusterOptions(), anew=False)
+    (ann,) = (set(person.faces) for person in all_people(town) if person.name)
+    old = set(range(1 + SEEN // 2, 1 + 2 * SEEN))
+    assert old <= ann <= old | {len(before) + 1}
 
 
 def test_neighbours_are_kept_and_brought_up_to_date_exactly(town: Library) -> None:
