@@ -21,6 +21,16 @@ def unpack(folder: Path) -> Path:
     return folder
 
 
+def copies(folder: Path, times: int) -> Path:
+    """photos.tar, and its JPEGs over and over, as photos of other content with the same picture."""
+    jpegs = sorted(unpack(folder).rglob("*.jpg"))
+    for path in jpegs:
+        for number in range(1, times):
+            copy = path.with_stem(f"{path.stem}-{number}")
+            copy.write_bytes(path.read_bytes() + number.to_bytes(8, "big"))
+    return folder
+
+
 def large(folder: Path, count: int) -> Path:
     """12-megapixel JPEGs: each a wall of six enlarged pictures of the album, all different."""
     album = sorted((unpack(folder / "source") / "album").glob("*.jpg"))

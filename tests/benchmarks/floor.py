@@ -1,6 +1,6 @@
 """How near scan and cluster come to the pure compute of their stages on this machine.
 
-    python -m tests.benchmarks.floor [--large 200] [--faces 25000]
+    python -m tests.benchmarks.floor [--copies 4] [--large 500] [--faces 25000]
 
 The floor of a scan is decoding, detecting, aligning, embedding and describing (CLIP) the same
 photos: one process a core, models already open, nothing hashed, compressed, sent or stored. It and
@@ -129,11 +129,11 @@ def compare_scan(name: str, folder: Path, scratch: Path, turns: int) -> None:
     floors, scans = [], []
     for turn in range(turns):
         floors.append(floor(folder))
-        scans.append(scan(folder, scratch / f"{name}-{turn}"))
+        scans.append(scan(folder, scratch / f"{count}-{turn}"))
     lowest = min(floors, key=lambda each: each[WALL])
     reading, whole, cpu = map(min, zip(*scans, strict=True))
     wall, start, faces = (lowest.pop(key) for key in (WALL, START, FACES))
-    plain = scan(folder, scratch / f"{name}-plain", "none")[0]
+    plain = scan(folder, scratch / f"{count}-plain", "none")[0]
     computed = sum(lowest.values())
     print(
         f"{name}: {count} photos, {faces:.0f} faces; floor {count / wall:.1f} photos/s; scan reads "
@@ -170,16 +170,18 @@ def compare_cluster(faces: int, scratch: Path) -> None:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--large", type=int, default=200, help="how many 12-megapixel photos")
+    parser.add_argument("--copies", type=int, default=4, help="how often photos.tar")
+    parser.add_argument("--large", type=int, default=500, help="how many 12-megapixel photos")
     parser.add_argument("--faces", type=int, default=25_000, help="how many to cluster")
     parser.add_argument("--turns", type=int, default=2)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        compare_scan("photos.tar", corpus.unpack(scratch / "photos"), scratch, given.turns)
+        small = corpus.copies(scratch / "photos", given.copies)
+        compare_scan(f"photos.tar x {given.copies}", small, scratch, given.turns)
         large = corpus.large(scratch, given.large)
         compare_scan("12 megapixels", large, scratch, given.turns)
-        _, again, _ = scan(large, scratch / "12 megapixels-0")
+        _, again, _ = scan(large, scratch / f"{given.large}-0")
         print(f"unchanged: {given.large} photos scanned again in {again:.2f} s")
         compare_cluster(given.faces, scratch)
 
