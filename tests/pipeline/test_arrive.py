@@ -111,7 +111,7 @@ def test_unnamed_people_whom_a_new_face_touches_are_grouped_anew(town: Library) 
 
 
 def test_whoever_is_named_takes_nobody_in_when_all_are_grouped_anew(town: Library) -> None:
-    """Some of her faces are in a cluster without a name; so many new photos have all grouped anew."""
+    """Some of her faces are in a cluster without a name; new photos have all grouped anew."""
     before = people(town)
     (spare,) = ledger.new_ids(town.db, 1)
     some = {1 + n: spare for n in range(2)}
