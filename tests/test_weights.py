@@ -671,6 +671,61 @@ def test_cuda_is_never_quietly_replaced(doubler: bytes, monkeypatch: pytest.Monk
         weights.open_session(doubler, device="cuda")
 
 
+def test_without_cuda_the_cpu_is_used_and_one_sentence_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    said: list[str] = []
+    assert weights.usable("cuda", said.append) == "cpu"
+    (sentence,) = said
+    assert sentence.startswith("Running on the CPU: this onnxruntime has no CUDA support; run `pip")
+    with pytest.warns(UserWarning, match="Running on the CPU"):
+        assert weights.usable("cuda") == "cpu"
+    assert weights.usable("cpu", said.append) == "cpu"
+    assert len(said) == 1
+
+
+def test_a_gpu_that_runs_a_network_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, opened = onnxruntime.InferenceSession, []
+
+    class OnTheCard:
+        def __init__(self, model: bytes, *_: object, **__: object) -> None:
+            opened.append(real(model, providers=["CPUExecutionProvider"]))
+
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider"]
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", OnTheCard)
+    said: list[str] = []
+    assert (weights.usable("cuda", said.append), said) == ("cuda", [])
+    assert opened[0].run(None, {"x": np.ones(1, np.float32)})[0].tolist() == [1]
+
+
+def test_processes_share_the_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"):
+        monkeypatch.setenv(name, "to be put back")
+        monkeypatch.delenv(name)
+    assert weights.cards() == []
+    smi = tmp_path / "nvidia-smi"
+    rows = ("GPU 0: A (UUID: 1)", "  MIG 1g.10gb: 0", "GPU 1: B (UUID: 2)", "GPU 2: C (UUID: 3)")
+    smi.write_text("#!/bin/sh\n" + "".join(f"echo '{row}'\n" for row in rows))
+    smi.chmod(0o755)
+    assert weights.cards() == ["0", "1", "2"]
+    weights.take_card("cpu", 1)
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    weights.take_card("cuda", 4)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+    assert weights.cards() == ["1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    weights.take_card("cuda", 1)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert weights.cards() == []
+
+
 def test_models_command(net: Weights) -> None:
     run = CliRunner().invoke
     assert "missing" in run(models_app, []).stdout

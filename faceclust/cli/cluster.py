@@ -26,6 +26,9 @@ def cluster(
         int | None,
         typer.Option(min=0, help="Faces from which neighbours are searched for approximately."),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda (an NVIDIA GPU): where neighbours are searched.")
+    ] = None,
     engine: Engine = "local",
     address: Address = None,
     library: LibraryFolder = None,
@@ -36,18 +39,19 @@ def cluster(
     """Group the faces of the library anew. Names and other answers stay as they are."""
     from faceclust import pipeline
 
-    flags = {
+    flags: dict[str, dict[str, object]] = {
         "cluster": {
             "method": method, "k": k, "threshold": threshold, "num_people": num_people,
             "seed": seed, "edges": edges, "exact_below": exact_below,
-        }
+        },
+        "scan": {"device": device},
     }  # fmt: skip
-    with (
-        pipeline.find_library(library, db) as found,
-        found.db.exclusive(wait),
-        pipeline.steps(engine, address) as steps,
-    ):
-        report = pipeline.cluster(found, pipeline.settings(found, flags).cluster, steps=steps)
+    with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
+        config = pipeline.settings(found, flags)
+        with pipeline.steps(
+            engine, address, device=config.scan.device, notify=console.say
+        ) as steps:
+            report = pipeline.cluster(found, config.cluster, steps=steps)
         pipeline.remember(found, flags)
     if json:
         print_json(asdict(report))

@@ -30,7 +30,7 @@ def scan(
         str | None,
         typer.Option(help="What describes faces: face-clip, none, or MODEL/TAG of open_clip."),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda (an NVIDIA GPU).")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that read photos.")] = None,
     min_face: Annotated[
         int | None, typer.Option(min=8, help="Ignore faces smaller than this many pixels.")
@@ -76,7 +76,9 @@ def scan(
     with library, library.db.exclusive(wait):
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
         with (
-            pipeline.steps(engine, address, config.scan.workers) as steps,
+            pipeline.steps(
+                engine, address, config.scan.workers, config.scan.device, console.say
+            ) as steps,
             _progress(lambda: pipeline.count_photos(library, inside, config)) as progress,
         ):
             report = pipeline.scan(

@@ -2,8 +2,8 @@
 
 Queries are searched in the very blocks of `graph.knn`, and the base is cut where faiss itself cuts
 it, so that the same products are computed by the same calls: exhaustive lists are those of
-`graph.knn`, bit for bit. Each shard has a small world of its own, so approximate ones are the same
-only where one shard holds all; of several they miss a little less.
+`graph.knn`, bit for bit. Each shard has an index of its own, so approximate ones are the same only
+where one shard holds all; of several they miss a little less.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceclust.engine.tasks import Runner, Shared
+from faceclust.graph.approximate import index_of, through
 from faceclust.graph.knn import (
     BLOCK,
     EXACT_BELOW,
@@ -22,14 +23,12 @@ from faceclust.graph.knn import (
     blank,
     lists,
     searchable,
-    small_world,
-    through,
 )
 from faceclust.records import FloatArray, ImageArray, IntArray, Neighbours
 
 BASE = 16 * 1024  # faces of a shard that is searched exhaustively; faiss multiplies 1024 at a time
-# Faces of a shard with its own graph, and blocks of queries of a task: a graph is copied for each.
-LINKED, BLOCKS = 1024 * 1024, 16
+# Faces of a shard with its own index, and blocks of queries of a task: an index is copied for each.
+INDEXED, BLOCKS = 1024 * 1024, 16
 
 
 def knn(x: FloatArray, k: int, runner: Runner, *, exact_below: int = EXACT_BELOW) -> Neighbours:
@@ -50,7 +49,7 @@ def knn(x: FloatArray, k: int, runner: Runner, *, exact_below: int = EXACT_BELOW
         return listed
     exact = exact_below > N
     x = searchable(x, exact=exact)
-    search = _exhaustive(x, found, runner) if exact else _through_graphs(x, found, runner)
+    search = _exhaustive(x, found, runner) if exact else _by_codes(x, found, runner)
     start = 0
     for near in runner.each(search, _slices(x, BLOCK if exact else BLOCKS * BLOCK)):
         rows = slice(start, start + len(near.index))
@@ -114,11 +113,11 @@ def _exhaustive(x: FloatArray, k: int, runner: Runner) -> _Exhaustive:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _ThroughGraphs:
-    """Some queries, searched for in the graph of each shard.
+class _ByCodes:
+    """Some queries, searched for in the index of each shard.
 
     Attributes:
-        shards: of the base, each with its first row, its faces and its graph as faiss writes it.
+        shards: of the base, each with its first row, its faces and its index as faiss writes it.
         k: neighbours of each query.
     """
 
@@ -132,29 +131,29 @@ class _ThroughGraphs:
         faiss.omp_set_num_threads(1)
         start, queries = piece
         many, best = self.k + 1 + SPARE, _Best.nobody(len(queries))
-        for first, faces, graph in self.shards:
-            index, x = faiss.deserialize_index(graph.get()), faces.get()
+        for first, faces, written in self.shards:
+            index, x = faiss.deserialize_index(written.get()), faces.get()
             found = [through(index, x, part, many) for _, part in _slices(queries, FEW)]
             near, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
             best.meet(np.where(ids < 0, -1, ids + first), near, many)
         return lists(best.ids, best.near, start, self.k)
 
 
-def _linked(piece: tuple[int, FloatArray]) -> ImageArray:
-    """The graph of some faces, as faiss writes it."""
+def _indexed(piece: tuple[int, FloatArray]) -> ImageArray:
+    """The index of some faces, as faiss writes it."""
     import faiss
 
-    written: ImageArray = faiss.serialize_index(small_world(piece[1]))
+    written: ImageArray = faiss.serialize_index(index_of(piece[1]))
     return written
 
 
-def _through_graphs(x: FloatArray, k: int, runner: Runner) -> _ThroughGraphs:
-    graphs = runner.each(_linked, _slices(x, LINKED))
+def _by_codes(x: FloatArray, k: int, runner: Runner) -> _ByCodes:
+    indexes = runner.each(_indexed, _slices(x, INDEXED))
     shards = tuple(
-        (first, runner.share(rows), runner.share(graph))
-        for (first, rows), graph in zip(_slices(x, LINKED), graphs, strict=True)
+        (first, runner.share(rows), runner.share(index))
+        for (first, rows), index in zip(_slices(x, INDEXED), indexes, strict=True)
     )
-    return _ThroughGraphs(shards, k)
+    return _ByCodes(shards, k)
 
 
 def _slices(x: FloatArray, size: int) -> Iterator[tuple[int, FloatArray]]:

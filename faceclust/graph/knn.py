@@ -10,16 +10,12 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from faceclust.errors import OptionError
+from faceclust.graph.approximate import index_of, through
 from faceclust.graph.principal import LOST, compact, compressed
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
-EXACT_BELOW = 200_000
-BLOCK = 4096
-# Faces at once in the approximate search: twice as many embeddings as are wanted, for each.
-FEW = 512
-# Of the approximate search: links of a face, faces looked at when it is linked and when its
-# neighbours are searched for, leading dimensions.
-LINKS, BUILT, VISITED, LEADING = 16, 64, 192, 96
+EXACT_BELOW = 100_000
+BLOCK, FEW = 4096, 512  # faces at once in the exhaustive and in the approximate search
 # Candidates beyond the end of a list: of a photo's copies, equally near, the first are taken.
 SPARE = 8
 _Search: TypeAlias = Callable[[FloatArray, int], tuple[FloatArray, IntArray]]
@@ -29,9 +25,9 @@ NEW_BLOCK = 128  # rows of similarities to all faces that are held at once
 def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
     """The k nearest neighbours of every face, the face itself left out.
 
-    Fewer than `exact_below` faces are searched exhaustively, more through a graph of small worlds,
-    both in as few dimensions as will do (see `principal.compact`). The same input gives the same
-    answer, the search itself on any number of threads.
+    Fewer than `exact_below` faces are searched exhaustively, more by short codes first (see
+    `approximate`), both in as few dimensions as will do (see `principal.compact`). The same input
+    gives the same answer, the search itself on any number of threads.
 
     Args:
         x: (N, D) float32, L2-normalised; N may be 0.
@@ -179,44 +175,8 @@ def knn_graph(neighbours: Neighbours, min_similarity: float = 0.0) -> Graph:
     return Graph(np.stack(np.divmod(pair, max(N, 1))), weight, N)
 
 
-def small_world(x: FloatArray) -> Any:
-    """A graph of small worlds (Malkov and Yashunin, 2016) over the leading dimensions.
-
-    Faces of strangers fill their space so evenly that lists of an inverted file, or a coarse
-    quantiser of any kind, lose more than they save: on 100,000 an inverted file took three times
-    as long as comparing all with all, for 97 % of the neighbours. One thread builds the graph, else
-    it depends on which comes first.
-
-    Args:
-        x: (N, D) float32 in principal dimensions, as of `searchable`.
-    """
-    import faiss
-
-    leading = np.ascontiguousarray(x[:, :LEADING])
-    index = faiss.IndexHNSWFlat(leading.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction, index.hnsw.efSearch = BUILT, VISITED
-    faiss.omp_set_num_threads(1)
-    index.add(leading)
-    return index
-
-
-def through(index: Any, x: FloatArray, queries: FloatArray, k: int) -> tuple[FloatArray, IntArray]:
-    """Similarities and ids of 2 k candidates for each query, in no order; -1 for none.
-
-    The graph is searched in the leading dimensions, what it finds is compared in all.
-
-    Args:
-        index: the `small_world` of x (N, D).
-        queries: (n, D).
-    """
-    _, ids = index.search(np.ascontiguousarray(queries[:, :LEADING]), 2 * k)
-    near = np.einsum("nd,nkd->nk", queries, x[ids])
-    near[ids < 0] = -2
-    return near, ids
-
-
 def _approximate(x: FloatArray) -> _Search:
-    return partial(through, small_world(x), x)
+    return partial(through, index_of(x), x)
 
 
 def _exhaustive(x: FloatArray) -> _Search:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceclust import workers
+from faceclust import weights, workers
 from faceclust.config import Config
 from faceclust.embed.clip import FACE_CLIP, Clip, name_of
 from faceclust.faces.align import CROP
@@ -45,6 +45,7 @@ class ClipFactory:
 
     def __call__(self) -> Describer:
         """Open the model."""
+        weights.take_card(self.device, workers.number())
         return Describer(open_clip(self.model, self.device))
 
 
@@ -56,7 +57,7 @@ def open_clip(model: str, device: Device) -> Clip:
         WeightsError: it cannot be had.
     """
     name = name_of(model)
-    # Three milliseconds a face on one core are not worth a GPU, which would need torch as well.
+    # Five milliseconds a face on one core are not worth a GPU, which would need torch as well.
     return Clip(name, "cpu" if name == FACE_CLIP else device)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust import photos
+from faceclust import photos, weights, workers
 from faceclust.embed.arcface import Embedder
 from faceclust.embed.clip import Clip
 from faceclust.errors import PhotoError
@@ -57,6 +57,7 @@ class ExtractorFactory:
 
     def __call__(self) -> Extractor:
         """Open the models."""
+        weights.take_card(self.device, workers.number())
         return Extractor(
             Detector(self.models.detector, self.options, self.device, self.threads),
             Embedder(self.models.embedders, self.device, self.threads),

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from faceclust import photos, workers
+from faceclust import photos, weights, workers
 from faceclust.config import Config
 from faceclust.embed.arcface import Embedder
 from faceclust.embed.clip import Clip
@@ -187,6 +187,7 @@ class _Networks:
 
     def __init__(self, models: Models, extras: Extras, config: Config) -> None:
         device = config.scan.device
+        weights.take_card(device, workers.number())
         self._embedder = Embedder(models.embedders, device)
         self._clip = Clip(extras.clip, device) if extras.clip else None
         self._mirrored = extras.mirrored

@@ -97,7 +97,8 @@ def scan(
     if next(find_photos(library, folder, config), None) is None:
         _mark_missing(library, folder, report)
         return report
-    weights.require_device(config.scan.device)
+    device = weights.usable(config.scan.device, notify)
+    config = replace(config, scan=replace(config.scan, device=device))
     resolved = models.resolve(config.scan.profile, notify)
     clip = attributes.prepare(library, config, notify)
     extractor = extractor_id(resolved, config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
@@ -19,13 +19,14 @@ from faceclust.engine import scoring as chunked
 from faceclust.engine.connect import connect
 from faceclust.engine.tasks import Loop, Runner
 from faceclust.errors import OptionError
-from faceclust.graph import edges
+from faceclust.graph import edges, gpu
 from faceclust.graph.knn import knn
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.models import Space
 from faceclust.pipeline.scoring import Described, Scorer, quality_of, score
 from faceclust.records import FloatArray, Graph, Neighbours
 from faceclust.store import Scanned
+from faceclust.weights import Device, Notify
 from faceclust.workers import Failure, Limits
 
 Engine: TypeAlias = Literal["local", "ray"]
@@ -111,11 +112,36 @@ def runner(
 
 @contextmanager
 def steps(
-    engine: str = "local", address: str | None = None, cpus: int | None = None
+    engine: str = "local",
+    address: str | None = None,
+    cpus: int | None = None,
+    device: Device = "cpu",
+    notify: Notify | None = None,
 ) -> Iterator[Steps]:
-    """The steps of an engine, for as long as it is connected to; see `runner`."""
+    """The steps of an engine, for as long as it is connected to; see `runner`.
+
+    Args:
+        device: where neighbours are searched, by the local engine; what else runs on it is told
+            by whoever wants it done.
+        notify: told why a GPU cannot be used.
+    """
     with runner(engine, address, cpus) as connected:
-        yield LOCAL if engine == "local" else on(connected)
+        if engine == "local":
+            yield replace(LOCAL, knn=_search(device, notify))
+        else:
+            yield on(connected)
+
+
+def _search(device: Device, notify: Notify | None) -> Search:
+    """Who searches for neighbours: the GPU, or the CPU and one sentence about why."""
+    if device == "cpu":
+        return knn
+    reason = gpu.unusable()
+    if reason is None:
+        return gpu.knn
+    if notify is not None:
+        notify(f"Neighbours are searched on the CPU: {reason}")
+    return knn
 
 
 def on(runner: Runner) -> Steps:

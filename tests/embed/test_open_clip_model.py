@@ -91,3 +91,14 @@ def test_a_hub_out_of_reach_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(WeightsError, match=r"hub cannot be reached.*--clip face-clip") as caught:
         OpenClipModel("ViT-B-32/laion2b_s34b_b79k")
     assert "\n" not in str(caught.value)
+
+
+def test_bfloat16_moves_embeddings_hardly(model: OpenClipModel) -> None:
+    """As a GPU computes them."""
+    crops = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
+    short = OpenClipModel(FACE_CLIP, bf16=True)
+    for encode, given in (("encode_images", crops), ("encode_texts", ["a man", "a child"])):
+        one, other = getattr(model, encode)(given), getattr(short, encode)(given)
+        assert other.dtype == np.float32
+        assert not np.array_equal(one, other)
+        assert (np.sum(one * other, 1) > 0.99).all()

@@ -6,6 +6,7 @@ import pytest
 from faceclust.engine import knn as sharded
 from faceclust.engine.tasks import Loop
 from faceclust.errors import OptionError
+from faceclust.graph import approximate
 from faceclust.graph import knn as whole
 from faceclust.records import FloatArray
 from tests.engine.crowd import faces
@@ -53,19 +54,19 @@ def test_many_faces_are_searched_in_the_same_few_dimensions(
 
 
 @pytest.mark.usefixtures("small_shards")
-@pytest.mark.parametrize("linked", [100_000, 3000])
-def test_small_worlds_are_searched_as_on_a_single_machine(
-    monkeypatch: pytest.MonkeyPatch, linked: int
+@pytest.mark.parametrize("indexed", [100_000, 3000])
+def test_the_approximate_search_is_that_of_a_single_machine(
+    monkeypatch: pytest.MonkeyPatch, indexed: int
 ) -> None:
     """Where one shard holds all, the lists are the same; of several, no fewer are found."""
-    monkeypatch.setattr(sharded, "LINKED", linked)
+    monkeypatch.setattr(sharded, "INDEXED", indexed)
     monkeypatch.setattr(sharded, "BLOCKS", 2)
-    monkeypatch.setattr(whole, "VISITED", 60)
+    monkeypatch.setattr(approximate, "CANDIDATES", 2)
     x = unit(faces(8000)[0])
     x = np.concatenate([x, x[:500]])
     one = whole.knn(x, 20, exact_below=0)
     many = sharded.knn(x, 20, Loop(), exact_below=0)
-    if linked > len(x):
+    if indexed > len(x):
         assert np.array_equal(one.index, many.index)
         assert np.array_equal(one.similarity, many.similarity)
     right = whole.knn(x, 20).index

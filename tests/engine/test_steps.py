@@ -116,3 +116,24 @@ def test_a_cluster_that_is_not_there_is_one_sentence(
     assert done.stderr.startswith(f"faceclust: The Ray cluster at --address {address} cannot be")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_neighbours_are_searched_on_a_gpu_or_one_sentence_says_why_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from faceclust.graph import gpu
+    from faceclust.graph.knn import knn
+
+    said: list[str] = []
+    monkeypatch.setattr(gpu, "unusable", lambda: "torch finds no GPU; run `faceclust doctor`.")
+    with steps(device="cuda", notify=said.append) as local:
+        assert local.knn is knn
+    assert said == [
+        "Neighbours are searched on the CPU: torch finds no GPU; run `faceclust doctor`."
+    ]
+    monkeypatch.setattr(gpu, "unusable", lambda: None)
+    with steps(device="cuda", notify=said.append) as local:
+        assert local.knn is gpu.knn
+    with steps(notify=said.append) as local:
+        assert local.knn is knn
+    assert len(said) == 1

@@ -1,25 +1,20 @@
-"""A supervised pool of worker processes, each killed when it hangs, dies or eats too much.
-
-Photos are untrusted: a decoder can crash, loop or allocate without end. The standard pools give
-up as a whole when one worker dies; here the one task it held becomes a `Failure` and the rest
-goes on. Results come in the order in which they are ready.
-"""
+"""Worker processes, each watched: what hangs or dies costs the one task that it held."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
-from faceclust.errors import FaceclustError, WorkerError
+from faceclust.errors import WorkerError
+from faceclust.workers.process import work
+from faceclust.workers.tasks import Failure, Limits, cause
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -31,39 +26,13 @@ MAX_STILLBORN = 3
 START_SECONDS = 120.0
 # A worker whose work is done may take this long to end: on a busy machine that is not at once.
 GOODBYE_SECONDS = 10.0
-WORKER_MEMORY = 3 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one task may cost.
-
-    Attributes:
-        seconds: a worker that takes longer is killed.
-        memory: bytes a worker may allocate beyond what it holds when it is ready; None for no
-            limit. Enforced where the system can (Linux).
-    """
-
-    seconds: float = 60.0
-    memory: int | None = WORKER_MEMORY
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a task has no result.
-
-    Attributes:
-        kind: "timeout" or "crash".
-    """
-
-    kind: str
-    reason: str
 
 
 @dataclass(slots=True, eq=False)
 class _Worker(Generic[Task]):
     process: SpawnProcess
     pipe: Connection
+    number: int
     tasks: deque[Task] = field(default_factory=deque)
     since: float = field(default_factory=time.monotonic)
     ready: bool = False
@@ -91,14 +60,16 @@ def run(
         FaceclustError: what `make` raised.
         WorkerError: workers die before they can do anything.
     """
-    pool: _Pool[Task, Result] = _Pool(make, limits)
+    pool: Pool[Task, Result] = Pool(make, limits)
     try:
         yield from pool.run(iter(tasks), workers)
     finally:
         pool.stop()
 
 
-class _Pool(Generic[Task, Result]):
+class Pool(Generic[Task, Result]):
+    """Workers and what each of them has to do; see `run`."""
+
     def __init__(self, make: Callable[[], Callable[[Task], Result]], limits: Limits) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._make = make
@@ -107,6 +78,7 @@ class _Pool(Generic[Task, Result]):
         self._stillborn = 0
 
     def run(self, tasks: Iterator[Task], workers: int) -> Iterator[tuple[Task, Result | Failure]]:
+        """Each task with its result or failure, in the order in which they are ready."""
         waiting: deque[Task] = deque()
         more = True
         while True:
@@ -149,13 +121,17 @@ class _Pool(Generic[Task, Result]):
 
     def _start(self) -> _Worker[Task]:
         ours, theirs = self._context.Pipe()
-        memory = self._limits.memory
+        taken = {worker.number for worker in self._workers}
+        free = min(set(range(len(taken) + 1)) - taken)
         process = self._context.Process(
-            target=_work, args=(self._make, theirs, memory), daemon=True, name="faceclust-worker"
+            target=work,
+            args=(self._make, theirs, self._limits.memory, free),
+            daemon=True,
+            name="faceclust-worker",
         )
         process.start()
         theirs.close()
-        worker: _Worker[Task] = _Worker(process, ours)
+        worker: _Worker[Task] = _Worker(process, ours, free)
         self._workers.append(worker)
         return worker
 
@@ -234,7 +210,7 @@ class _Pool(Generic[Task, Result]):
                     "try --workers 1, or run `faceclust doctor`."
                 )
         elif worker.tasks:
-            yield worker.tasks.popleft(), Failure("crash", f"crashed its decoder ({_cause(code)})")
+            yield worker.tasks.popleft(), Failure("crash", f"crashed its decoder ({cause(code)})")
         self._bury(worker, waiting)
 
     def _bury(self, worker: _Worker[Task], waiting: deque[Task]) -> None:
@@ -267,85 +243,3 @@ class _Pool(Generic[Task, Result]):
         for worker in list(self._workers):
             worker.process.kill()
             self._dismiss(worker)
-
-
-class Standby(Generic[Task, Result]):
-    """One worker kept ready for tasks that come one at a time, from any thread.
-
-    It is started by the first task and started again after a failure.
-    """
-
-    def __init__(self, make: Callable[[], Callable[[Task], Result]], limits: Limits) -> None:
-        self._pool: _Pool[Task, Result] = _Pool(make, limits)
-        self._seconds = limits.seconds
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def ask(self, task: Task) -> Result | Failure:
-        """The result of one task, or why there is none; others wait their turn."""
-        with self._lock:
-            if self._closed:
-                return Failure("crash", "the program is ending")
-            try:
-                return self._ask(task)
-            except (EOFError, OSError):
-                return Failure("crash", f"crashed its decoder ({_cause(self._pool.last_words())})")
-
-    def _ask(self, task: Task) -> Result | Failure:
-        worker = self._pool.ready()
-        worker.pipe.send(task)
-        if not worker.pipe.poll(self._seconds):
-            self._pool.stop()
-            return Failure("timeout", f"took longer than {self._seconds:.0f} s to read")
-        _, result = worker.pipe.recv()
-        return cast("Result", result)
-
-    def close(self) -> None:
-        """End the worker, after the task that it has now."""
-        with self._lock:
-            self._closed = True
-            self._pool.stop()
-
-
-def _cause(code: int | None) -> str:
-    if code is None:
-        return "no answer"
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name
-    return f"exit code {code}"
-
-
-def _work(make: Callable[[], Callable[[Any], Any]], pipe: Connection, memory: int | None) -> None:
-    """Body of a worker process: make the callable once, then answer until the pipe closes."""
-    # Ctrl-C is the parent's to handle; it ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        call = make()
-    except FaceclustError as error:
-        pipe.send(("failed", error))
-        return
-    _limit_memory(memory)
-    # A pipe that breaks means that the parent is gone: there is nobody left to tell.
-    with contextlib.suppress(EOFError, ConnectionError):
-        pipe.send(("ready", None))
-        while True:
-            pipe.send(("result", call(pipe.recv())))
-
-
-def _limit_memory(extra: int | None) -> None:
-    """Cap the address space at what is in use now plus `extra` bytes, where Linux lets us."""
-    try:
-        import resource
-        from pathlib import Path
-
-        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except (ImportError, OSError, ValueError):
-        return
-    if extra is not None:
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        limit = in_use + extra
-        resource.setrlimit(
-            resource.RLIMIT_AS,
-            (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard),
-        )

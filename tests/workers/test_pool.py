@@ -13,7 +13,7 @@ import pytest
 
 from faceclust import workers
 from faceclust.errors import WeightsError, WorkerError
-from faceclust.workers import Failure, Limits
+from faceclust.workers import Failure, Limits, pool
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ class Lingers:
 
 
 def test_a_worker_that_does_not_end_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "GOODBYE_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "GOODBYE_SECONDS", 0.2)
     tasks = ["task 1", "task 2"]
     found = dict(workers.run(Lingers(), tasks, workers=1, limits=Limits()))
     assert found == {task: f"done {task}" for task in tasks}
@@ -111,7 +111,7 @@ def test_tasks_are_drawn_only_as_they_are_needed() -> None:
     for _ in range(10):
         next(results)
     results.close()
-    assert drawn <= 10 + 2 * workers.QUEUED
+    assert drawn <= 10 + 2 * pool.QUEUED
 
 
 def test_an_error_of_the_set_up_is_raised() -> None:
@@ -165,3 +165,24 @@ def test_a_standby_worker_that_cannot_start_says_why() -> None:
     dead: workers.Standby[str, str] = workers.Standby(Make("die"), Limits())
     assert isinstance(dead.ask("one"), Failure)
     dead.close()
+
+
+class Numbered:
+    """Answers with its number; dies of a task that says so."""
+
+    def __call__(self) -> Callable[[str], int]:
+        def answer(task: str) -> int:
+            if task == "die":
+                os._exit(3)
+            time.sleep(0.05)
+            return workers.number()
+
+        return answer
+
+
+def test_workers_are_numbered_and_who_follows_a_dead_one_has_its_number() -> None:
+    tasks = [*["count"] * 12, "die", *["count"] * 12]
+    results = [result for _, result in workers.run(Numbered(), tasks, workers=2, limits=Limits())]
+    assert {each for each in results if not isinstance(each, Failure)} == {0, 1}
+    assert sum(isinstance(each, Failure) for each in results) == 1
+    assert workers.number() == 0

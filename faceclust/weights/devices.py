@@ -1,0 +1,74 @@
+"""Which device networks run on, and which of several GPUs a process takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import warnings
+
+from faceclust.errors import WeightsError
+from faceclust.weights.sessions import Device, open_session
+from faceclust.weights.sources import Notify
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SMI_SECONDS = 30
+
+
+def usable(device: Device, notify: Notify | None = None) -> Device:
+    """The device that was asked for; or the CPU, and one sentence about why.
+
+    Args:
+        device: tried with a network that does nothing.
+        notify: told the sentence; None makes it a warning.
+    """
+    if device == "cpu":
+        return device
+    try:
+        open_session(_nothing(), device=device)
+    except WeightsError as error:
+        sentence = f"Running on the CPU: {error}"
+        if notify is None:
+            warnings.warn(sentence, stacklevel=2)
+        else:
+            notify(sentence)
+        return "cpu"
+    return device
+
+
+def cards() -> list[str]:
+    """What CUDA calls the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` would."""
+    named = os.environ.get(VISIBLE)
+    if named is not None:
+        return [card for card in named.split(",") if card]
+    smi = shutil.which("nvidia-smi")
+    if smi is None:
+        return []
+    try:
+        listed = subprocess.run(
+            [smi, "-L"], capture_output=True, text=True, timeout=SMI_SECONDS, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [str(i) for i, _ in enumerate(row for row in listed.splitlines() if row[:4] == "GPU ")]
+
+
+def take_card(device: Device, number: int) -> None:
+    """Let this process see one of several GPUs only; to be called before it uses any.
+
+    Args:
+        number: of the process among its like; they share the cards evenly.
+    """
+    if device == "cuda" and len(found := cards()) > 1:
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # the order in which they were listed
+        os.environ[VISIBLE] = found[number % len(found)]
+
+
+def _nothing() -> bytes:
+    """A network that gives back what it is given."""
+    from onnx import TensorProto, helper
+
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "nothing", [x], [y])
+    opset = [helper.make_opsetid("", 13)]
+    return bytes(helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())

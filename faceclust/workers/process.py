@@ -1,0 +1,57 @@
+"""The body of a worker process."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from faceclust.errors import FaceclustError
+
+_number = 0  # of this process among the workers
+
+
+def number() -> int:
+    """Which of the workers this process is, from 0 on; 0 where it is none."""
+    return _number
+
+
+def work(
+    make: Callable[[], Callable[[Any], Any]], pipe: Connection, memory: int | None, own: int
+) -> None:
+    """Body of a worker process: make the callable once, then answer until the pipe closes."""
+    global _number
+    _number = own
+    # Ctrl-C is the parent's to handle; it ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        call = make()
+    except FaceclustError as error:
+        pipe.send(("failed", error))
+        return
+    _limit_memory(memory)
+    # A pipe that breaks means that the parent is gone: there is nobody left to tell.
+    with contextlib.suppress(EOFError, ConnectionError):
+        pipe.send(("ready", None))
+        while True:
+            pipe.send(("result", call(pipe.recv())))
+
+
+def _limit_memory(extra: int | None) -> None:
+    """Cap the address space at what is in use now plus `extra` bytes, where Linux lets us."""
+    try:
+        import resource
+        from pathlib import Path
+
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError, ValueError):
+        return
+    if extra is not None:
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = in_use + extra
+        resource.setrlimit(
+            resource.RLIMIT_AS,
+            (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard),
+        )

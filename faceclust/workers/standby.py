@@ -1,0 +1,51 @@
+"""One worker kept ready."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar, cast
+
+from faceclust.workers.pool import Pool
+from faceclust.workers.tasks import Failure, Limits, cause
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class Standby(Generic[Task, Result]):
+    """One worker kept ready for tasks that come one at a time, from any thread.
+
+    It is started by the first task and started again after a failure.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[Task], Result]], limits: Limits) -> None:
+        self._pool: Pool[Task, Result] = Pool(make, limits)
+        self._seconds = limits.seconds
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def ask(self, task: Task) -> Result | Failure:
+        """The result of one task, or why there is none; others wait their turn."""
+        with self._lock:
+            if self._closed:
+                return Failure("crash", "the program is ending")
+            try:
+                return self._ask(task)
+            except (EOFError, OSError):
+                return Failure("crash", f"crashed its decoder ({cause(self._pool.last_words())})")
+
+    def _ask(self, task: Task) -> Result | Failure:
+        worker = self._pool.ready()
+        worker.pipe.send(task)
+        if not worker.pipe.poll(self._seconds):
+            self._pool.stop()
+            return Failure("timeout", f"took longer than {self._seconds:.0f} s to read")
+        _, result = worker.pipe.recv()
+        return cast("Result", result)
+
+    def close(self) -> None:
+        """End the worker, after the task that it has now."""
+        with self._lock:
+            self._closed = True
+            self._pool.stop()
