@@ -175,8 +175,8 @@ class Decision:
             named, or the face that was rejected).
         undoes: "undo": id of the decision that no longer holds.
         photos: "hint": ids of the photos that someone called `name` is in, nobody knows where.
-        batch: the same number for all decisions of one import, which `undo` takes back together,
-            and for the "undo"s that did.
+        batch: the same number for all decisions of one import or one answer to a question, which
+            `undo` takes back together, and for the "undo"s that did.
         source: "import" where other programs' tags were taken over; None: the user said it here.
     """
 

@@ -29,11 +29,17 @@ def name(
 
     with pipeline.find_library(library, db) as found:
         person, joined = pipeline.name(found, who, new_name)
+        alike = pipeline.namesakes(found, person)
     label = console.escape(person.name or "")
     console.tell(f"{label} (number {person.id}) has {faces(len(person.faces))}.")
     if joined is not None:
         console.say(
             f"Joined with number {joined.id}, who was {label} already; `faceclust undo` parts them."
+        )
+    for other in alike:
+        console.say(
+            f"{console.escape(other.name or '')} (number {other.id}) is somebody else; "
+            f"`faceclust merge {other.id} {person.id}` makes them one."
         )
 
 
@@ -46,10 +52,15 @@ def merge(
     from faceclust import pipeline
 
     with pipeline.find_library(library, db) as found:
+        apart, names = pipeline.overruled(found, who)
         person = pipeline.merge(found, who)
     label = console.escape(person.name or f"Number {person.id}")
     given = ", ".join(console.escape(each) for each in who)
     console.tell(f"{given} are one person now: {label}, {faces(len(person.faces))}.")
+    if apart:
+        console.say("You had said that they are not; that holds no more. `faceclust undo`")
+    for gone in names:
+        console.say(f"Nobody is called {console.escape(gone)} any more. `faceclust undo`")
 
 
 def reject(face: Face, who: Who, library: LibraryFolder = None, db: Db = None) -> None:
@@ -122,7 +133,7 @@ def birth(
         person, left = pipeline.birth(found, who, date)
     label, born = console.escape(person.name or ""), person.birth
     console.tell(
-        f"{label} was born {born}; {faces(left)} of earlier photos left."
+        f"{label} was born {born}; {faces(left)} in earlier photos are taken out."
         if born
         else f"{label} has no date of birth now."
     )
@@ -168,6 +179,7 @@ def log(
     for entry in entries:
         made, about = entry.decision, f" of {console.escape(entry.who)}" if entry.who else ""
         stands = "" if entry.stands else "  (taken back)" if made.kind != "undo" else ""
+        about += "".join(f" and {console.escape(other)}" for other in entry.other)
         what = f"undo decision {made.undoes}" if made.kind == "undo" else entry.kind + about
         count = f", {faces(entry.faces)}" if entry.faces else ""
         by = console.escape(made.made_by)
@@ -184,6 +196,7 @@ def _record(entry: LogEntry) -> dict[str, object]:
         "person": None if entry.kind == "import" else made.person,
         "who": entry.who,
         "others": list(made.others),
+        "other_names": list(entry.other),
         "faces": entry.faces,
         "date": made.date,
         "undoes": made.undoes,

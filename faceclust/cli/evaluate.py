@@ -107,7 +107,8 @@ def evaluate(
     if report["edges"]:
         out.print(f"pairs of faces scored by {report['edges']}", highlight=False)
     seconds = ", ".join(f"{part} {value:.1f} s" for part, value in report["seconds"].items())
-    out.print(f"{report['method']}, threshold {report['threshold']}; {seconds}")
+    at = "" if report["threshold"] is None else f", threshold {report['threshold']:g}"
+    out.print(f"{report['method']}{at}; {seconds}")
 
 
 def _compare(options: Mapping[str, object], *, json: bool, **source: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from faceclust.cli.console import console, faces, out, print_json
 from faceclust.cli.options import Db, Json, LibraryFolder, Wait
+from faceclust.errors import InputError
 
 if TYPE_CHECKING:
     from faceclust.pipeline import ImportReport, OpenHint
@@ -71,17 +73,23 @@ def import_tags(
     """
     from faceclust import pipeline
 
+    given = _paths(paths or [])
     with pipeline.find_library(library, db) as found:
         if hints:
-            _hints(pipeline.open_hints(found), json)
+            people = {f: p.id for p in pipeline.all_people(found) for f in p.faces}
+            _hints(pipeline.open_hints(found), people, json)
             return
+        if paths and not given:
+            raise InputError("No path came through the pipe; nothing was imported.")
         sources: tuple[Source, ...] = tuple(each.value for each in source or ())
         with found.db.exclusive(wait):
-            report = pipeline.import_tags(found, _paths(paths or []), sources, dry_run=dry_run)
+            report = pipeline.import_tags(found, given, sources, dry_run=dry_run)
     if json:
         print_json(_record(report))
     else:
         _tell(report, dry_run)
+    if given and report.problems and not report.photos:
+        raise typer.Exit(1)
 
 
 def _paths(given: list[str]) -> list[Path]:
@@ -133,15 +141,24 @@ def _tell(report: ImportReport, dry_run: bool) -> None:
     )
 
 
-def _hints(hints: list[OpenHint], json: bool) -> None:
+def _hints(hints: list[OpenHint], people: Mapping[int, int], json: bool) -> None:
+    """Names that wait, and whom they may be: `faceclust name` takes people's numbers."""
     if json:
         print_json(
-            [{"name": h.name, "photo": h.path, "unnamed_faces": list(h.faces)} for h in hints]
+            [
+                {
+                    "name": hint.name,
+                    "photo": hint.path,
+                    "unnamed_faces": list(hint.faces),
+                    "unnamed_people": [people[face] for face in hint.faces if face in people],
+                }
+                for hint in hints
+            ]
         )
         return
     console.say(f"{len(hints)} names that no face of their photo has yet:")
     for hint in hints:
-        numbers = ", ".join(map(str, hint.faces)) or "none"
+        numbers = ", ".join(str(people[face]) for face in hint.faces if face in people) or "nobody"
         out.print(
-            f"{console.escape(hint.name)}: {console.escape(hint.path)} (unnamed faces: {numbers})"
+            f"{console.escape(hint.name)}: {console.escape(hint.path)} (without a name: {numbers})"
         )

@@ -63,13 +63,14 @@ def _count(what: str) -> int:
 def _tell_all(decisions: list[Decision], dry_run: bool) -> None:
     """One line for each decision, and one for each import."""
     verb = "Would be taken back" if dry_run else "Taken back"
-    for batch, group in groupby(decisions, key=lambda decision: decision.batch):
+    for _, group in groupby(decisions, key=lambda decision: decision.batch):
         taken = list(group)
-        if batch is not None:
+        if taken[0].source is not None:
             count = sum(len(decision.faces) for decision in taken if decision.kind == "name")
             console.tell(f"{verb}: the import of {taken[0].made_at[:10]}, {faces(count)}.")
             continue
         for decision in taken:
             subject = f" {console.escape(decision.name)}" if decision.name else ""
             about = f" of number {decision.person}" if decision.person else ""
-            console.tell(f"{verb}: {decision.kind}{subject}{about}, {faces(len(decision.faces))}.")
+            how_many = f", {faces(len(decision.faces))}" if decision.faces else ""
+            console.tell(f"{verb}: {decision.kind}{subject}{about}{how_many}.")

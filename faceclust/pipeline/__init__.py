@@ -12,15 +12,14 @@ from faceclust.export.report import ReportOptions
 from faceclust.pipeline.ablate import ablate
 from faceclust.pipeline.cluster import ClusterReport, cluster
 from faceclust.pipeline.decide import (
-    LogEntry,
     birth,
     differ,
     hide,
     ignore,
-    log,
     merge,
     name,
     not_a_face,
+    overruled,
     reject,
     split,
     undo,
@@ -28,6 +27,7 @@ from faceclust.pipeline.decide import (
 from faceclust.pipeline.evaluate import evaluate
 from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
 from faceclust.pipeline.gallery import Gallery, gallery, mark
+from faceclust.pipeline.history import LogEntry, log
 from faceclust.pipeline.imports import (
     ImportReport,
     OpenHint,
@@ -38,7 +38,7 @@ from faceclust.pipeline.imports import (
 from faceclust.pipeline.library import Library, for_scan, remember, settings
 from faceclust.pipeline.library import find as find_library
 from faceclust.pipeline.memo import Memo
-from faceclust.pipeline.people import PersonSummary, all_people, summaries
+from faceclust.pipeline.people import PersonSummary, all_people, namesakes, summaries
 from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
 from faceclust.pipeline.report import ReportRequest, report
 from faceclust.pipeline.sample import sample
@@ -88,9 +88,11 @@ __all__ = [
     "mark",
     "merge",
     "name",
+    "namesakes",
     "not_a_face",
     "not_faces",
     "open_hints",
+    "overruled",
     "photo",
     "reject",
     "reject_all",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
-from itertools import islice
 
 import numpy as np
 
 from faceclust.cluster.split import nearer
 from faceclust.embed.arcface import normalise
 from faceclust.errors import OptionError, PersonError
-from faceclust.people import bonds, not_faces, standing, steps
+from faceclust.people import bonds, not_faces, steps
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import space
 from faceclust.pipeline.people import all_people, clean_name, find
@@ -22,30 +20,6 @@ from faceclust.records import Decision, DecisionKind, Person
 from faceclust.store import catalogue, ledger
 
 COMPARED = 300  # faces of a large unnamed cluster that an answer "not the same" is kept for
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """A decision as `faceclust log` shows it.
-
-    Attributes:
-        decision: of an import, the newest.
-        who: name or number of the person that it is about; None for "not-a-face", "undo" and
-            imports.
-        stands: it was not taken back.
-        faces: how many it is about.
-    """
-
-    decision: Decision
-    who: str | None
-    stands: bool
-    faces: int
-
-    @property
-    def kind(self) -> str:
-        """The decision's kind, or "import"."""
-        imported = self.decision.batch is not None and self.decision.kind != "undo"
-        return "import" if imported else self.decision.kind
 
 
 def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | None]:
@@ -67,8 +41,11 @@ def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | No
     return find(all_people(library), text), same[0] if same else None
 
 
-def merge(library: Library, who: Sequence[str]) -> Person:
+def merge(library: Library, who: Sequence[str], *, batch: int | None = None) -> Person:
     """Make several people one; the first named one gives the name.
+
+    Args:
+        batch: of several decisions that `undo` takes back together.
 
     Raises:
         PersonError: someone does not exist, or fewer than two different people are given.
@@ -82,7 +59,8 @@ def merge(library: Library, who: Sequence[str]) -> Person:
     faces = tuple(sorted(face for person in merged for face in person.faces))
     others = tuple(person.id for person in merged if person.id != first.id)
     name = names[0] if names else None
-    _decide(library, Decision(0, "merge", faces, first.id, others=others, name=name))
+    merging = Decision(0, "merge", faces, first.id, others=others, name=name, batch=batch)
+    _decide(library, merging)
     return find(all_people(library), str(first.id) if name is None else name)
 
 
@@ -148,8 +126,28 @@ def reject(library: Library, face: int, who: str) -> Person | None:
     return next((p for p in all_people(library) if face in p.faces), None)
 
 
-def differ(library: Library, who: str, other: str) -> None:
+def overruled(library: Library, who: Sequence[str]) -> tuple[bool, list[str]]:
+    """What merging people would overrule.
+
+    Returns:
+        Whether an answer keeps any two of them apart, and the names that would be gone.
+
+    Raises:
+        PersonError: someone does not exist.
+    """
+    people = all_people(library)
+    merged = {person.id: person for person in (find(people, each) for each in who)}
+    owner = {face: person.id for person in merged.values() for face in person.faces}
+    apart = bonds(ledger.decisions(library.db), owner).apart
+    names = list(dict.fromkeys(person.name for person in merged.values() if person.name))
+    return any(owner[one] != owner[other] for one, other in apart), names[1:]
+
+
+def differ(library: Library, who: str, other: str, *, batch: int | None = None) -> None:
     """Say that two people are not one and the same; no clustering will ever join them.
+
+    Args:
+        batch: of several decisions that `undo` takes back together.
 
     Raises:
         PersonError: someone does not exist, or both are the same.
@@ -161,8 +159,8 @@ def differ(library: Library, who: str, other: str) -> None:
     decided = set(bonds(ledger.decisions(library.db), one.faces + two.faces).together.values())
     # The second one makes room where a cluster mixes them: the less certain one.
     one, two = sorted((one, two), key=lambda p: (p.id not in decided, -len(p.faces), p.id))
-    decision = Decision(0, "differ", some(one.faces), one.id, (two.id,), against=some(two.faces))
-    _decide(library, decision)
+    faces, against = some(one.faces), some(two.faces)
+    _decide(library, Decision(0, "differ", faces, one.id, (two.id,), against=against, batch=batch))
 
 
 def not_a_face(library: Library, face: int) -> None:
@@ -192,6 +190,8 @@ def birth(library: Library, who: str, born: str | None) -> tuple[Person, int]:
     """
     if born is not None and not _is_date(born):
         raise OptionError(f"{born!r} is no date; give YYYY-MM-DD, YYYY-MM or YYYY.")
+    if born is not None and born > date.today().isoformat():
+        raise OptionError(f"{born} is yet to come; give a date that has passed.")
     person = find(all_people(library), who)
     if person.name is None:
         raise PersonError(f'Name the person first: `faceclust name {who} "NAME"`.')
@@ -273,33 +273,6 @@ def take_back(
         undone = [Decision(0, "undo", undoes=made.id, batch=made.batch) for made in decisions]
         ledger.put_decisions(library.db, undone)
     return list(decisions)
-
-
-def log(library: Library, limit: int | None = None) -> list[LogEntry]:
-    """Every decision ever made, newest first; an import, and what took it back, as one entry.
-
-    Args:
-        limit: only the newest so many.
-    """
-    decisions = ledger.decisions(library.db)
-    holding = {decision.id for decision in standing(decisions)}
-    names = {person.id: person.name for person in all_people(library)}
-    entries: defaultdict[tuple[int, bool], list[Decision]] = defaultdict(list)
-    for decision in decisions[::-1]:
-        entries[decision.batch or -decision.id, decision.kind == "undo"].append(decision)
-    return [_entry(made, holding, names) for made in islice(entries.values(), limit)]
-
-
-def _entry(
-    made: Sequence[Decision], holding: Collection[int], names: Mapping[int, str | None]
-) -> LogEntry:
-    # Of an import the newest, and of its end what undoes that one: `undo` names what is listed.
-    decision = max(made, key=lambda each: each.undoes or each.id)
-    who = None
-    if decision.person is not None and decision.batch is None:
-        who = decision.name or names.get(decision.person) or str(decision.person)
-    count = sum(len(each.faces) for each in made)
-    return LogEntry(decision, who, decision.id in holding, count)
 
 
 def some(faces: tuple[int, ...]) -> tuple[int, ...]:

@@ -55,8 +55,8 @@ class Wanted:
     Attributes:
         sources: kinds of tags to read.
         named: photos, sidecars, folders of the library; none of them: everything.
-        lists: osxphotos shots.
-        contacts: Picasa's contacts.xml shots.
+        lists: files that osxphotos wrote.
+        contacts: Picasa's contacts.xml files.
     """
 
     sources: tuple[Source, ...] = SOURCES
@@ -88,7 +88,7 @@ def wanted(library: Library, paths: Collection[Path], sources: tuple[Source, ...
     for given in paths:
         path = Path(os.path.realpath(given.expanduser()))
         if not path.exists():
-            raise InputError(f"{given} does not exist; give photos, folders or shots with tags.")
+            raise InputError(f"{given} does not exist; give photos, folders or files with tags.")
         inside = path.is_relative_to(root)
         if path.name.casefold() == picasa.CONTACTS_NAME:
             result.contacts.append(path)
@@ -232,7 +232,13 @@ class _Walk:
                 found, unknown = picasa.people_in(faces, {**contacts, **ini.contacts}, file)
                 yield shot, found
                 if unknown:
-                    self._problem(file, f"[{photo}] names a contact that no list of contacts has")
+                    self._problem(
+                        file,
+                        f"[{photo}] names a contact that no list of contacts has; give Picasa's "
+                        "contacts.xml, too",
+                    )
+                if photo in ini.damaged:
+                    self._problem(file, f"[{photo}] has a face that cannot be read")
 
     # --- Google ---
 

@@ -126,8 +126,18 @@ def _passes_by(dates: Sequence[str], faces: int, best: float) -> bool:
     return faces == 1 or (faces <= FEW and (one_day or best < BLURRED))
 
 
+def namesakes(library: Library, person: Person) -> list[Person]:
+    """Other people whose names differ from this one's in capitals only."""
+    folded = (person.name or "").casefold()
+    return [
+        other
+        for other in all_people(library)
+        if other.name and other.id != person.id and other.name.casefold() == folded
+    ]
+
+
 def find(people: Sequence[Person], who: str) -> Person:
-    """The person with this id or name.
+    """The person with this id or name; capitals matter only where two names differ in them alone.
 
     Raises:
         PersonError: there is none.
@@ -136,6 +146,9 @@ def find(people: Sequence[Person], who: str) -> Person:
     named = [person for person in people if person.name == wanted]
     if not named:
         named = [person for person in people if str(person.id) == wanted]
+    if not named:
+        alike = [p for p in people if p.name and p.name.casefold() == wanted.casefold()]
+        named = alike if len(alike) == 1 else []
     if not named:
         raise PersonError(
             f"There is no person {who!r} in this library; `faceclust people` lists them."

@@ -46,10 +46,12 @@ def answer(
     Raises:
         PersonError: somebody does not exist.
     """
+    several = len(no) + bool(yes) > 1
+    batch = ledger.new_ids(library.db, 1)[0] if several else None
     for other in no:
-        differ(library, who, other)
+        differ(library, who, other, batch=batch)
     if yes:
-        return merge(library, [who, *yes])
+        return merge(library, [who, *yes], batch=batch)
     return next(p for p in all_people(library) if who in (str(p.id), p.name))
 
 

@@ -33,6 +33,7 @@ MOST_BODY = 1 << 20
 MOST_LISTED = 500
 MOST_LOGGED = 300
 MOST_FOUND = 120
+MOST_DIGITS = 4
 LONGEST_TEXT = 300
 # Pictures stay in this browser's memory and disk cache, and nobody else's; a later scan may cut a
 # face anew, so not for long.
@@ -133,9 +134,10 @@ def _search(request: Request, library: Library, gallery: Gallery) -> object:
     return [views.match(each, gallery) for each in found if each.person in gallery.people]
 
 
-def _suggestions(_: Request, library: Library, gallery: Gallery) -> object:
+def _suggestions(request: Request, library: Library, gallery: Gallery) -> object:
     asked = library.memo.get("asked", gallery.stamp, lambda: pipeline.suggestions(library))
-    return views.suggestions(gallery, asked)
+    skipped = request.query_params.get("skipped", "")[:MOST_DIGITS]
+    return views.suggestions(gallery, asked, int(skipped) if skipped.isdecimal() else 0)
 
 
 def _log(_: Request, library: Library, gallery: Gallery) -> object:

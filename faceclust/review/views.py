@@ -150,9 +150,13 @@ def match(found: Match, gallery: Gallery) -> Json:
     }
 
 
-def suggestions(gallery: Gallery, asked: Sequence[Suggestion]) -> Json:
-    """The first of the questions, and how many there are."""
-    questions = [_question(gallery, each) for each in asked[:MOST_ASKED]]
+def suggestions(gallery: Gallery, asked: Sequence[Suggestion], skipped: int = 0) -> Json:
+    """The first of the questions, and how many there are.
+
+    Args:
+        skipped: so many of them more, which the page has put aside.
+    """
+    questions = [_question(gallery, each) for each in asked[: MOST_ASKED + skipped]]
     return {"total": len(asked), "suggestions": questions}
 
 
@@ -188,7 +192,7 @@ def sentence(decision: Decision, known_as: str | None = None) -> str:
     who = f"number {who}" if who.isdecimal() else who
     faces = count(len(decision.faces))
     match decision.kind:
-        case "name" | "hint" if decision.batch is not None:
+        case "name" | "hint" if decision.source is not None:
             return "imported names from other programs"
         case "name":
             return f"named {who}, {faces}"

@@ -31,10 +31,12 @@ class PicasaIni:
     Attributes:
         contacts: contact id to name.
         faces: file name of a photo to boxes in the displayed photo (None: unusable) and ids.
+        damaged: file names of photos of which some face could not be read.
     """
 
     contacts: dict[str, str] = field(default_factory=dict)
     faces: dict[str, list[tuple[Box | None, str]]] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
 
 
 def read_ini(content: bytes) -> PicasaIni:
@@ -50,6 +52,8 @@ def read_ini(content: bytes) -> PicasaIni:
             ini.contacts[_contact(key)] = clean(value.split(";")[0])
         elif key.casefold() == "faces":
             ini.faces[section] = list(_faces(value))
+            if len(ini.faces[section]) < min(value.count("rect64"), _MOST_FACES):
+                ini.damaged.add(section)
     return ini
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -351,13 +352,66 @@ def test_import_says_what_it_took_and_what_not(capsys: Capture, album: Library) 
     assert "skipped: d.jpg.json: not JSON, or damaged" in err
     assert "1 names without a place in their photo" in err
     out, err = run(capsys, album, "import", "--hints")
-    assert lines(out) == ["Eve: a.jpg (unnamed faces: none)"]
+    assert lines(out) == ["Eve: a.jpg (without a name: nobody)"]
     out, _ = run(capsys, album, "undo", "import", "--dry-run")
     assert out.startswith("Would be taken back: the import of 20")
     out, _ = run(capsys, album, "undo")
     assert out.endswith(", 1 face.\n")
     _, err = run(capsys, album, "undo", "import", code=1)
     assert "no import to take back" in err
+
+
+def test_hints_say_whom_to_name(capsys: Capture, album: Library) -> None:
+    document = {"title": "e.jpg", "people": [{"name": "Cem"}, {"name": "Eve"}]}
+    (album.root / "e.jpg.json").write_text(json.dumps(document))
+    run(capsys, album, "import")
+    assert lines(run(capsys, album, "import", "--hints")[0]) == [
+        "Cem: e.jpg (without a name: 3)", "Eve: e.jpg (without a name: 3)",
+    ]  # fmt: skip
+    (first, _) = json.loads(run(capsys, album, "import", "--hints", "--json")[0])
+    assert first == {
+        "name": "Cem", "photo": "e.jpg", "unnamed_faces": [5], "unnamed_people": [3],
+    }  # fmt: skip
+
+
+def test_an_empty_pipe_imports_nothing(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (album.root / "e.jpg.json").write_text(json.dumps({"people": [{"name": "Cem"}]}))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    out, err = run(capsys, album, "import", "-", code=1)
+    assert out == ""
+    assert "No path came through the pipe; nothing was imported." in err
+
+
+def test_a_damaged_file_that_was_named_is_a_failure(capsys: Capture, album: Library) -> None:
+    path = album.root / "e.jpg.json"
+    path.write_text("{")
+    _, err = run(capsys, album, "import", path, code=1)
+    assert "skipped: e.jpg.json: not JSON, or damaged" in err
+    run(capsys, album, "import")
+
+
+def test_merging_says_what_it_overrules(capsys: Capture, album: Library) -> None:
+    name(album, "2", "Bob")
+    run(capsys, album, "differ", "Bob", "1")
+    assert "differ of Ann [bold] Ćorić and Bob" in run(capsys, album, "log")[0]
+    _, err = run(capsys, album, "merge", "1", "Bob")
+    assert "You had said that they are not; that holds no more." in err
+    assert "Nobody is called Bob any more." in err
+    run(capsys, album, "undo")
+    assert "Bob" in run(capsys, album, "people")[0]
+    run(capsys, album, "undo", "2")
+    assert run(capsys, album, "merge", "1", "2")[1] == ""
+
+
+def test_capitals_do_not_make_two_people_unnoticed(capsys: Capture, album: Library) -> None:
+    name(album, "2", "Bob Lee")
+    assert lines(run(capsys, album, "people", "BOB LEE")[0])
+    _, err = run(capsys, album, "name", "3", "bob lee")
+    assert "Bob Lee (number 2) is somebody else; `faceclust merge 2 3` makes them one." in err
+    assert len(lines(run(capsys, album, "people", "bob lee")[0])) == 1
+    run(capsys, album, "people", "BOB LEE", code=1)
 
 
 def test_review_as_json(capsys: Capture, album: Library) -> None:

@@ -87,6 +87,8 @@ def test_nobody_is_in_a_photo_from_before_the_birth(album: Library) -> None:
 @pytest.mark.parametrize("born", ["", "1990-13", "19900101", "1990-02-30", "now", "１９９０", "90"])
 def test_what_is_no_date_of_birth(album: Library, born: str) -> None:
     name(album, "1", "Ann")
+    with pytest.raises(OptionError, match="yet to come"):
+        birth(album, "Ann", "3015")
     with pytest.raises(OptionError, match="no date"):
         birth(album, "Ann", born)
 

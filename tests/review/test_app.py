@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from faceclust.errors import OptionError
 from faceclust.pipeline import Library, Match, Memo, ignore, name, undo
 from faceclust.records import Decision
+from faceclust.review import views
 from faceclust.review.answers import parse
 from faceclust.review.session import Session
 from faceclust.store import intake, ledger
@@ -148,10 +149,27 @@ def test_questions_and_their_answers(page: Page, album: Library) -> None:
     page.answer("same", people=everybody, yes=[2], no=[3])
     assert people(album) == {1: (1, 2, 3, 4, 5), 3: (6,)}
     assert page.get("/api/suggestions") == {"total": 0, "suggestions": []}
-    # One question, one undo, though it took two decisions.
+    # One question, one undo, though it took two decisions; in a terminal as well.
     page.answer("undo", expected=page.get("/api/state")["undo"]["id"])
     assert people(album) == {1: (1, 2, 3), 2: (4, 5), 3: (6,)}
     assert page.get("/api/suggestions")["suggestions"][0]["key"] == question["key"]
+    page.answer("same", people=[page.person(number) for number in (1, 2, 3)], yes=[2], no=[3])
+    undo(album)
+    assert people(album) == {1: (1, 2, 3), 2: (4, 5), 3: (6,)}
+    assert page.get("/api/suggestions")["suggestions"][0]["key"] == question["key"]
+
+
+def test_questions_beyond_those_that_were_skipped(
+    page: Page, album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MOST_ASKED", 0)
+    doubt(album, (1, 4), (2, 5))
+    assert page.get("/api/suggestions")["suggestions"] == []
+    for skipped in ("1", "9999"):
+        asked = page.get(f"/api/suggestions?skipped={skipped}")
+        assert (asked["total"], len(asked["suggestions"])) == (1, 1)
+    for nonsense in ("x", "-1", "²"):
+        assert page.get(f"/api/suggestions?skipped={nonsense}")["suggestions"] == []
 
 
 def test_the_history_tells_what_stands(page: Page) -> None:

@@ -38,6 +38,8 @@ def test_an_ini_with_contacts_and_faces() -> None:
     assert found.names == ("Ann Lee",)  # its last box is upside down
     assert unknown == []
     assert picasa.people_in([(None, "77")], {}, "x")[1] == ["77"]
+    assert ini.damaged == {"a.jpg"}  # of the last one
+    assert picasa.read_ini(b"[b.jpg]\nfaces=rect64(zzzz),7;rect64(1),7\n").damaged == {"b.jpg"}
 
 
 def test_contacts_xml() -> None:

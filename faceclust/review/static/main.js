@@ -169,7 +169,7 @@ onState(async (changed) => {
 addEventListener("ended", ({ detail: answering }) => {
   ended.hidden = false;
   ended.replaceChildren(h("strong", {}, "faceclust has ended. "),
-    answering ? "The last answer may not have arrived; all before it are kept. " : "Every answer is kept. ",
+    answering ? "The last answer may not have arrived; all before it are kept. " : "Every answer that was confirmed is kept. ",
     "Run ", h("code", {}, "faceclust review"), " again and use the address that it prints.");
 });
 addEventListener("alive", () => (ended.hidden = true));

@@ -110,7 +110,7 @@ export async function suggestions(main) {
   async function refresh() {
     const mine = ++reading;
     const before = queue[0]?.key;
-    const found = await get("/api/suggestions");
+    const found = await get(`/api/suggestions?skipped=${skipped.size}`);
     if (mine !== reading) return;
     queue = found.suggestions.filter((each) => !skipped.has(each.key));
     total = Math.max(queue.length, found.total - skipped.size);
