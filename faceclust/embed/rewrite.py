@@ -67,6 +67,7 @@ class _Rewriter:
         self._constants: list[object] = []
 
     def model(self) -> ModelProto:
+        """The same network in ONNX: what its output needs, in the order of the operators."""
         from onnx import TensorProto, helper
 
         nodes: list[NodeProto] = []

@@ -202,6 +202,7 @@ class _Table:
         quality: FloatArray | None,
         faces: IntArray | None,
     ) -> _Table:
+        """Work out what `features` looks up; arguments as there."""
         N = len(neighbours.index)
         own = np.arange(N) if faces is None else faces
         row = np.full(N, -1, np.int64)

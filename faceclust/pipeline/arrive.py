@@ -208,6 +208,7 @@ class _Town:
         membership: Mapping[int, int],
         decisions: Sequence[Decision],
     ) -> _Town:
+        """The people of a clustering, `membership`, as the user's decisions have it."""
         taken = dates(library, decisions)
         known = people.resolve(membership, decisions, membership.keys(), taken)
         person = {face: each.id for each in known for face in each.faces}

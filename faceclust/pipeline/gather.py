@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from faceclust.errors import InputError
 from faceclust.pipeline.library import Library
-from faceclust.records import PhotoInfo
+from faceclust.pipeline.shots import Index, PhotoFile
 from faceclust.store import catalogue
 from faceclust.tags import (
     SOURCES,
@@ -31,21 +31,6 @@ from faceclust.xmp import read_embedded
 
 OnProblem: TypeAlias = Callable[[Problem], None]
 Said: TypeAlias = Iterator[tuple["PhotoFile", Found]]
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoFile:
-    """A photo of the library: its folder (relative, with "/"), file name, photo id and facts."""
-
-    folder: str
-    name: str
-    photo: int
-    info: PhotoInfo
-
-    @property
-    def path(self) -> str:
-        """Relative to the library, with "/"."""
-        return f"{self.folder}/{self.name}" if self.folder else self.name
 
 
 @dataclass(slots=True)
@@ -267,7 +252,7 @@ class _Walk:
 
     def lists(self) -> Said:
         """What the lists say that osxphotos wrote."""
-        index = _Index(self.library, self.shots)
+        index = Index(self.library, self.shots)
         for path in [*self.request.lists, *self.found_lists]:
             missing = 0
             try:
@@ -281,35 +266,6 @@ class _Walk:
                 self._problem(str(path), str(error))
             if missing:
                 self._problem(str(path), f"{missing} of its photos are not in this library")
-
-
-class _Index:
-    """Finds the photo of the library that an entry of Apple's is about."""
-
-    def __init__(self, library: Library, shots: Mapping[str, list[PhotoFile]]) -> None:
-        self._root = library.root
-        self._sizes = catalogue.file_sizes(library.db)
-        self._by_name: defaultdict[str, list[PhotoFile]] = defaultdict(list)
-        self._by_path: dict[str, PhotoFile] = {}
-        for folder in shots.values():
-            for shot in folder:
-                self._by_name[shot.name.casefold()].append(shot)
-                self._by_path[shot.path] = shot
-
-    def find(self, photo: osxphotos.ApplePhoto) -> PhotoFile | None:
-        """By its path; else by its name, where time or size say that it is the same photo."""
-        for path in photo.paths:
-            with suppress(ValueError):
-                relative = Path(path).relative_to(self._root).as_posix()
-                if relative in self._by_path:
-                    return self._by_path[relative]
-        named = [s for name in photo.names for s in self._by_name.get(name.casefold(), ())]
-        same = {s.path: s for s in named if self._same(s, photo)}
-        return next(iter(same.values())) if len({s.photo for s in same.values()}) == 1 else None
-
-    def _same(self, shot: PhotoFile, photo: osxphotos.ApplePhoto) -> bool:
-        taken, size = shot.info.taken_at, self._sizes.get(shot.path)
-        return (taken is not None and taken == photo.taken_at) or size == photo.size
 
 
 def _is_list(path: Path) -> bool:

@@ -11,15 +11,17 @@ from pathlib import Path
 from faceclust.errors import OptionError, PersonError
 from faceclust.people import placed, standing, steps
 from faceclust.pipeline.decide import take_back
-from faceclust.pipeline.gather import PhotoFile, gather, wanted
+from faceclust.pipeline.gather import gather, wanted
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, clean_name, dates
+from faceclust.pipeline.shots import PhotoFile
 from faceclust.records import Box, Decision, Placed
 from faceclust.store import catalogue, ledger
 from faceclust.tags import (
     SOURCES,
     Claim,
     Conflict,
+    ConflictKind,
     Found,
     Hint,
     Outcome,
@@ -29,7 +31,6 @@ from faceclust.tags import (
     match,
     settle,
 )
-from faceclust.tags.settle import ConflictKind
 from faceclust.xmp.packet import fold
 
 SOURCE = "import"

@@ -5,15 +5,17 @@ faces that boxes show; `settle` says what all of it adds up to and where it cont
 Everything read here may be hostile: sizes are bounded, links are not followed.
 """
 
+from faceclust.tags.claims import Claim, Conflict, ConflictKind, Hint, Outcome, Seed
 from faceclust.tags.files import listing, read_bounded
 from faceclust.tags.found import SOURCES, Found, Problem, Source
 from faceclust.tags.match import Matched, match
-from faceclust.tags.settle import Claim, Conflict, Hint, Outcome, Seed, settle
+from faceclust.tags.settle import settle
 
 __all__ = [
     "SOURCES",
     "Claim",
     "Conflict",
+    "ConflictKind",
     "Found",
     "Hint",
     "Matched",

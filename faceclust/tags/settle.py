@@ -8,84 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 from faceclust.records import Placed
-from faceclust.tags.found import Source
+from faceclust.tags.claims import Claim, Conflict, ConflictKind, Hint, Outcome, Seed
 from faceclust.xmp.packet import fold
-
-ConflictKind: TypeAlias = Literal[
-    "two-names", "named-otherwise", "rejected", "not-a-face", "hidden", "twice", "no-face",
-    "ambiguous", "bad-name", "put-together", "parted", "too-early",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A file says that a face is a person's."""
-
-    face: int
-    name: str
-    photo: int
-    source: Source
-    file: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A file says that a person is in a photo, not where."""
-
-    name: str
-    photo: int
-    source: Source
-    file: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """What was not taken over.
-
-    Attributes:
-        names: who it is about: the new name first, then who the face is already.
-        face: the face, where there is one.
-        photo: id of the photo.
-    """
-
-    kind: ConflictKind
-    names: tuple[str, ...]
-    photo: int
-    source: Source
-    file: str
-    face: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seed:
-    """Faces that get a name; `together` is the person that the user had made of them, unnamed."""
-
-    name: str
-    faces: tuple[int, ...]
-    together: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an import does.
-
-    Attributes:
-        seeds: names for faces, each name once for every `together`.
-        known: how many claims say what the user has said already.
-        used: how many hints told whose face it is, `told`: how many told nothing new.
-        hints: those that did not.
-        conflicts: what was not taken over.
-    """
-
-    seeds: tuple[Seed, ...] = ()
-    known: int = 0
-    used: int = 0
-    told: int = 0
-    hints: tuple[Hint, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
 
 
 def settle(

@@ -31,9 +31,9 @@ from faceclust.graph.clip_cluster import ClipCluster, Nodes
 from faceclust.graph.edges import FLOOR, EdgeModel
 from faceclust.graph.principal import principal
 from faceclust.records import FloatArray, Graph, IntArray
-from faceclust.train import graphs, libraries, proxy_losses
+from faceclust.train import crowds, graphs, libraries, proxy_losses
+from faceclust.train.crowds import Crowd, View
 from faceclust.train.graphs import FaceGraph
-from faceclust.train.libraries import Crowd, View
 from faceclust.train.proxy_state import ProxyState
 
 Tell = Callable[[dict[str, Any]], None]
@@ -109,7 +109,7 @@ def train(
     base = base or edges.load(weights.own("edges-universal.npz"))
     apart = libraries.held_out(crowd, options.held_out, options.seed)
     both: View = "both" if "both" in crowd.views else "first"
-    x = libraries.view(crowd.faces, crowd.widths, both)
+    x = crowds.view(crowd.faces, crowd.widths, both)
     basis = principal(x[~apart], options.architecture.D)
     drawn = [
         list(graphs.drawn(crowd, mask, side, count, options.seed, out / "graphs", base, basis,

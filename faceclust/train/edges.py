@@ -27,9 +27,10 @@ from faceclust.graph import edges, structure
 from faceclust.graph.edges import FLOOR, EdgeModel
 from faceclust.graph.knn import knn
 from faceclust.records import BoolArray, FloatArray, Graph, IntArray
-from faceclust.train import libraries
+from faceclust.train import crowds, libraries
+from faceclust.train.crowds import VIEWS, Crowd, View
 from faceclust.train.fitting import Examples, FitOptions, Row, State, fit
-from faceclust.train.libraries import VIEWS, Crowd, Library, View
+from faceclust.train.libraries import Library
 
 VIEW_ODDS = (0.25, 0.15, 0.4, 0.2)
 Side = Literal["seen", "calibration", "trial"]
@@ -176,7 +177,7 @@ def scored_pairs(
     crowd: Crowd, library: Library, which: View, k: int, *, quality: bool
 ) -> tuple[FloatArray, IntArray]:
     """Features (E, F) and faces (2, E) of the pairs that the edge model looks at."""
-    x = np.ascontiguousarray(libraries.view(library.faces, crowd.widths, which))
+    x = np.ascontiguousarray(crowds.view(library.faces, crowd.widths, which))
     neighbours = knn(x, k)
     pairs, scale = edges.candidates(x, neighbours)
     columns = {"first": [0], "second": [1]}.get(which, list(range(library.norms.shape[1])))

@@ -17,8 +17,8 @@ from faceclust.graph.edges import EdgeModel
 from faceclust.graph.knn import knn
 from faceclust.graph.streamed import neighbourhood
 from faceclust.records import BoolArray, FloatArray, IntArray
-from faceclust.train import libraries
-from faceclust.train.libraries import Crowd, View
+from faceclust.train import crowds, libraries
+from faceclust.train.crowds import Crowd, View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ def build(
     k: int,
 ) -> FaceGraph:  # fmt: skip
     """The graph of a sampled library as a user would have it embedded."""
-    x = np.ascontiguousarray(libraries.view(library.faces, crowd.widths, which))
+    x = np.ascontiguousarray(crowds.view(library.faces, crowd.widths, which))
     neighbours = knn(x, k)
     pairs, scale = edges.candidates(x, neighbours)
     quality = structure.quality(library.norms)

@@ -21,10 +21,10 @@ from faceclust.pipeline.cluster import own_edges
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import EDGES
 from faceclust.train import edges as training
+from faceclust.train.crowds import crowd_of
 from faceclust.train.data.identities import Identities
 from faceclust.train.edges import EdgeTraining
 from faceclust.train.fitting import FitOptions, Row
-from faceclust.train.libraries import crowd_of
 
 HELD_OUT = 0.3
 # A library has few pairs, and what was learned from thousands of people must not be forgotten.

@@ -13,8 +13,8 @@ from faceclust.graph.architecture import Architecture
 from faceclust.graph.edges import EdgeModel
 from faceclust.graph.principal import principal
 from faceclust.records import FloatArray
-from faceclust.train import libraries
-from faceclust.train.libraries import Crowd
+from faceclust.train import crowds, libraries
+from faceclust.train.crowds import Crowd
 from tests.train.embedded import people
 
 torch = pytest.importorskip("torch")
@@ -29,7 +29,7 @@ def unit(x: FloatArray) -> FloatArray:
 
 def crowd(persons: int = 30, photos: int = 6, noise: float = 0.5) -> Crowd:
     """People of whom CLIP knows something, too."""
-    made = libraries.crowd_of(people(persons, photos, noise))
+    made = crowds.crowd_of(people(persons, photos, noise))
     rng = np.random.default_rng(1)
     centre = rng.normal(size=(persons, E))[made.person]
     return replace(made, clip=unit((centre + rng.normal(size=centre.shape)).astype(np.float32)))
@@ -72,7 +72,7 @@ def test_a_tiny_library_is_learned_by_heart(small: Any, tmp_path: Path) -> None:
     faces = crowd(persons=20, noise=0.7)
     clip_cluster.train(faces, "made-up", options, tmp_path, base=ignorant())
     apart = libraries.held_out(faces, options.held_out, options.seed)
-    x = libraries.view(faces.faces, faces.widths, "both")
+    x = crowds.view(faces.faces, faces.widths, "both")
     (graph,) = graphs.drawn(
         faces, ~apart, clip_cluster.SEEN, 1, options.seed, tmp_path / "graphs", ignorant(),
         principal(x[~apart], 16), options.neighbours,
@@ -142,7 +142,7 @@ def test_the_share_falls_to_nothing_where_the_additions_mislead(tmp_path: Path) 
 
     faces = crowd()
     everybody = np.ones(len(faces.person), np.bool_)
-    x = libraries.view(faces.faces, faces.widths, "both")
+    x = crowds.view(faces.faces, faces.widths, "both")
     (graph,) = graphs.drawn(faces, everybody, 0, 1, 0, tmp_path, ignorant(), principal(x, 16), 20)
     truth = np.where(graph.same, 3, -3).astype(np.float32)
     assert clip_cluster.fitted_share([graph], [truth]) > 0.9

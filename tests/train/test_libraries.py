@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from faceclust.errors import InputError
-from faceclust.train import libraries
-from faceclust.train.libraries import SHAPES, VIEWS, Crowd
+from faceclust.train import crowds, libraries
+from faceclust.train.crowds import SHAPES, VIEWS, Crowd
 
 D = (64, 48)
 
@@ -38,7 +38,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Crowd:
     family = [f"F{i // 4}_M{i % 4}/P{n}_face1.webp" for i in range(80) for n in range(10)]
     write(folder, "train-family", family, centres(80, 10))
     write(folder, "attr-age", [f"{i % 90}_0_0_{i}.webp" for i in range(200)], centres(200, 1))
-    return libraries.read(folder)
+    return crowds.read(folder)
 
 
 def test_one_person_of_two_sets_is_one_person(crowd: Crowd) -> None:
@@ -55,7 +55,7 @@ def test_families_and_merged_people_stay_on_one_side(crowd: Crowd) -> None:
 
 
 @pytest.mark.parametrize("shape", [*sorted(set(SHAPES)), "any"])
-def test_a_library_holds_only_faces_under_the_mask(crowd: Crowd, shape: libraries.Shape) -> None:
+def test_a_library_holds_only_faces_under_the_mask(crowd: Crowd, shape: crowds.Shape) -> None:
     mask = ~libraries.held_out(crowd, 0.5, seed=3)
     library = libraries.sample(crowd, mask, shape, np.random.default_rng(0))
     again = libraries.sample(crowd, mask, shape, np.random.default_rng(0))
@@ -71,12 +71,12 @@ def test_clans_have_people_with_many_more_photos_than_there_are(crowd: Crowd) ->
 
 
 @pytest.mark.parametrize("which", VIEWS)
-def test_views_are_normalised(crowd: Crowd, which: libraries.View) -> None:
-    x = libraries.view(crowd.faces, crowd.widths, which)
+def test_views_are_normalised(crowd: Crowd, which: crowds.View) -> None:
+    x = crowds.view(crowd.faces, crowd.widths, which)
     assert x.shape[1] == {"first": D[0], "second": D[1]}.get(which, sum(D))
     assert np.linalg.norm(x, axis=1) == pytest.approx(np.ones(len(x)), abs=1e-5)
 
 
 def test_a_missing_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train-pins\.npz holds no embeddings"):
-        libraries.read(tmp_path)
+        crowds.read(tmp_path)

@@ -43,8 +43,8 @@ def read_library(library: Library) -> Identities:
             several += len(rows) > 1
     if several < FEWEST:
         raise LibraryError(
-            f"{several or 'No'} people of {library.root} have a name and more than one face; name "
-            f"at least {FEWEST} with `faceclust name` before training on them."
+            f"People of {library.root} who have a name and more than one face: {several}; name at "
+            f"least {FEWEST} with `faceclust name` before training on them."
         )
     photo = photos_of(library, faces)
     return Identities(x, label, group, photo, model, space(model).parts, names=tuple(names))

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.errors import InputError, OptionError
-from faceclust.train import libraries
+from faceclust.train import crowds
+from faceclust.train.crowds import Crowd
 from faceclust.train.data import folders, ms1m
 from faceclust.train.data.folders import Embedding
 from faceclust.train.data.identities import Identities
 from faceclust.train.data.library import read_library
-from faceclust.train.libraries import Crowd
 
 MS1M, LIBRARY = "ms1m", "library"
 __all__ = ["LIBRARY", "MS1M", "Corpus", "members", "read", "read_library"]
@@ -55,7 +55,7 @@ def read(
         raise OptionError("--root and --part go with --data ms1m only.")
     if data[0] == MS1M:
         identities = _read_ms1m(ms1m.root_of(root), part, using)
-        return _corpus(identities, libraries.crowd_of(identities))
+        return _corpus(identities, crowds.crowd_of(identities))
     paths = _embedded(data) or [
         folders.embed_set(found, embedding)
         for embedding in [using()]
@@ -64,10 +64,10 @@ def read(
     ]
     identities = folders.join([folders.read_set(path) for path in paths])
     sets = [path.stem for path in paths]
-    if set(sets) <= set(libraries.SETS) and len(identities.parts) > 1:
-        crowd = libraries.read(paths[0].parent, sets)
+    if set(sets) <= set(crowds.SETS) and len(identities.parts) > 1:
+        crowd = crowds.read(paths[0].parent, sets)
     else:
-        crowd = libraries.crowd_of(identities)
+        crowd = crowds.crowd_of(identities)
     return _corpus(identities, crowd)
 
 
@@ -78,10 +78,10 @@ def _corpus(identities: Identities, crowd: Crowd) -> Corpus:
 
 
 def _embedded(data: Sequence[str]) -> list[Path]:
-    """The embedded sets in the one folder that is given, in the order of `libraries.SETS`."""
+    """The embedded sets in the one folder that is given, in the order of `crowds.SETS`."""
     if len(data) > 1:
         return []
-    paths = [Path(data[0]) / f"{name}.npz" for name in libraries.SETS]
+    paths = [Path(data[0]) / f"{name}.npz" for name in crowds.SETS]
     return [path for path in paths if path.is_file()]
 
 
@@ -99,7 +99,7 @@ def members(entry: Path) -> list[Path]:
     if entry.is_symlink() and not entry.resolve().exists():
         raise InputError(f"{entry} is a link to nothing; give the data themselves.")
     tars = [p for p in sorted(entry.glob("*.tar")) if p.is_file()] if entry.is_dir() else []
-    ours = [entry / f"{name}.tar" for name in libraries.SETS]
+    ours = [entry / f"{name}.tar" for name in crowds.SETS]
     return [tar for tar in ours if tar in tars] or tars or [entry]
 
 

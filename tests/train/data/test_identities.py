@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceclust.train.crowds import crowd_of
 from faceclust.train.data.identities import UNLABELLED, Identities
-from faceclust.train.libraries import crowd_of
 from tests.train.embedded import people
 
 
