@@ -41,7 +41,10 @@ def large(folder: Path, count: int) -> Path:
         for j in range(2):
             with Image.open(album[(2 * i + j) % len(album)]) as picture:
                 wall.paste(picture.resize((1500, 1500)), (300 + 1900 * j, 700))
-        wall.save(out / f"large_{i:04}.jpg", quality=92)
+        path = out / f"large_{i:04}.jpg"
+        wall.save(path, quality=92)
+        with path.open("ab") as file:  # the walls repeat after some hundreds
+            file.write(i.to_bytes(8, "big"))
     return out
 
 
