@@ -26,7 +26,7 @@ LISTED = 1000  # faces of a list, about
 TRAINED = 64  # faces a list that the lists are laid out by, and the fewest
 FEWEST = 1 << 14
 CANDIDATES = 7  # times as many as are wanted: the codes are coarse
-FEW = 64  # queries at once whose candidates' embeddings are held
+FEW = 16  # queries at once whose candidates' embeddings are held
 
 
 def index_of(x: FloatArray) -> Any:

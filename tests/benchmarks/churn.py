@@ -218,11 +218,12 @@ def seconds(faces: int) -> None:
             print(f"  +100 photos into {faces} faces, {label}: {wall:.1f} s, {cpu:.1f} s of CPU")
         after = people(library)
         changed = churn(before, after)
+        gone = sum(after[face] != person for face, person in before.items())
         right = bcubed(person[came], np.array([after[len(early) + 1 + i] for i in range(150)]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(
-        f"  churn {len(changed) / len(before):.3%} of the faces; BCubed F of the new ones alone "
-        f"{right.f:.2%}; peak memory {peak:.2f} GiB"
+        f"  churn {len(changed) / len(before):.3%} of the faces, {gone} are somebody else's now; "
+        f"BCubed F of the new ones alone {right.f:.2%}; peak memory {peak:.2f} GiB"
     )
 
 
