@@ -30,6 +30,7 @@ def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
         OptionError: the port cannot be had.
     """
     import uvicorn
+    import uvicorn.loops.asyncio
 
     listener = _listen(port)
     port = listener.getsockname()[1]
@@ -43,6 +44,7 @@ def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
         access_log=False, server_header=False, date_header=False, proxy_headers=False,
         timeout_graceful_shutdown=SECONDS_TO_END,
     )  # fmt: skip
+    config.load()  # with the import above, all of uvicorn is there before Ctrl-C can be pressed
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does
     try:
         # uvicorn ends in good order on a signal and then raises it again, for its caller to see.
