@@ -139,8 +139,8 @@ def _gpu() -> Iterator[Finding]:
         )
     yield Finding(
         "ok",
-        "Neighbours are searched on the CPU; faiss-gpu-cu12 may stand in for faiss-cpu, but both "
-        "together break each other",
+        "Neighbours are searched on the card by torch, where that is installed with CUDA; "
+        "faiss-gpu-cu12 may stand in for faiss-cpu, but both together break each other",
     )
 
 

@@ -52,7 +52,7 @@ def cluster(
             engine, address, device=config.scan.device, notify=console.say
         ) as steps:
             report = pipeline.cluster(found, config.cluster, steps=steps)
-        pipeline.remember(found, flags)
+        pipeline.remember(found, {"cluster": flags["cluster"]})
     if json:
         print_json(asdict(report))
     else:

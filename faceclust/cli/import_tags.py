@@ -73,12 +73,12 @@ def import_tags(
     """
     from faceclust import pipeline
 
-    given = _paths(paths or [])
     with pipeline.find_library(library, db) as found:
         if hints:
             people = {f: p.id for p in pipeline.all_people(found) for f in p.faces}
             _hints(pipeline.open_hints(found), people, json)
             return
+        given = _paths(paths or [])
         if paths and not given:
             raise InputError("No path came through the pipe; nothing was imported.")
         sources: tuple[Source, ...] = tuple(each.value for each in source or ())
@@ -88,7 +88,7 @@ def import_tags(
         print_json(_record(report))
     else:
         _tell(report, dry_run)
-    if given and report.problems and not report.photos:
+    if given and all(map(Path.is_file, given)) and report.problems and not report.photos:
         raise typer.Exit(1)
 
 

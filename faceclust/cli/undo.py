@@ -34,7 +34,7 @@ def undo(
 ) -> None:
     """Take back the last decision (the default), N of them, or the last import or export.
 
-    An import counts as one decision.
+    An import counts as one decision, an answer to a question of `review` as well.
     """
     from faceclust import pipeline
 

@@ -60,6 +60,11 @@ def unusable() -> str | None:
         return "torch is not installed; run `pip install 'faceclust[clip]'`."
     if not torch.cuda.is_available():
         return "torch finds no GPU; run `faceclust doctor`."
+    try:
+        torch.ones(1, 1, device="cuda") @ torch.ones(1, 1, device="cuda")
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        return f"torch cannot compute on the GPU ({reason}); run `faceclust doctor`."
     return None
 
 

@@ -92,8 +92,9 @@ def strangers(x: FloatArray, *, most: int = SAMPLE) -> Scale:
 def _lot(x: FloatArray, most: int) -> IntArray:
     """Rows of `most` random faces, (n,) ascending.
 
-    The lot of a face depends on itself alone: in whatever order faces come the same are drawn, and
-    of a library that grows by one face at most one is exchanged.
+    The lot of a face depends on its numbers alone: in whatever order faces come the same are drawn,
+    and of a library that grows by one face at most one is exchanged, as long as faces are not
+    turned into principal dimensions (`principal.compact`, from 20,000 on).
     """
     bits = np.ascontiguousarray(x[:, 0], np.float32).view(np.uint32)
     lot = bits * np.uint32(2654435761)  # Knuth's multiplicative hash

@@ -153,8 +153,8 @@ def unasked(
 ) -> IntArray:
     """What a grouping of all faces gives to people whom the user has decided on, taken back.
 
-    Only new faces join them; those that were somebody else's become clusters of their own, of
-    which `suggestions` can ask.
+    Only new faces join them, and none of theirs leaves; those that were somebody else's become
+    clusters of their own, of which `suggestions` can ask.
 
     Args:
         labels: (N,) of the crowd, by any method.
@@ -162,15 +162,20 @@ def unasked(
         decisions: all of them.
 
     Returns:
-        labels (N,) int64, 0..K-1; those given where they take nobody in.
+        labels (N,) int64, 0..K-1.
     """
     kept = crowd.faces.tolist()
     membership = {face: newest.membership[face] for face in kept if face in newest.membership}
     town = _Town.of(library, crowd.faces, membership, decisions)
-    owned = np.isin(town.person, town.decided)
-    taken = np.isin(labels, labels[owned]) & ~owned & (town.person >= 0)
-    if not taken.any():
-        return labels
+    owner = np.array([town.bonds.together.get(face, -1) for face in kept], np.int64)
+    home = dict(zip(owner.tolist(), labels.tolist(), strict=True))
+    stays = np.isin(town.person, town.decided) & (owner < 0)
+    labels = labels.copy()
+    for row in np.flatnonzero(stays).tolist():
+        labels[row] = home.get(int(town.person[row]), labels[row])
+    host = np.full(labels.max(initial=-1) + 1, -1)
+    host[labels[owner >= 0]] = owner[owner >= 0]
+    taken = (host[labels] >= 0) & (town.person >= 0) & (town.person != host[labels])
     parts = np.stack([labels, np.where(taken, town.person, -1)], axis=1)
     return np.unique(parts, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
@@ -270,14 +275,9 @@ def _settle(
     person, free = town.person[local], np.isin(local, loose)
     together = np.where(free, decided.person, person)
     owned = np.isin(together, town.decided)
-    ids, first = np.unique(together, return_index=True)
-    first = first[ids >= 0]
-    unasked = np.union1d(first[~owned[first]], np.flatnonzero(free & (person >= 0)))
-    kept_apart = np.stack(np.meshgrid(first[owned[first]], unasked)).reshape(2, -1)
-    constraints = Constraints(
-        together,
-        np.where(owned, together, -1),
-        np.concatenate([decided.barred, kept_apart], axis=1),
-    )
+    # Those who were unnamed count as one more person: they may join one another, and nobody named.
+    unnamed = together.max(initial=-1) + 1
+    kind = np.where(owned, together, np.where(person >= 0, unnamed, -1))
+    constraints = Constraints(together, kind, decided.barred)
     inside = Graph(place[graph.edge_index], graph.edge_weight, len(local))
     return partition(inside, apart=same_photo(photo[local]), constraints=constraints)

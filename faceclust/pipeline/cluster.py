@@ -222,10 +222,12 @@ def cluster(
         found = arrive(library, crowd, newest, decisions)
     if found is None:
         result = _anew(library, crowd, options, decisions, clip, steps)
-        labels, heard = result.labels, len(decisions)
+        # None: the user may ask for more than this grouping was allowed to do.
+        labels = result.labels
+        heard: int | None = len(decisions)
         if newest and not anew:
             labels = unasked(library, crowd, labels, newest, decisions)
-            heard = heard if np.array_equal(labels, result.labels) else -1  # to be asked for
+            heard = heard if labels.max(initial=0) == result.labels.max(initial=0) else None
         kept, nearby = _numbered(library, crowd.faces, replace(result, labels=labels), newest)
         facts = {"threshold_used": result.threshold, "anew": len(current), "decisions": heard}
     else:

@@ -1,7 +1,11 @@
-"""The heavy steps of the corridor, on this machine or on a Ray cluster: the same results."""
+"""The heavy steps of the corridor, on this machine or on a Ray cluster: the same results.
+
+(But for neighbours that a GPU searches: its products differ in the last bits.)
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -136,12 +140,21 @@ def _search(device: Device, notify: Notify | None) -> Search:
     """Who searches for neighbours: the GPU, or the CPU and one sentence about why."""
     if device == "cpu":
         return knn
+    say = notify or warnings.warn
     reason = gpu.unusable()
-    if reason is None:
-        return gpu.knn
-    if notify is not None:
-        notify(f"Neighbours are searched on the CPU: {reason}")
-    return knn
+    if reason is not None:
+        say(f"Neighbours are searched on the CPU: {reason}")
+        return knn
+
+    def search(x: FloatArray, k: int, *, exact_below: int) -> Neighbours:
+        try:
+            return gpu.knn(x, k)
+        except RuntimeError as error:  # all that torch raises, out of memory among it
+            reason = str(error).partition("\n")[0]
+            say(f"Neighbours are searched on the CPU: the GPU failed ({reason}).")
+            return knn(x, k, exact_below=exact_below)
+
+    return search
 
 
 def on(runner: Runner) -> Steps:

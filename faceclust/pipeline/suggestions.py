@@ -12,7 +12,7 @@ from faceclust.people import bonds
 from faceclust.pipeline.arrive import same_photo
 from faceclust.pipeline.decide import differ, merge
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, dates, is_hidden
+from faceclust.pipeline.people import all_people, dates, find, is_hidden
 from faceclust.records import FloatArray, IntArray, Person
 from faceclust.store import catalogue, ledger, nearby
 from faceclust.suggest import Likeness, Suggestion
@@ -52,7 +52,7 @@ def answer(
         differ(library, who, other, batch=batch)
     if yes:
         return merge(library, [who, *yes], batch=batch)
-    return next(p for p in all_people(library) if who in (str(p.id), p.name))
+    return find(all_people(library), who)
 
 
 def _rows(faces: IntArray, row_of: dict[int, int]) -> IntArray:

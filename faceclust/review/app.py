@@ -151,9 +151,10 @@ def _give(session: Session, given: answers.Given) -> object:
             before = pipeline.gallery(library)
             done = answers.give(library, before, given, session.steps)
             after = pipeline.gallery(library)
-            made = [d.id for d in after.standing if d.id > before.stamp.decision]
-            if len(made) > 1:
-                session.steps[made[-1]] = len(made)
+            made = [d for d in after.standing if d.id > before.stamp.decision]
+            steps = len({decision.batch or -decision.id for decision in made})
+            if steps > 1:
+                session.steps[made[-1].id] = steps
             state = views.state(library, after, session.steps)
             return {"done": done.what, "person": done.person, "state": state}
 

@@ -30,7 +30,13 @@ def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
         OptionError: the port cannot be had.
     """
     import uvicorn
-    import uvicorn.loops.asyncio
+
+    class Announced(uvicorn.Server):
+        """Says where it is once Ctrl-C ends it in good order."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            on_ready(f"http://{LOOPBACK}:{port}/?token={token}")
 
     listener = _listen(port)
     port = listener.getsockname()[1]
@@ -44,13 +50,11 @@ def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
         access_log=False, server_header=False, date_header=False, proxy_headers=False,
         timeout_graceful_shutdown=SECONDS_TO_END,
     )  # fmt: skip
-    config.load()  # with the import above, all of uvicorn is there before Ctrl-C can be pressed
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does
     try:
         # uvicorn ends in good order on a signal and then raises it again, for its caller to see.
         with contextlib.suppress(KeyboardInterrupt):
-            on_ready(f"http://{LOOPBACK}:{port}/?token={token}")
-            uvicorn.Server(config).run(sockets=[listener])
+            Announced(config).run(sockets=[listener])
     finally:
         session.close()
         listener.close()

@@ -26,7 +26,8 @@ class Session:
 
     Attributes:
         pictures: makes pictures for the screen.
-        steps: how many decisions one click made, by the id of the last; where more than one.
+        steps: how many steps of `undo` one click made, by the id of its last decision; where more
+            than one.
     """
 
     def __init__(self, database: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from faceclust import pipeline
+from faceclust import people, pipeline
 from faceclust.errors import PersonError
 from faceclust.pipeline import Gallery, Library, LogEntry, Match, OpenHint, PersonSummary
 from faceclust.records import Decision
@@ -35,13 +35,14 @@ def undo(gallery: Gallery, steps: Mapping[int, int]) -> Json | None:
     """What undo would take back: the newest decision that holds, or all that one click made.
 
     Args:
-        steps: how many decisions were made by the click whose last one has this id.
+        steps: of `undo`, made by the click whose last decision has this id.
     """
     if not gallery.standing:
         return None
     newest = gallery.standing[-1]
     count = steps.get(newest.id, 1)
-    more = f", and {count - 1} more" if count > 1 else ""
+    taken = sum(map(len, people.steps(gallery.standing)[-count:]))
+    more = f", and {taken - 1} more" if taken > 1 and newest.source is None else ""
     return {"id": newest.id, "count": count, "what": sentence(newest) + more}
 
 

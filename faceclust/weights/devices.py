@@ -60,7 +60,8 @@ def take_card(device: Device, number: int) -> None:
         number: of the process among its like; they share the cards evenly.
     """
     if device == "cuda" and len(found := cards()) > 1:
-        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # the order in which they were listed
+        if VISIBLE not in os.environ:
+            os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # that in which nvidia-smi lists them
         os.environ[VISIBLE] = found[number % len(found)]
 
 

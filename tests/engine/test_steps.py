@@ -7,8 +7,10 @@ import shutil
 import socket
 import sqlite3
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from faceclust import pipeline
@@ -121,6 +123,7 @@ def test_a_cluster_that_is_not_there_is_one_sentence(
 def test_neighbours_are_searched_on_a_gpu_or_one_sentence_says_why_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip("torch")
     from faceclust.graph import gpu
     from faceclust.graph.knn import knn
 
@@ -132,8 +135,19 @@ def test_neighbours_are_searched_on_a_gpu_or_one_sentence_says_why_not(
         "Neighbours are searched on the CPU: torch finds no GPU; run `faceclust doctor`."
     ]
     monkeypatch.setattr(gpu, "unusable", lambda: None)
+    x = np.eye(4, dtype=np.float32)
+    monkeypatch.setattr(gpu, "knn", partial(gpu.knn, device="cpu"))
     with steps(device="cuda", notify=said.append) as local:
-        assert local.knn is gpu.knn
+        assert local.knn(x, 2, exact_below=9).index.shape == (4, 2)
+    assert len(said) == 1
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory\nand much more")
+
+    monkeypatch.setattr(gpu, "knn", fail)
+    with steps(device="cuda", notify=said.append) as local:
+        assert local.knn(x, 2, exact_below=9).index.shape == (4, 2)
+    assert said.pop().endswith("the GPU failed (CUDA out of memory).")
     with steps(notify=said.append) as local:
         assert local.knn is knn
     assert len(said) == 1

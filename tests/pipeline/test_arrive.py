@@ -22,6 +22,9 @@ from faceclust.pipeline import (
     not_a_face,
     suggestions,
 )
+from faceclust.pipeline.arrive import Crowd, unasked
+from faceclust.pipeline.cluster import photos_of
+from faceclust.pipeline.models import space
 from faceclust.records import FloatArray, Graph, Neighbours
 from faceclust.store import Nearby, Scanned, catalogue, intake, ledger, nearby
 from tests.synthetic import EXTRACTOR, INFO, MODEL, face, library
@@ -130,6 +133,34 @@ def test_whoever_is_named_takes_nobody_in_when_all_are_grouped_anew(town: Librar
     assert {face for face in before if after[face] == ann} == set(range(3, 1 + SEEN))
     cluster(town, ClusterOptions())
     assert people(town)[1] == people(town)[SEEN]
+
+
+def test_what_a_grouping_gives_to_named_people_is_taken_back(town: Library) -> None:
+    """And what it takes from them; by a grouping that is made up."""
+    before = people(town)
+    ann, ben = before[1], before[1 + SEEN]
+    for who, called in ((ann, "Ann"), (ben, "Ben")):
+        name(town, str(who), called)
+    # Ann's cluster has a face that she was not asked about; it came later.
+    put(town, photo("late.jpg", view(0, 90)), photo("new.jpg", view(2, 91)))
+    newest = ledger.newest_clustering(town.db)
+    assert newest is not None
+    late, new = len(before) + 1, len(before) + 2
+    known = replace(newest, membership=newest.membership | {late: newest.membership[1]})
+    faces, x = catalogue.live_faces(town.db, MODEL)
+    crowd = Crowd(faces, x, photos_of(town, faces), space(MODEL), None)
+    labels = np.array([before.get(face, -1) for face in faces.tolist()], np.int64)
+    labels[faces == late] = ben  # stolen from Ann
+    other = before[1 + 2 * SEEN]
+    labels[faces == new] = other
+    labels[faces == 1 + 2 * SEEN] = ann  # and given to her
+    _, labels = np.unique(labels, return_inverse=True)
+    found = unasked(town, crowd, labels, known, ledger.decisions(town.db))
+    of = dict(zip(faces.tolist(), found.tolist(), strict=True))
+    assert {face for face in of if of[face] == of[1]} == {*range(1, 1 + SEEN), late}
+    assert {f for f in of if of[f] == of[1 + SEEN]} == set(range(1 + SEEN, 1 + 2 * SEEN))
+    assert {f for f in of if of[f] == of[new]} == {*range(2 + 2 * SEEN, 1 + 3 * SEEN), new}
+    assert found.max() + 1 == len(set(found.tolist())) == PEOPLE + 1
 
 
 @pytest.mark.parametrize("whose", [0, 1])

@@ -154,9 +154,21 @@ def test_questions_and_their_answers(page: Page, album: Library) -> None:
     assert people(album) == {1: (1, 2, 3), 2: (4, 5), 3: (6,)}
     assert page.get("/api/suggestions")["suggestions"][0]["key"] == question["key"]
     page.answer("same", people=[page.person(number) for number in (1, 2, 3)], yes=[2], no=[3])
+    assert page.get("/api/state")["undo"]["what"].endswith(", and 1 more")
     undo(album)
     assert people(album) == {1: (1, 2, 3), 2: (4, 5), 3: (6,)}
     assert page.get("/api/suggestions")["suggestions"][0]["key"] == question["key"]
+
+
+def test_undoing_an_answer_leaves_older_ones_alone(page: Page, album: Library) -> None:
+    doubt(album, (1, 4), (2, 5), (3, 6), (1, 6))
+    page.answer("name", people=[page.person(1)], name="Ann")
+    everybody = [page.person(number) for number in (1, 2, 3)]
+    page.answer("same", people=everybody, yes=[2], no=[3])
+    page.answer("undo", expected=page.get("/api/state")["undo"]["id"])
+    assert people(album) == {"Ann": (1, 2, 3), 2: (4, 5), 3: (6,)}
+    page.answer("undo", expected=page.get("/api/state")["undo"]["id"])
+    assert people(album) == {1: (1, 2, 3), 2: (4, 5), 3: (6,)}
 
 
 def test_questions_beyond_those_that_were_skipped(
