@@ -49,7 +49,7 @@ def cluster(
     with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
         config = pipeline.settings(found, flags)
         with pipeline.steps(
-            engine, address, device=config.scan.device, notify=console.say
+            engine, address, device=config.scan.device, notify=console.notify
         ) as steps:
             report = pipeline.cluster(found, config.cluster, steps=steps)
         pipeline.remember(found, {"cluster": flags["cluster"]})

@@ -33,6 +33,10 @@ class _Console:
         if not self.quiet:
             err.print(text)
 
+    def notify(self, text: str) -> None:
+        """As `say`, of a text that is no markup, such as "faceclust[clip]"."""
+        self.say(self.escape(text))
+
     def detail(self, text: str) -> None:
         """A line for those who asked for more with -v."""
         if self.verbose:

@@ -77,13 +77,13 @@ def scan(
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
         with (
             pipeline.steps(
-                engine, address, config.scan.workers, config.scan.device, console.say
+                engine, address, config.scan.workers, config.scan.device, console.notify
             ) as steps,
             _progress(lambda: pipeline.count_photos(library, inside, config)) as progress,
         ):
             report = pipeline.scan(
                 library, inside, config,
-                notify=console.say, progress=progress, steps=steps, shards=shards,
+                notify=console.notify, progress=progress, steps=steps, shards=shards,
             )  # fmt: skip
             grouped = pipeline.cluster(library, config.cluster, anew=False, steps=steps)
         pipeline.remember(library, flags)

@@ -64,7 +64,7 @@ def train(
     with _progress() as tell:
         report = run.train(
             data, out, options, root=root, part=part, profile=profile, library=library, db=db,
-            engine=engine, address=address, tell=tell, notify=console.say,
+            engine=engine, address=address, tell=tell, notify=console.notify,
         )  # fmt: skip
     if json:
         print_json(report)

@@ -16,6 +16,7 @@ from faceclust.__main__ import main
 from faceclust.cli.console import console
 from faceclust.config import Config
 from faceclust.errors import StoreError
+from faceclust.graph import gpu
 from faceclust.pipeline import Library, Match, ScanReport, name
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned
@@ -359,6 +360,14 @@ def test_import_says_what_it_took_and_what_not(capsys: Capture, album: Library) 
     assert out.endswith(", 1 face.\n")
     _, err = run(capsys, album, "undo", "import", code=1)
     assert "no import to take back" in err
+
+
+def test_what_is_told_on_the_way_is_no_markup(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "unusable", lambda: "run `pip install 'faceclust[clip]'`.")
+    _, err = run(capsys, album, "cluster", "--method", "components", "--device", "cuda")
+    assert "run `pip install 'faceclust[clip]'`." in err
 
 
 def test_hints_say_whom_to_name(capsys: Capture, album: Library) -> None:
