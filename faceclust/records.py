@@ -295,6 +295,53 @@ class PersonRegion:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceNote:
+    """What the user said of a face that has no name: what no program's face region can say.
+
+    Attributes:
+        is_not: names of people that it does not show.
+        group: the same for all faces that the user made one person without a name; None for none.
+        ignored: the user does not want to know that person.
+        no_face: nothing but a false detection.
+    """
+
+    box: Box
+    is_not: tuple[str, ...] = ()
+    group: str | None = None
+    ignored: bool = False
+    no_face: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonNote:
+    """What the user said of a person beside the name.
+
+    Attributes:
+        birth: date of birth, ISO 8601, or None.
+        hidden: the user does not want to see this person in lists.
+    """
+
+    name: str
+    birth: str | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What the user said about a photo's faces and people, for the next library of these photos.
+
+    Attributes:
+        author: the library whose user said so; empty where nobody said anything.
+        faces: faces without a name.
+        people: everyone whose name is written.
+    """
+
+    author: str = ""
+    faces: tuple[FaceNote, ...] = ()
+    people: tuple[PersonNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TaggedPhoto:
     """A photo and the people in it, as the exporters take them.
 
@@ -302,9 +349,11 @@ class TaggedPhoto:
         path: absolute path of the file.
         relative: path relative to the library's root.
         regions: one for each face to be written, in order of face id.
+        notes: what regions and names cannot say.
     """
 
     path: Path
     relative: Path
     info: PhotoInfo
     regions: tuple[PersonRegion, ...]
+    notes: Notes = Notes()

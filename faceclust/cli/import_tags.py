@@ -31,6 +31,9 @@ _REASONS = {
     "parted": "you said that it is not one person with others of that name",
     "too-early": "the photo is older than the person, by the date of birth you gave",
     "put-together": "two names for faces that you made one person",
+    "same-person": "noted as somebody else, but you said that it is this person",
+    "a-face": "noted as no face, but you said whose it is",
+    "two-births": "two dates of birth",
 }
 
 
@@ -107,6 +110,7 @@ def _record(report: ImportReport) -> dict[str, Any]:
     return {
         "photos": report.photos,
         "people": report.people,
+        "answers": report.answers,
         "known": report.known,
         "used_hints": report.used,
         "hints": [{"name": hint.name, **about(hint)} for hint in report.hints],
@@ -132,6 +136,10 @@ def _tell(report: ImportReport, dry_run: bool) -> None:
         console.say(
             f"{len(report.hints)} names without a place in their photo; "
             "`faceclust import --hints` lists them."
+        )
+    if report.answers:
+        console.tell(
+            f"{report.answers} other answers (not this person, no face, births, ignored, hidden)."
         )
     count = sum(report.people.values())
     console.tell(

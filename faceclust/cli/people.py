@@ -68,6 +68,7 @@ def _record(summary: PersonSummary) -> dict[str, object]:
     return {
         "id": summary.person.id,
         "name": summary.person.name,
+        "birth": summary.person.birth,
         "faces": len(summary.person.faces),
         "photos": summary.photos,
         "first": summary.first,

@@ -190,7 +190,7 @@ def birth(library: Library, who: str, born: str | None) -> tuple[Person, int]:
     """
     if born is not None and not _is_date(born):
         raise OptionError(f"{born!r} is no date; give YYYY-MM-DD, YYYY-MM or YYYY.")
-    if born is not None and born > date.today().isoformat():
+    if born is not None and not is_birth(born):
         raise OptionError(f"{born} is yet to come; give a date that has passed.")
     person = find(all_people(library), who)
     if person.name is None:
@@ -199,6 +199,11 @@ def birth(library: Library, who: str, born: str | None) -> tuple[Person, int]:
         _decide(library, Decision(0, "birth", (), person.id, date=born))
     now = next((p for p in all_people(library) if p.id == person.id), replace(person, faces=()))
     return now, len(set(person.faces) - set(now.faces))
+
+
+def is_birth(text: str) -> bool:
+    """Whether a text is a date, ISO 8601 or its beginning, on which somebody can have been born."""
+    return _is_date(text) and text <= date.today().isoformat()
 
 
 def _is_date(text: str) -> bool:

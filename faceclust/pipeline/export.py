@@ -8,19 +8,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from faceclust.errors import InputError, OptionError, PersonError, WriteError
+from faceclust.errors import OptionError, PersonError, WriteError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Summary
-from faceclust.export.plan import Action, EmbedXmp, LinkKind, WriteText
+from faceclust.export.plan import Action, LinkKind, WriteText
 from faceclust.export.symlinks import SymlinkOptions
-from faceclust.export.xmp import NOTHING, Previous, XmpOptions
+from faceclust.export.xmp import XmpOptions
+from faceclust.pipeline import brought
 from faceclust.pipeline.attributes import Guesses
 from faceclust.pipeline.library import Library
+from faceclust.pipeline.notes import Notebook, notebook
 from faceclust.pipeline.people import all_people
-from faceclust.records import Person, PersonRegion, TaggedPhoto
+from faceclust.records import Notes, Person, PersonRegion, TaggedPhoto
 from faceclust.store import catalogue, journal
-from faceclust.xmp import embedded_packet
 
 ExportFormat: TypeAlias = Literal["xmp", "folders", "symlinks", "json", "csv"]
 STDOUT = Path("-")
@@ -52,12 +53,16 @@ class ExportRequest:
 
 
 def tagged_photos(
-    library: Library, people: list[Person], guesses: Guesses | None = None
+    library: Library,
+    people: list[Person],
+    guesses: Guesses | None = None,
+    notebook: Notebook | None = None,
 ) -> Iterator[TaggedPhoto]:
     """Each present photo with the people in it, in order of path; ignored people left out.
 
     Args:
         guesses: attributes to go with the faces.
+        notebook: notes to go with the photo.
     """
     owner = {face: person for person in people if not person.ignored for face in person.faces}
     boxes = catalogue.live_boxes(library.db)
@@ -74,7 +79,8 @@ def tagged_photos(
             for face, box in boxes.get(photo_id, ())
             if face in owner
         )
-        yield TaggedPhoto(library.root / path, Path(path), info, regions)
+        notes = notebook.of(boxes.get(photo_id, ())) if notebook else Notes()
+        yield TaggedPhoto(library.root / path, Path(path), info, regions, notes)
 
 
 def table_bytes(library: Library, request: ExportRequest) -> bytes:
@@ -114,7 +120,7 @@ def export(library: Library, request: ExportRequest, on_event: Callable[[Event],
     planned: set[Path] = set()
     if request.format in ("folders", "symlinks"):
         actions = _noting(actions, planned)
-    names = _OurNames(library, number)
+    names = brought.OurNames(library, number)
     if request.format == "xmp" and not request.dry_run:
         actions, on_event = names.watch(actions), names.after(on_event)
     root = _root(library, request)
@@ -240,7 +246,10 @@ def _plan(
     people: list[Person],
     refuse: Callable[[Path, str], None],
 ) -> Iterator[Action]:
-    photos = tagged_photos(library, people)
+    notes = None
+    if request.format == "xmp":
+        notes = notebook(library, people, dry_run=request.dry_run)
+    photos = tagged_photos(library, people, notebook=notes)
     root = _root(library, request)
     placeholders = request.placeholders
     match request.format:
@@ -256,64 +265,10 @@ def _plan(
             return xmp.plan(
                 photos,
                 XmpOptions(request.sidecar_style, request.embed, placeholders is True),
-                lambda path: Previous(*journal.names_at(library.db, os.fspath(path))),
+                lambda path: brought.previous(library, os.fspath(path)),
                 on_error=refuse,
             )
         case "json" | "csv":
             assert request.to is not None
             path = root / request.to.name
             return iter([WriteText(path, table_bytes(library, request))])
-
-
-def _before(packet: bytes | None) -> Previous:
-    try:
-        return NOTHING if packet is None else xmp.written_in(packet)
-    except InputError:
-        # Broken XMP inside a photo is not repeated in its new sidecar.
-        return NOTHING
-
-
-@dataclass(slots=True)
-class _OurNames:
-    """Remembers which names an export brought into each photo, and which were there before it.
-
-    Only what we brought may a later export take out again.
-    """
-
-    library: Library
-    export_id: int
-    photo: Path | None = None
-    brought: Previous = NOTHING
-
-    def watch(self, actions: Iterator[Action]) -> Iterator[Action]:
-        """Pass actions on, noting what each is about to bring."""
-        for action in actions:
-            match action:
-                case WriteText(content=content, merged_from=before, photo=Path() as photo):
-                    # A new sidecar was seeded with what the photo itself holds.
-                    self._note(photo, content, before or embedded_packet(photo))
-                case EmbedXmp(path=photo, packet=content):
-                    self._note(photo, content, embedded_packet(photo))
-                case _:
-                    self.photo = None
-            yield action
-
-    def _note(self, photo: Path, content: bytes, before: bytes | None) -> None:
-        self.photo = photo
-        self.brought = xmp.written_in(content).less(_before(before))
-
-    def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Keep the names once their action has been carried out."""
-
-        def keep(event: Event) -> None:
-            if event.status in ("created", "updated") and self.photo is not None:
-                journal.put_names(
-                    self.library.db,
-                    self.export_id,
-                    os.fspath(self.photo),
-                    self.brought.names,
-                    self.brought.keywords,
-                )
-            on_event(event)
-
-        return keep

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from faceclust.errors import OptionError, PersonError
+from faceclust.errors import PersonError
 from faceclust.people import placed, standing, steps
+from faceclust.pipeline.claims import Intake
 from faceclust.pipeline.decide import take_back
 from faceclust.pipeline.gather import gather, wanted
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, clean_name, dates
-from faceclust.pipeline.shots import PhotoFile
-from faceclust.records import Box, Decision, Placed
+from faceclust.pipeline.people import all_people, dates, live_faces
+from faceclust.records import Decision, DecisionKind, Placed
 from faceclust.store import catalogue, ledger
 from faceclust.tags import (
     SOURCES,
-    Claim,
     Conflict,
-    ConflictKind,
-    Found,
+    Heeded,
     Hint,
-    Outcome,
     Problem,
     Seed,
     Source,
-    match,
+    barred,
+    heed,
     settle,
 )
 from faceclust.xmp.packet import fold
 
 SOURCE = "import"
-# What our own exports call people without a name.
-_PLACEHOLDER = re.compile(r"Person \d+")
-_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,8 @@ class ImportReport:
     Attributes:
         photos: how many photos anything was said about.
         people: name to number of faces that get it.
-        known: names of faces that were the same here already.
+        answers: how many answers came with them: whom a face does not show, births and the like.
+        known: names of faces, and other answers, that were the same here already.
         used: names without a box that told whose face it is.
         hints: names without a box that did not, as stored for `open_hints`.
         conflicts: what was not taken over.
@@ -56,6 +51,7 @@ class ImportReport:
 
     photos: int
     people: dict[str, int]
+    answers: int
     known: int
     used: int
     hints: tuple[Hint, ...]
@@ -102,128 +98,178 @@ def import_tags(
     if not boxes:
         raise PersonError("This library has no faces yet; run `faceclust scan FOLDER` first.")
     problems: list[Problem] = []
-    intake = _Intake(boxes)
+    intake = Intake(boxes)
+    exported = 0
     for shot, found in gather(library, request, problems.append):
         intake.take(shot, found)
+        if found.notes.people:
+            exported = max(exported, _modified(library, found.file))
     decisions = ledger.decisions(library.db)
     live = {face for faces in boxes.values() for face in faces}
     where = placed(decisions, live, dates(library, decisions))
     newest = ledger.newest_clustering(library.db)
+    not_them, no_faces = barred(intake.noted, where)
     outcome = settle(
         intake.claims,
         intake.open_hints(),
         {photo: tuple(faces) for photo, faces in boxes.items()},
         newest.membership if newest else {},
-        where,
+        replace(where, not_faces=where.not_faces | no_faces),
+        not_them,
     )
+    heeded = heed(intake.noted, intake.told, outcome, where, _births(library))
     if not dry_run:
-        _decide(library, outcome, where, _stored_hints(decisions))
+        clerk = _Clerk(library, where)
+        made = [*clerk.named(outcome.seeds), *clerk.heeded(heeded)]
+        _decide(library, [*made, *_hinted(outcome.hints, _stored_hints(decisions))])
+        _leave_out(
+            library,
+            clerk.whole,
+            {f for p in catalogue.photos_since(library.db, exported) for f in boxes.get(p, ())},
+        )
     counted: Counter[str] = Counter()
     for seed in outcome.seeds:
         counted[seed.name] += len(seed.faces)
     return ImportReport(
         photos=len(intake.photos),
         people=dict(sorted(counted.items())),
-        known=outcome.known + outcome.told,
+        answers=heeded.count,
+        known=outcome.known + outcome.told + heeded.known,
         used=outcome.used,
         hints=outcome.hints,
-        conflicts=(*intake.conflicts, *outcome.conflicts),
+        conflicts=(*intake.conflicts, *outcome.conflicts, *heeded.conflicts),
         paths=_paths(library),
         problems=tuple(dict.fromkeys(problems)),
     )
 
 
-@dataclass(slots=True)
-class _Intake:
-    """Turns what was found into claims about faces and hints about photos."""
-
-    boxes: dict[int, dict[int, Box]]
-    photos: set[int] = field(default_factory=set)
-    claims: list[Claim] = field(default_factory=list)
-    hints: list[Hint] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
-    boxed: set[tuple[int, str]] = field(default_factory=set)
-
-    def take(self, shot: PhotoFile, found: Found) -> None:
-        """Match the regions of one file to the faces of its photo."""
-        if found.regions or found.names:
-            self.photos.add(shot.photo)
-        faces = self.boxes.get(shot.photo, {})
-        matched = match(found.regions, found.frame, shot.info.orientation, faces)
-        for region, face in matched.pairs:
-            if name := self._name(region.name, shot, found):
-                self.claims.append(Claim(face, name, shot.photo, found.source, found.file))
-        for region, reason in matched.left:
-            if name := self._name(region.name, shot, found):
-                self._refuse(reason, name, shot, found)
-        self.boxed |= {(shot.photo, fold(region.name)) for region in found.regions}
-        for given in found.names:
-            if name := self._name(given, shot, found):
-                self.hints.append(Hint(name, shot.photo, found.source, found.file))
-
-    def open_hints(self) -> list[Hint]:
-        """Names without a box; not of people whom a box of the same photo shows, face or none."""
-        return [hint for hint in self.hints if (hint.photo, fold(hint.name)) not in self.boxed]
-
-    def _name(self, given: str, shot: PhotoFile, found: Found) -> str | None:
-        if _PLACEHOLDER.fullmatch(given):
-            return None
-        try:
-            return clean_name(given)
-        except OptionError:
-            self._refuse("bad-name", given[:_SHOWN], shot, found)
-            return None
-
-    def _refuse(self, kind: ConflictKind, name: str, shot: PhotoFile, found: Found) -> None:
-        self.conflicts.append(Conflict(kind, (name,), shot.photo, found.source, found.file))
-
-
-def _decide(
-    library: Library, outcome: Outcome, where: Placed, stored: Collection[tuple[int, str]]
-) -> None:
+def _decide(library: Library, decisions: list[Decision]) -> None:
     """Append the decisions of an import; nothing where there are none."""
-    hints: defaultdict[str, set[int]] = defaultdict(set)
-    for hint in outcome.hints:
-        if (hint.photo, hint.name) not in stored:
-            hints[hint.name].add(hint.photo)
-    told = [
-        Decision(0, "hint", name=name, photos=tuple(sorted(photos)))
-        for name, photos in sorted(hints.items())
-    ]
-    named = _named(library, outcome.seeds, where)
-    if not named and not told:
+    if not decisions:
         return
-    batch, *spares = ledger.new_ids(library.db, 1 + len(named))
-    made = [replace(d, spare=spare) for d, spare in zip(named, spares, strict=True)]
+    batch, *spares = ledger.new_ids(library.db, 1 + len(decisions))
     ledger.put_decisions(
-        library.db, [replace(d, batch=batch, source=SOURCE) for d in (*made, *told)]
+        library.db,
+        [
+            replace(each, spare=spare, batch=batch, source=SOURCE)
+            for each, spare in zip(decisions, spares, strict=True)
+        ],
     )
 
 
-def _named(library: Library, seeds: Iterable[Seed], where: Placed) -> list[Decision]:
-    """The decision for each seed; a cluster that is named keeps its number."""
-    numbers = {name: number for number, name in where.names.items()}
-    owner = {
-        face: person.id
-        for person in all_people(library)
-        if person.name is None and not person.ignored
-        for face in person.faces
-        if face not in where.group
-    }
-    taken = set(where.group.values())
-    decisions = []
-    for seed in seeds:
-        faces = set(seed.faces)
-        if seed.together is not None:
-            faces |= {face for face, group in where.group.items() if group == seed.together}
-        person = seed.together if seed.together is not None else numbers.get(seed.name)
-        if person is None:
-            votes = Counter(owner[f] for f in seed.faces if owner.get(f) not in (None, *taken))
-            person = votes.most_common(1)[0][0] if votes else ledger.new_ids(library.db, 1)[0]
-            numbers[seed.name] = person
-        taken.add(person)
-        decisions.append(Decision(0, "name", tuple(sorted(faces)), person, name=seed.name))
-    return decisions
+def _hinted(hints: Iterable[Hint], stored: Collection[tuple[int, str]]) -> list[Decision]:
+    photos: defaultdict[str, set[int]] = defaultdict(set)
+    for hint in hints:
+        if (hint.photo, hint.name) not in stored:
+            photos[hint.name].add(hint.photo)
+    return [
+        Decision(0, "hint", name=name, photos=tuple(sorted(there)))
+        for name, there in sorted(photos.items())
+    ]
+
+
+@dataclass(slots=True)
+class _Clerk:
+    """Words what an import brings as decisions.
+
+    Attributes:
+        where: what the user has decided.
+        whole: numbers of people of whom we ourselves wrote all faces.
+        numbers: of people by name, those of this import included.
+        owner: face id to the number of the unnamed person that it is in, by the clustering.
+        taken: numbers that stand for someone.
+    """
+
+    library: Library
+    where: Placed
+    numbers: dict[str, int] = field(default_factory=dict)
+    owner: dict[int, int] = field(default_factory=dict)
+    taken: set[int] = field(default_factory=set)
+    whole: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.numbers = {name: number for number, name in self.where.names.items()}
+        self.taken = set(self.where.group.values())
+        self.owner = {
+            face: person.id
+            for person in all_people(self.library)
+            if person.name is None and not person.ignored
+            for face in person.faces
+            if face not in self.where.group
+        }
+
+    def named(self, seeds: Iterable[Seed]) -> Iterator[Decision]:
+        """The decision for each seed; a cluster that is named keeps its number."""
+        for seed in seeds:
+            faces = set(seed.faces)
+            if seed.together is not None:
+                faces |= {f for f, group in self.where.group.items() if group == seed.together}
+            person = seed.together if seed.together is not None else self.numbers.get(seed.name)
+            if person is None:
+                person = self.numbers[seed.name] = self._number(seed.faces)
+            self.taken.add(person)
+            if seed.whole:
+                self.whole.add(person)
+            yield Decision(0, "name", tuple(sorted(faces)), person, name=seed.name)
+
+    def heeded(self, heeded: Heeded) -> Iterator[Decision]:
+        """The decisions for what notes say; after those for names, whose numbers they use."""
+        for group in heeded.joined:
+            person = self._number(group.faces) if group.person is None else group.person
+            self.taken.add(person)
+            self.whole.add(person)
+            kind: DecisionKind = "ignore" if group.ignored else "merge"
+            yield Decision(0, kind, group.faces, person)
+        for face, name in heeded.rejected:
+            yield Decision(0, "reject", (face,), self.numbers[name])
+        for face in heeded.no_faces:
+            yield Decision(0, "not-a-face", (face,))
+        for name, date in heeded.births:
+            yield Decision(0, "birth", (), self.numbers[name], date=date)
+        for name in heeded.hidden:
+            yield Decision(0, "hide", (), self.numbers[name], name=name)
+
+    def _number(self, faces: Iterable[int]) -> int:
+        owners = (self.owner[face] for face in faces if face in self.owner)
+        votes = Counter(owner for owner in owners if owner not in self.taken)
+        return votes.most_common(1)[0][0] if votes else ledger.new_ids(self.library.db, 1)[0]
+
+
+def _modified(library: Library, file: str) -> int:
+    try:
+        return (library.root / file).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _leave_out(library: Library, whole: Collection[int], new: Collection[int]) -> None:
+    """Part from people of whom all faces are known what only their clusters bring with them.
+
+    The library that wrote the names may have clustered the same faces otherwise, and its user has
+    seen them without these names. They become clusters of their own, which the user is asked about.
+
+    Args:
+        whole: numbers of such people.
+        new: faces that the other library cannot have known: of photos newer than what it wrote.
+    """
+    newest = ledger.newest_clustering(library.db)
+    if not whole or newest is None:
+        return
+    decisions = ledger.decisions(library.db)
+    placed_here = placed(decisions, live_faces(library), dates(library, decisions)).group
+    left: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for person in all_people(library):
+        for face in person.faces if person.id in whole else ():
+            if face not in placed_here and face not in new:
+                left[person.id, newest.membership[face]].append(face)
+    ids = ledger.new_ids(library.db, len(left))
+    moved = {f: i for faces, i in zip(left.values(), ids, strict=True) for f in faces}
+    if moved:
+        ledger.put_moved(library.db, moved)
+
+
+def _births(library: Library) -> dict[str, str | None]:
+    return {fold(p.name): p.birth for p in all_people(library) if p.name is not None}
 
 
 def undo_import(library: Library, *, dry_run: bool = False) -> list[Decision]:

@@ -73,6 +73,16 @@ def photos_with_files(db: Database) -> Iterator[tuple[str, int, PhotoInfo]]:
         yield path_from_db(path), int(photo_id), PhotoInfo(*info)
 
 
+def photos_since(db: Database, mtime_ns: int) -> set[int]:
+    """Ids of the photos all of whose present files were modified after a time, in nanoseconds."""
+    rows = db.rows(
+        """SELECT photo_id FROM files WHERE missing_since IS NULL AND photo_id IS NOT NULL
+        GROUP BY photo_id HAVING min(mtime_ns) > ?""",
+        (mtime_ns,),
+    )
+    return {int(photo) for (photo,) in rows}
+
+
 def file_sizes(db: Database) -> dict[str, int]:
     """Bytes of each present file, by path."""
     rows = db.rows("SELECT path, size FROM files WHERE missing_since IS NULL")

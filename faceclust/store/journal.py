@@ -97,15 +97,28 @@ def _columns(row: tuple[object, ...]) -> dict[str, object]:
 
 
 def put_names(
-    db: Database, export_id: int, path: str, names: Iterable[str], keywords: Iterable[str]
+    db: Database,
+    export_id: int,
+    path: str,
+    names: Iterable[str],
+    keywords: Iterable[str],
+    *,
+    notes: bool = False,
 ) -> None:
-    """Note which names and keywords an export brought into the photo at `path`."""
+    """Note which names and keywords an export brought into the photo at `path`.
+
+    Args:
+        notes: whether notes of ours came with them.
+    """
     brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
+    where = path_to_db(path)
     with db.transaction() as sql:
         sql.executemany(
             "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?, ?)",
-            ((export_id, path_to_db(path), kind, name) for kind, name in brought),
+            ((export_id, where, kind, name) for kind, name in brought),
         )
+        if notes:
+            sql.execute("INSERT OR IGNORE INTO exported_notes VALUES (?, ?)", (export_id, where))
 
 
 def names_at(db: Database, path: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -118,17 +131,24 @@ def names_at(db: Database, path: str) -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
+def notes_at(db: Database, path: str) -> bool:
+    """Whether exports, not undone since, brought notes into the photo at `path`."""
+    query = "SELECT 1 FROM exported_notes WHERE path = ?"
+    return db.row(query, (path_to_db(path),)) is not None
+
+
 def close_undone(db: Database, export_id: int, is_left: Callable[[str], bool]) -> None:
     """Note that an export was undone: the next undo goes to the one before it.
 
-    What the undo had to leave in place stays known as ours: names too, of the photos of which
-    `is_left` says so.
+    What the undo had to leave in place stays known as ours: names and notes too, of the photos of
+    which `is_left` says so.
     """
     with db.transaction() as sql:
         sql.execute("UPDATE exports SET undone_at = ? WHERE id = ?", (now(), export_id))
-        of_export = "FROM exported_names WHERE export_id = ?"
-        photos = sql.execute(f"SELECT DISTINCT path {of_export}", (export_id,)).fetchall()
-        sql.executemany(
-            f"DELETE {of_export} AND path = ?",
-            [(export_id, path) for (path,) in photos if not is_left(path_from_db(path))],
-        )
+        for table in ("exported_names", "exported_notes"):
+            of_export = f"FROM {table} WHERE export_id = ?"
+            photos = sql.execute(f"SELECT DISTINCT path {of_export}", (export_id,)).fetchall()
+            sql.executemany(
+                f"DELETE {of_export} AND path = ?",
+                [(export_id, path) for (path,) in photos if not is_left(path_from_db(path))],
+            )

@@ -75,6 +75,27 @@ def put_clustering(
         sql.execute("DELETE FROM clusterings WHERE id <= ?", (newest - KEPT_CLUSTERINGS,))
 
 
+def put_moved(db: Database, moved: Mapping[int, int]) -> None:
+    """Keep the newest clustering again, with some faces (ids) in other clusters (ids)."""
+    with db.transaction() as sql:
+        cursor = sql.execute(
+            """INSERT INTO clusterings (created_at, model, method, options)
+            SELECT ?, model, method, options FROM clusterings ORDER BY id DESC LIMIT 1""",
+            (now(),),
+        )
+        newest = int(cursor.lastrowid or 0)
+        sql.execute(
+            """INSERT INTO memberships SELECT ?, face_id, cluster_id FROM memberships
+            WHERE clustering_id = (SELECT max(id) FROM clusterings WHERE id < ?)""",
+            (newest, newest),
+        )
+        sql.executemany(
+            "UPDATE memberships SET cluster_id = ? WHERE clustering_id = ? AND face_id = ?",
+            ((cluster, newest, face) for face, cluster in moved.items()),
+        )
+        sql.execute("DELETE FROM clusterings WHERE id <= ?", (newest - KEPT_CLUSTERINGS,))
+
+
 def new_ids(db: Database, count: int) -> list[int]:
     """Ids for clusters or people that were never used before, ascending."""
     with db.transaction() as sql:

@@ -53,7 +53,23 @@ def m0003_neighbours(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (m0001_initial, m0002_attributes, m0003_neighbours)
+def m0004_notes(db: sqlite3.Connection) -> None:
+    """Into which photos or sidecars an export wrote notes: where it may take them out again."""
+    db.execute(
+        """CREATE TABLE exported_notes (
+        export_id INTEGER NOT NULL REFERENCES exports (id),
+        path NOT NULL,
+        PRIMARY KEY (path, export_id)
+    ) WITHOUT ROWID"""
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m0001_initial,
+    m0002_attributes,
+    m0003_neighbours,
+    m0004_notes,
+)
 
 _INITIAL = (
     "CREATE TABLE library (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",

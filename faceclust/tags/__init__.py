@@ -9,6 +9,7 @@ from faceclust.tags.claims import Claim, Conflict, ConflictKind, Hint, Outcome, 
 from faceclust.tags.files import listing, read_bounded
 from faceclust.tags.found import SOURCES, Found, Problem, Source
 from faceclust.tags.match import Matched, match
+from faceclust.tags.notes import Heeded, Joined, Noted, Told, barred, heed
 from faceclust.tags.settle import settle
 
 __all__ = [
@@ -17,12 +18,18 @@ __all__ = [
     "Conflict",
     "ConflictKind",
     "Found",
+    "Heeded",
     "Hint",
+    "Joined",
     "Matched",
+    "Noted",
     "Outcome",
     "Problem",
     "Seed",
     "Source",
+    "Told",
+    "barred",
+    "heed",
     "listing",
     "match",
     "read_bounded",

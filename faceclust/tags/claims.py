@@ -9,19 +9,25 @@ from faceclust.tags.found import Source
 
 ConflictKind: TypeAlias = Literal[
     "two-names", "named-otherwise", "rejected", "not-a-face", "hidden", "twice", "no-face",
-    "ambiguous", "bad-name", "put-together", "parted", "too-early",
+    "ambiguous", "bad-name", "put-together", "parted", "too-early", "same-person", "a-face",
+    "two-births",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A file says that a face is a person's."""
+    """A file says that a face is a person's.
+
+    Attributes:
+        whole: we wrote it, and so all faces that were that person's then.
+    """
 
     face: int
     name: str
     photo: int
     source: Source
     file: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,17 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """Faces that get a name; `together` is the person that the user had made of them, unnamed."""
+    """Faces that get a name.
+
+    Attributes:
+        together: the person that the user had made of them, unnamed.
+        whole: these are all faces of that person, not a few of many.
+    """
 
     name: str
     faces: tuple[int, ...]
     together: int | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

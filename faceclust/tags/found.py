@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+from faceclust.records import Notes
 from faceclust.xmp import Region
 
 Source: TypeAlias = Literal["xmp", "picasa", "osxphotos", "takeout"]
@@ -20,6 +21,7 @@ class Found:
         file: the file that says so, for messages: relative to the library where it lies in it.
         regions: named faces; the boxes as they stand in the file.
         names: people without a box.
+        notes: what we ourselves noted beside the names.
         frame: what the boxes refer to by the format's own rules: the pixels as they are stored,
             or the photo as it is displayed. Some writers do the other.
     """
@@ -29,6 +31,7 @@ class Found:
     regions: tuple[Region, ...] = ()
     names: tuple[str, ...] = ()
     frame: Frame = "displayed"
+    notes: Notes = field(default_factory=Notes)
 
 
 @dataclass(frozen=True, slots=True)

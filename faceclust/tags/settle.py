@@ -20,6 +20,7 @@ def settle(
     faces: Mapping[int, Collection[int]],
     membership: Mapping[int, int],
     placed: Placed,
+    barred: Collection[tuple[int, str]] = (),
 ) -> Outcome:
     """Settle what all sources say.
 
@@ -29,8 +30,10 @@ def settle(
         faces: photo id to the ids of its faces.
         membership: face id to cluster id, of the newest clustering.
         placed: what the user has decided.
+        barred: faces and folded names of people that they are not, by our own earlier notes.
     """
     desk = _Desk(faces, membership, placed)
+    desk.rejected |= set(barred)
     desk.take_claims(claims)
     desk.take_hints(hints)
     return desk.outcome()
@@ -46,6 +49,7 @@ class _Desk:
         rejected, early: faces and folded names of people that they are not, for the user said so,
             or whose birth they are older than.
         unwanted: folded names of people that the user does not want to know.
+        whole: faces whose names we wrote ourselves.
         mates: person without a name, by number, to the faces that the user put together as it.
         at_home: cluster id to the names of its faces, the user's and new ones, by `fold`.
     """
@@ -64,6 +68,7 @@ class _Desk:
     rejected: set[tuple[int, str]] = field(default_factory=set)
     early: set[tuple[int, str]] = field(default_factory=set)
     unwanted: set[str] = field(default_factory=set)
+    whole: set[int] = field(default_factory=set)
     mates: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def __post_init__(self) -> None:
@@ -80,6 +85,7 @@ class _Desk:
         by_face: defaultdict[int, list[Claim]] = defaultdict(list)
         for claim in claims:
             by_face[claim.face].append(claim)
+        self.whole = {face for face, group in by_face.items() if all(c.whole for c in group)}
         good = [group[0] for group in by_face.values() if self._agreed(group)]
         seen: defaultdict[tuple[int, str], list[Claim]] = defaultdict(list)
         for claim in good:
@@ -260,7 +266,7 @@ class _Desk:
             groups[self.placed.group.get(face)][name].append(face)
         return Outcome(
             seeds=tuple(
-                Seed(name, tuple(sorted(faces)), own)
+                Seed(name, tuple(sorted(faces)), own, self.whole.issuperset(faces))
                 for own, named in groups.items()
                 for name, faces in sorted(named.items())
             ),

@@ -7,11 +7,12 @@ what it leaves out was taken away there.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from faceclust.records import PhotoInfo
 from faceclust.tags.found import Found
-from faceclust.xmp import Region, read_people, stored_box
+from faceclust.xmp import Region, read_notes, read_people, stored_box
 
 _RAW = "RAW"
 
@@ -46,7 +47,16 @@ def read_xmp(packet: bytes, info: PhotoInfo, file: str) -> Found:
         InputError: it is no XMP.
     """
     people = read_people(packet, info)
-    return Found("xmp", file, as_stored(people.regions, info), people.names, "stored")
+    notes = read_notes(packet, info)
+    faces = tuple(replace(note, box=stored_box(note.box, info.orientation)) for note in notes.faces)
+    return Found(
+        "xmp",
+        file,
+        as_stored(people.regions, info),
+        people.names,
+        "stored",
+        replace(notes, faces=faces),
+    )
 
 
 def as_stored(regions: Sequence[Region], info: PhotoInfo) -> tuple[Region, ...]:

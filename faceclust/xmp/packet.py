@@ -28,6 +28,7 @@ PREFIXES = {
     "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
     "dc": "http://purl.org/dc/elements/1.1/",
     "digiKam": "http://www.digikam.org/ns/1.0/",
+    "faceclust": "urn:faceclust:xmp:1.0/",
     "lr": "http://ns.adobe.com/lightroom/1.0/",
     "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",

@@ -6,15 +6,14 @@ IPTC Photo Metadata Standard 2019.1, image region structure.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from lxml import etree
 
 from faceclust.records import Box, PhotoInfo
-from faceclust.xmp.boxes import displayed_box, same_place, stored_box
+from faceclust.xmp.areas import decimal, read_area, read_box, struct, write_area
+from faceclust.xmp.boxes import displayed_box, same_place
 from faceclust.xmp.packet import (
     Field,
     add,
@@ -49,7 +48,6 @@ _HUMAN = "http://cv.iptc.org/newscodes/imageregiontype/human"
 _PICASA_UNNAMED = "ffffffffffffffff"
 # More than any photo shows; comparing every two of a hostile million would take for ever.
 MAX_FACES = 1000
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +115,9 @@ def read_region(li: etree._Element, form: Form, info: PhotoInfo) -> Region | Non
     region = fields(li)
     match form:
         case "mwg":
-            box = _read_mwg(region)
+            box = read_area(region.get(q("mwg-rs:Area")))
         case "mp":
-            box = _box(text(region.get(q("MPReg:Rectangle"))).split(","))
+            box = read_box(text(region.get(q("MPReg:Rectangle"))).split(","))
         case "iptc":
             box = _read_iptc(region, info)
     name = named_item(region, form)
@@ -188,22 +186,15 @@ def set_dimensions(rdf: etree._Element, info: PhotoInfo) -> None:
         set_text(dimensions, q("stDim:unit"), "pixel")
 
 
-def _read_mwg(region: dict[str, Field]) -> Box | None:
-    area = _struct(region.get(q("mwg-rs:Area")))
-    if text(area.get(q("stArea:unit"))) not in ("", "normalized"):
-        return None
-    return _box([text(area.get(q(f"stArea:{key}"))) for key in "xywh"], centred=True)
-
-
 def _read_iptc(region: dict[str, Field], info: PhotoInfo) -> Box | None:
-    boundary = _struct(region.get(q("Iptc4xmpExt:RegionBoundary")))
+    boundary = struct(region.get(q("Iptc4xmpExt:RegionBoundary")))
     shape = text(boundary.get(q("Iptc4xmpExt:rbShape")))
     if shape != "rectangle" or not _is_human(region.get(q("Iptc4xmpExt:rCtype"))):
         return None
     pixels = text(boundary.get(q("Iptc4xmpExt:rbUnit"))) == "pixel"
     width, height = stored_size(info) if pixels else (1, 1)
     corners = [text(boundary.get(q(f"Iptc4xmpExt:rb{key}"))) for key in "XYWH"]
-    return _box(corners, scale=(width, height))
+    return read_box(corners, scale=(width, height))
 
 
 def _is_human(kinds: Field | None) -> bool:
@@ -219,24 +210,6 @@ def _texts(value: Field | None) -> list[str]:
     if value is None or isinstance(value, str):
         return [value or ""]
     return [text(li) for li in items(value)] or [text(value)]
-
-
-def _struct(value: Field | None) -> dict[str, Field]:
-    return {} if value is None or isinstance(value, str) else fields(value)
-
-
-def _box(
-    numbers: Sequence[str], *, centred: bool = False, scale: tuple[int, int] = (1, 1)
-) -> Box | None:
-    """The box that four numbers x, y, w, h describe, on the grid of `stored_box`."""
-    stripped = [number.strip() for number in numbers]
-    if len(stripped) != 4 or not all(len(n) < 40 and _NUMBER.fullmatch(n) for n in stripped):
-        return None
-    x, y, w, h = map(float, stripped)
-    if centred:
-        x, y = x - w / 2, y - h / 2
-    box = stored_box(Box(x / scale[0], y / scale[1], w / scale[0], h / scale[1]), 1)
-    return box if box.w > 0 and box.h > 0 else None
 
 
 def _write_name(li: etree._Element, form: Form, name: str) -> None:
@@ -263,22 +236,13 @@ def _write_box(li: etree._Element, form: Form, box: Box) -> None:
     numbers = {"X": box.x, "Y": box.y, "W": box.w, "H": box.h}
     match form:
         case "mwg":
-            area = field(li, q("mwg-rs:Area"))
-            numbers |= {"X": box.x + box.w / 2, "Y": box.y + box.h / 2}
-            for key, number in numbers.items():
-                set_text(area, q(f"stArea:{key.lower()}"), _decimal(number))
-            set_text(area, q("stArea:unit"), "normalized")
+            write_area(li, q("mwg-rs:Area"), box)
         case "mp":
-            corners = ", ".join(_decimal(number) for number in numbers.values())
+            corners = ", ".join(decimal(number) for number in numbers.values())
             set_text(li, q("MPReg:Rectangle"), corners)
         case "iptc":
             boundary = field(li, q("Iptc4xmpExt:RegionBoundary"))
             set_text(boundary, q("Iptc4xmpExt:rbShape"), "rectangle")
             set_text(boundary, q("Iptc4xmpExt:rbUnit"), "relative")
             for key, number in numbers.items():
-                set_text(boundary, q(f"Iptc4xmpExt:rb{key}"), _decimal(number))
-
-
-def _decimal(number: float) -> str:
-    # Seven places hold the centre of a box on the grid of millionths without loss.
-    return f"{number:.7f}".rstrip("0").rstrip(".")
+                set_text(boundary, q(f"Iptc4xmpExt:rb{key}"), decimal(number))

@@ -27,7 +27,7 @@ from faceclust.cluster.thinning import regroup
 from faceclust.embed.arcface import normalise
 from faceclust.evaluate import scores
 from faceclust.graph.knn import knn
-from faceclust.graph.principal import principal
+from faceclust.graph.principal import compact, principal
 from faceclust.pipeline.labelled import labelled_data
 from faceclust.pipeline.models import MOBILE, space
 from faceclust.records import FloatArray, IntArray, Neighbours
@@ -102,10 +102,10 @@ def measure(path: Path, method: Method) -> dict[str, float]:
 def _partition(x: np.ndarray, near: Neighbours) -> IntArray:
     """Edges, partition and the second look, as `faceclust cluster` does it."""
     near = Neighbours(near.index[:, :EDGE_LISTS], near.similarity[:, :EDGE_LISTS])
-    score = scorer(x, corrected=False)
-    graph = score(np.arange(len(x)), near)
+    score, small = scorer(None, len(x)), compact(x)
+    graph = score(small, slice(None), near)
     once = cluster(x, ClusterOptions(), near, graph).labels
-    return regroup(once, graph, lambda rows: score(rows, knn(x[rows], EDGE_LISTS)))
+    return regroup(once, graph, lambda rows: score(small, rows, knn(small[rows], EDGE_LISTS)))
 
 
 def main() -> None:

@@ -162,7 +162,7 @@ def test_json(capsys: Capture, album: Library) -> None:
     found = json.loads(run(capsys, album, "people", "--all", "--json")[0])
     assert [person["name"] for person in found] == ["Ann [bold] Ćorić", None, None]
     assert found[0] == {
-        "id": 1, "name": "Ann [bold] Ćorić", "faces": 2, "photos": 2,
+        "id": 1, "name": "Ann [bold] Ćorić", "birth": None, "faces": 2, "photos": 2,
         "first": "2019-07-14T18:03:22", "last": "2019-07-14T18:03:22", "best_face": 1,
         "best_photo": "a.jpg", "attributes": {}, "stranger": False,
     }  # fmt: skip

@@ -97,6 +97,65 @@ def test_the_same_people_come_back(
     faceclust("undo", "import", code=1)
 
 
+def faces_of(faceclust: Run, who: str) -> list[int]:
+    return [face["face"] for face in json.loads(faceclust("people", who, "--json").stdout)]
+
+
+def told(faceclust: Run) -> list[tuple[Any, ...]]:
+    """What is known of people, beside who is where."""
+    both = (people(faceclust), json.loads(faceclust("people", "--hidden", "--json").stdout))
+    return sorted(
+        (each["name"], each["birth"], hidden)
+        for hidden, listed in enumerate(both)
+        for each in listed
+        if each["name"]
+    )
+
+
+@pytest.mark.parametrize("how", [[], ["--embed"]])
+def test_every_answer_comes_back(
+    faceclust: Run, photos: Path, tmp_path: Path, own_data: Path, how: list[str]
+) -> None:
+    if "--embed" in how and shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool to embed")
+    album = tmp_path / "album"
+    shutil.copytree(photos / "cast", album)
+    faceclust("scan", album)
+    first, second, third, fourth, fifth, *_ = (str(person["id"]) for person in people(faceclust))
+    for number, word in ((first, "Ann"), (second, "Bob"), (third, "Cem"), (fourth, "Dan")):
+        faceclust("name", number, word)
+    wrong, other = faces_of(faceclust, "Ann")[:2]
+    faceclust("reject", wrong, "Ann")
+    faceclust("reject", other, "Ann")
+    eve = next(p["id"] for p in people(faceclust) if other in faces_of(faceclust, str(p["id"])))
+    faceclust("name", eve, "Eve")
+    exemplars = faces_of(faceclust, "Bob")
+    faceclust("split", "Bob", "--like", exemplars[0], "--like", exemplars[-1])
+    faceclust("not-a-face", faces_of(faceclust, "Cem")[0])
+    faceclust("birth", "Cem", "1970-05")
+    faceclust("hide", "Dan")
+    faceclust("ignore", fifth)
+    before, facts = named_faces(faceclust), told(faceclust)
+    assert ("Cem", "1970-05", 0) in facts
+    assert ("Dan", None, 1) in facts
+    faceclust("export", "--format", "xmp", *how)
+    shutil.rmtree(own_data)
+    faceclust("scan", album)
+    dry = imported(faceclust, "--dry-run")
+    report = imported(faceclust)
+    assert report == dry
+    assert report["conflicts"] == report["problems"] == report["hints"] == []
+    assert named_faces(faceclust) == before
+    assert told(faceclust) == facts
+    # Nor does a later clustering bring back what was rejected.
+    faceclust("cluster")
+    after = named_faces(faceclust)
+    for file, found in before.items():
+        assert set(found) <= set(after[file])
+    again = imported(faceclust)
+    assert (again["people"], again["answers"], again["conflicts"]) == ({}, 0, [])
+
+
 # --- files that exiftool writes as other programs do ---
 
 NAMES = ("Ann", "Bob", "Cem")

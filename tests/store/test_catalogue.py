@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,16 @@ BROKEN = Scanned("broken.jpg", 7, 1, error_kind="truncated", error="ends too ear
 def db(tmp_path: Path) -> Iterator[Database]:
     with open_database(tmp_path / "library.db", create=True) as opened:
         yield opened
+
+
+def test_photos_are_newer_where_every_file_is(db: Database) -> None:
+    old = photo("old.jpg", 1)
+    put(db, old, replace(old, path="copy.jpg", mtime_ns=9), replace(photo("b.jpg"), mtime_ns=9))
+    assert catalogue.photos_since(db, 1) == {2}
+    assert catalogue.photos_since(db, 0) == {1, 2}
+    gone(db, "old.jpg")
+    assert catalogue.photos_since(db, 8) == {1, 2}
+    assert catalogue.photos_since(db, 9) == set()
 
 
 def gone(db: Database, *paths: str) -> None:

@@ -90,6 +90,20 @@ def test_names_are_known_by_photo_and_forgotten_with_their_export(db: Database) 
     assert journal.names_at(db, "/b.jpg") == (frozenset(), frozenset())
 
 
+def test_notes_are_known_by_photo_and_forgotten_with_their_export(db: Database) -> None:
+    first, second = journal.begin_export(db, "xmp"), journal.begin_export(db, "xmp")
+    journal.put_names(db, first, LATIN, [], [], notes=True)
+    journal.put_names(db, second, LATIN, [], [], notes=True)
+    journal.put_names(db, second, "/b.jpg", ["Bob"], [])
+    assert [journal.notes_at(db, path) for path in (LATIN, "/b.jpg")] == [True, False]
+    journal.close_undone(db, second, lambda photo: False)
+    assert journal.notes_at(db, LATIN)
+    journal.close_undone(db, first, lambda photo: photo == LATIN)
+    assert journal.notes_at(db, LATIN)
+    journal.close_undone(db, first, lambda photo: False)
+    assert not journal.notes_at(db, LATIN)
+
+
 def test_an_export_of_names_needs_an_export(db: Database) -> None:
     with pytest.raises(Exception, match="FOREIGN KEY"):
         journal.put_names(db, 99, "/a.jpg", ["Ann"], [])

@@ -39,6 +39,18 @@ def test_a_clustering_of_nothing_is_one_too(db: Database) -> None:
     assert newest.membership == {}
 
 
+def test_faces_are_moved_in_a_new_clustering(db: Database) -> None:
+    first, second = group(db, (1, 2, 3), (4, 5))
+    before = ledger.newest_clustering(db)
+    (third,) = ledger.new_ids(db, 1)
+    for _ in range(5):
+        ledger.put_moved(db, {3: third, 4: third})
+    newest = ledger.newest_clustering(db)
+    assert before is not None
+    assert newest == replace(before, membership={1: first, 2: first, 3: third, 4: third, 5: second})
+    assert db.row("SELECT count(*) FROM clusterings") == (ledger.KEPT_CLUSTERINGS,)
+
+
 def test_only_the_last_clusterings_are_kept(db: Database) -> None:
     for _ in range(7):
         group(db, (1, 2), (3,))

@@ -1,8 +1,8 @@
 """People merged into XMP that may belong to other programs.
 
-What is replaced: regions of the same person, and names that an earlier export of ours wrote and
-that are not wanted any more. Everything else is kept, so a region of another program is never
-deleted and an export can be repeated.
+What is replaced: regions of the same person, names that an earlier export of ours wrote and that
+are not wanted any more, and our own notes. Everything else is kept, so a region of another program
+is never deleted and an export can be repeated.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from faceclust.errors import InputError
 from faceclust.export.xmp.provenance import SUBJECT, Previous
 from faceclust.records import PhotoInfo, TaggedPhoto
 from faceclust.xmp.boxes import same_place, stored_box
+from faceclust.xmp.notes import merge_notes
 from faceclust.xmp.packet import (
     add,
     array,
@@ -171,6 +172,9 @@ def _merged(
         gone = ours if keyword[0] == PERSON_IN_IMAGE else ours & keywords
         stale = {_keyword(name, keyword[2], options.root) for name in gone} - set(names)
         _merge_keywords(rdf, block, keyword, list(dict.fromkeys(names)), stale)
+    if photo.notes.author:
+        named = [stored_box(r.box, photo.info.orientation) for r in photo.regions if r.named]
+        merge_notes(rdf, block, photo.notes, photo.info, named)
     for emptied in rdf.findall(q("rdf:Description")):
         if not len(emptied) and not set(emptied.attrib) - {q("rdf:about"), "about"}:
             remove(emptied)

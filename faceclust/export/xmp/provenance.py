@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faceclust.records import PhotoInfo
+from faceclust.xmp.notes import has_notes
 from faceclust.xmp.packet import clean, items, parse, properties, q, text
 from faceclust.xmp.people import listed
 from faceclust.xmp.regions import FORMS, read_region, region_items
@@ -19,21 +20,25 @@ class Previous:
     Attributes:
         names: people who had no region and were not listed before.
         keywords: keywords (dc:subject) that were not there before.
+        notes: whether there were any; each says itself who wrote it.
     """
 
     names: frozenset[str] = frozenset()
     keywords: frozenset[str] = frozenset()
+    notes: bool = False
 
     def less(self, other: Previous) -> Previous:
         """What is here and not in `other`."""
-        return Previous(self.names - other.names, self.keywords - other.keywords)
+        return replace(
+            self, names=self.names - other.names, keywords=self.keywords - other.keywords
+        )
 
 
 NOTHING = Previous()
 
 
 def written_in(packet: bytes) -> Previous:
-    """The names that a packet gives to people, in regions of any form or without one.
+    """The names that a packet gives to people, in regions of any form or without one, and notes.
 
     `written_in(after).less(written_in(before))` is what an export brought.
 
@@ -46,4 +51,4 @@ def written_in(packet: bytes) -> Previous:
     regions = [read_region(li, form, anywhere) for form in FORMS for li in region_items(rdf, form)]
     names = frozenset([region.name for region in regions if region] + listed(rdf)) - {""}
     keywords = [clean(text(li)) for value in properties(rdf, SUBJECT) for li in items(value)]
-    return Previous(names, frozenset(keywords))
+    return Previous(names, frozenset(keywords), has_notes(packet))

@@ -116,11 +116,11 @@ def _photo_names(folder: Path) -> set[str]:
 def _actions(
     photo: TaggedPhoto, sidecar: Path, options: XmpOptions, previous: Previous
 ) -> Iterator[Action]:
-    wanted = wanted_regions(photo, options)
+    wanted = bool(wanted_regions(photo, options) or photo.notes.faces)
     if not wanted and previous == NOTHING:
         return
     if options.embed:
-        yield from _embed(photo, options, previous, bool(wanted))
+        yield from _embed(photo, options, previous, wanted)
     existing = _read_sidecar(sidecar)
     if existing is not None:
         content = merge(existing, photo, previous, options, sidecar)
