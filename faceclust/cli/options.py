@@ -12,11 +12,11 @@ Db: TypeAlias = Annotated[
     typer.Option("--db", help="The library's database file, in place of the usual one."),
 ]
 LibraryFolder: TypeAlias = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--library",
         "-l",
-        help="The library's folder. Else: the library you are in, or the one used last.",
+        help="The library's folder or address. Else: the library you are in, or the one used last.",
     ),
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]

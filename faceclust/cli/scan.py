@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def scan(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds the photos.")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            help="The folder that holds the photos, or an address of fsspec's: s3://bucket/photos."
+        ),
+    ],
     profile: Annotated[
         str | None,
         typer.Option(help="mobile, or an InsightFace pack: its name (buffalo_l) or folder."),

@@ -22,6 +22,7 @@ from faceclust import errors
 from faceclust.engine import shards
 from faceclust.engine.connect import require_version
 from faceclust.errors import EngineError, FaceclustError
+from faceclust.photos import is_address
 from faceclust.store import Scanned
 from faceclust.workers import Failure, Limits, Standby
 
@@ -34,7 +35,7 @@ class Photo(Protocol):
 
     @property
     def root(self) -> str:
-        """The library's folder."""
+        """The library's folder or address."""
         ...
 
     @property
@@ -178,7 +179,7 @@ class _Reader:
         ]
         name = _name(tasks)
         require_version(self._reading.version)
-        if not Path(root).is_dir():
+        if not is_address(root) and not Path(root).is_dir():
             raise EngineError(
                 f"{platform.node()} does not see {root}; mount it there under that path."
             )

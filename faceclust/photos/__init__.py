@@ -4,13 +4,18 @@ from faceclust.photos.decoding import decode
 from faceclust.photos.files import FoundFile, WalkOptions, content_hash, walk
 from faceclust.photos.formats import EXTENSIONS
 from faceclust.photos.limits import MAX_PIXELS
+from faceclust.photos.remote import at_hand, is_address, local_path, walk_address
 
 __all__ = [
     "EXTENSIONS",
     "MAX_PIXELS",
     "FoundFile",
     "WalkOptions",
+    "at_hand",
     "content_hash",
     "decode",
+    "is_address",
+    "local_path",
     "walk",
+    "walk_address",
 ]

@@ -121,7 +121,7 @@ def _ignore(path: str, reason: str) -> None:
 
 
 def _walk(root: Path, start: str, options: WalkOptions, on_error: OnError) -> Iterator[FoundFile]:
-    excluded = _matcher(options.exclude)
+    excluded = matcher(options.exclude)
     folders = [start]
     while folders:
         folder = folders.pop()
@@ -146,22 +146,29 @@ def _walk(root: Path, start: str, options: WalkOptions, on_error: OnError) -> It
 def _entries(root: Path, folder: str, on_error: OnError) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(root / folder) as entries:
-            return sorted(filter(_is_wanted, entries), key=lambda entry: entry.name)
+            wanted = (entry for entry in entries if is_wanted(entry.name))
+            return sorted(wanted, key=lambda entry: entry.name)
     except OSError as error:
         on_error(folder.rstrip("/") or ".", error.strerror or "cannot be read")
         return []
 
 
-def _is_wanted(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and entry.name.lower() not in _SYSTEM_FOLDERS
+def is_wanted(name: str) -> bool:
+    """Whether a file or folder of this name is neither hidden nor a system's own."""
+    return not name.startswith(".") and name.lower() not in _SYSTEM_FOLDERS
+
+
+def is_photo(name: str) -> bool:
+    """Whether a file looks like a photo by its name."""
+    return name.lower().endswith(_SUFFIXES)
 
 
 def _is_photo(entry: os.DirEntry[str]) -> bool:
-    return entry.name.lower().endswith(_SUFFIXES) and entry.is_file(follow_symlinks=False)
+    return is_photo(entry.name) and entry.is_file(follow_symlinks=False)
 
 
-def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    """Compile patterns; what they are matched with ends in "/" where it is a folder."""
+def matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether a path is excluded; what is asked for ends in "/" where it is a folder."""
     if not any(patterns):
         return lambda path: False
     union = re.compile("|".join(_regex(p) for p in patterns if p), re.IGNORECASE | re.DOTALL)

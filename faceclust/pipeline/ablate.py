@@ -41,7 +41,7 @@ def ablate(
     data: Path | None = None,
     aligned: bool = False,
     profile: str | None = None,
-    library: Path | None = None,
+    library: str | Path | None = None,
     db: Path | None = None,
     runs: Path | None = None,
     seeds: int = SEEDS,
@@ -99,7 +99,8 @@ def _runs_for(library: Library, runs: Path) -> Runs:
     clip = description_of(library)
     if clip is None:
         raise InputError(
-            f"--runs needs CLIP embeddings of all faces; run `faceclust scan {library.root}` first."
+            "--runs needs CLIP embeddings of all faces; run "
+            f"`faceclust scan {library.place}` first."
         )
     return trained.read(runs, library.db.setting("model") or "", clip)
 

@@ -196,7 +196,7 @@ def cluster(
         if not anew:
             return ClusterReport(0, 0, options.method, None, 0.0)
         raise LibraryError(
-            f"{library.root} has not been scanned yet; run `faceclust scan {library.root}`."
+            f"{library.place} has not been scanned yet; run `faceclust scan {library.place}`."
         )
     decisions = ledger.decisions(library.db)
     excluded = people.not_faces(decisions)

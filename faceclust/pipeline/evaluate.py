@@ -38,7 +38,7 @@ def evaluate(
     aligned: bool = False,
     options: Mapping[str, Any],
     profile: str | None = None,
-    library: Path | None = None,
+    library: str | Path | None = None,
     db: Path | None = None,
 ) -> dict[str, Any]:
     """Score a clustering against known people: labels, data, or the names given in the library.
@@ -113,7 +113,7 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
             ends, log_odds = nearby.doubts(library.db)
     scored = sorted(face for face in truth if face in label_of)
     if not scored:
-        raise LibraryError(f"{library.root} has not been clustered yet; run `faceclust cluster`.")
+        raise LibraryError(f"{library.place} has not been clustered yet; run `faceclust cluster`.")
     labels = np.array([label_of[face] for face in scored], np.int64)
     result = Grouping(labels, grouping.threshold, grouping.knn_seconds, grouping.cluster_seconds)
     persons = [truth[face] for face in scored]

@@ -199,6 +199,11 @@ class _Book:
 
 
 def _check(library: Library, request: ExportRequest) -> None:
+    if library.address is not None and request.format not in ("json", "csv"):
+        raise OptionError(
+            f"The photos lie at {library.address}, where nothing is written; choose --format json "
+            "or csv."
+        )
     if request.format in ("folders", "symlinks") and request.to is None:
         raise OptionError(f"--format {request.format} needs --to FOLDER, the folder to write into.")
     if request.format == "xmp" and request.to is not None:

@@ -33,7 +33,7 @@ ENOUGH_PIXELS = CROP / 2
 
 @dataclass(frozen=True, slots=True)
 class PhotoTask:
-    """A file to be read; `path` is relative to `root`."""
+    """A file to be read; `path` is relative to `root`, a folder or an address."""
 
     root: str
     path: str
@@ -75,9 +75,9 @@ class Extractor:
 
     def __call__(self, task: PhotoTask) -> Scanned:
         """Read one file."""
-        path = Path(task.root, task.path)
         try:
-            return self._scan(task, path)
+            with photos.at_hand(task.root, task.path) as path:
+                return self._scan(task, path)
         except PhotoError as error:
             kind, reason = error.kind, str(error)
         except MemoryError:

@@ -70,6 +70,11 @@ def wanted(library: Library, paths: Collection[Path], sources: tuple[Source, ...
         InputError: there is no such file, or it is none that tags are read from.
     """
     result, root = Wanted(sources), Path(os.path.realpath(library.root))
+    if library.address is not None and not paths:
+        raise InputError(
+            f"The photos lie at {library.address}, where tags are not looked for; give a list that "
+            "osxphotos wrote."
+        )
     for given in paths:
         path = Path(os.path.realpath(given.expanduser()))
         if not path.exists():
@@ -83,7 +88,7 @@ def wanted(library: Library, paths: Collection[Path], sources: tuple[Source, ...
             result.named.add(path.relative_to(root).as_posix())
         else:
             raise InputError(
-                f"{given} is not in the library {library.root}; only a list that osxphotos wrote "
+                f"{given} is not in the library {library.place}; only a list that osxphotos wrote "
                 "or Picasa's contacts.xml may lie elsewhere."
             )
     return result

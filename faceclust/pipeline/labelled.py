@@ -116,7 +116,7 @@ def known_people(library: Library, source: Path) -> dict[int, str]:
     }
     if not truth:
         raise InputError(
-            f"{source} names no file of {library.root} in which a face was found; its column "
+            f"{source} names no file of {library.place} in which a face was found; its column "
             f"'file' must hold paths relative to that folder."
         )
     return truth

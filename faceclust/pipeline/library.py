@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import platformdirs
 
 from faceclust import config as configuration
+from faceclust import photos
 from faceclust.config import Config
 from faceclust.errors import InputError, LibraryError
 from faceclust.pipeline.memo import Memo
 from faceclust.store import Database, open_database
 
 DATABASE = "library.db"
+_ADDRESS = "address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Library:
     """A folder of photos and its open database; a context manager that closes it.
 
     Attributes:
+        root: the folder; of photos at an address, one that does not exist.
         memo: what was read of it so far; libraries that are opened one after the other may share
             it.
     """
@@ -33,6 +36,16 @@ class Library:
     root: Path
     db: Database
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
+
+    @property
+    def address(self) -> str | None:
+        """Where fsspec finds the photos; None where they lie in `root`."""
+        return self.db.setting(_ADDRESS)
+
+    @property
+    def place(self) -> str:
+        """The folder or the address of the photos."""
+        return self.address or os.fspath(self.root)
 
     def __enter__(self) -> Library:
         return self
@@ -48,10 +61,14 @@ def libraries_folder() -> Path:
     return folder / "libraries"
 
 
-def database_path(root: Path) -> Path:
-    """The database of the library at `root`: a folder named after it, unique by its full path."""
+def database_path(root: Path | str) -> Path:
+    """The database of the library at `root`: a folder named after it, unique by its full path.
+
+    Args:
+        root: a folder, or an address as text.
+    """
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in root.name)[:40]
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in PurePath(root).name)[:40]
     return libraries_folder() / f"{name}-{digest}" / DATABASE
 
 
@@ -63,17 +80,23 @@ def _holder(folder: Path) -> tuple[Path, Path] | None:
     return None
 
 
-def for_scan(folder: Path, db: Path | None = None) -> tuple[Library, Path]:
-    """Open the library that `folder` belongs to, or make one with `folder` as its root.
+def for_scan(place: Path | str, db: Path | None = None) -> tuple[Library, Path]:
+    """Open the library that a folder belongs to, or make one with it as its root.
+
+    Args:
+        place: the folder, or an address that fsspec opens.
 
     Returns:
-        The library, and `folder` resolved: the library's root or a folder inside it.
+        The library, and the folder resolved: the library's root or a folder inside it.
 
     Raises:
-        InputError: `folder` is not a folder that can be read.
+        InputError: it is not a folder that can be read.
         LibraryError: `db` belongs to another folder.
         StoreError: the database cannot be used.
     """
+    if photos.is_address(place := photos.local_path(str(place))):
+        return _at(place.rstrip("/"), db)
+    folder = Path(place)
     try:
         folder = folder.expanduser().resolve(strict=True)
     except OSError as error:
@@ -90,21 +113,48 @@ def for_scan(folder: Path, db: Path | None = None) -> tuple[Library, Path]:
     return library, folder
 
 
+def _at(address: str, db: Path | None) -> tuple[Library, Path]:
+    """The library of photos at an address or above it, and its folder that they would lie in."""
+    holder = next((a for a in _above(address) if database_path(a).exists()), address)
+    path = db or database_path(holder)
+    opened = open_database(path, create=True)
+    if opened.setting("root") is None:
+        opened.set_setting("root", str(path.with_name("remote")))
+        opened.set_setting(_ADDRESS, address if db else holder)
+    library = Library(Path(opened.setting("root") or ""), opened)
+    root = library.place
+    if address != root and not address.startswith(f"{root}/"):
+        library.db.close()
+        raise LibraryError(
+            f"{path} is the library of {root}, which does not hold {address}; "
+            "pass --db another file, or leave it out."
+        )
+    return library, library.root / address[len(root) + 1 :]
+
+
+def _above(address: str) -> Iterator[str]:
+    """An address and those of the folders that it lies in."""
+    while not address.endswith(("/", ":")):
+        yield address
+        address = address.rpartition("/")[0]
+
+
 def _root_of(db: Path, folder: Path) -> Path:
     """The root that the database `db` was made for; `folder` itself where it is new."""
     if not db.exists():
         return folder
     with open_database(db) as opened:
         root = Path(opened.setting("root") or folder)
+        place = opened.setting(_ADDRESS) or root
     if not folder.is_relative_to(root):
         raise LibraryError(
-            f"{db} is the library of {root}, which does not hold {folder}; "
+            f"{db} is the library of {place}, which does not hold {folder}; "
             "pass --db another file, or leave it out."
         )
     return root
 
 
-def find(folder: Path | None = None, db: Path | None = None) -> Library:
+def find(folder: Path | str | None = None, db: Path | None = None) -> Library:
     """Open the library that a command means.
 
     `db` if given; else the library that holds `folder`; else the one that holds the current
@@ -116,7 +166,10 @@ def find(folder: Path | None = None, db: Path | None = None) -> Library:
     if db is not None:
         opened = open_database(db)
         return Library(Path(opened.setting("root") or db.parent), opened)
-    wanted = (folder or Path.cwd()).expanduser().resolve()
+    folder = None if folder is None else photos.local_path(str(folder))
+    if folder is not None and photos.is_address(folder):
+        return _known(folder.rstrip("/"))
+    wanted = Path(folder or Path.cwd()).expanduser().resolve()
     if not wanted.is_dir() and not database_path(wanted).exists():
         raise InputError(f"{folder} is not a folder; give --library the folder of a library.")
     databases = sorted(libraries_folder().glob(f"*/{DATABASE}"), key=lambda p: p.stat().st_mtime)
@@ -129,6 +182,16 @@ def find(folder: Path | None = None, db: Path | None = None) -> Library:
         raise LibraryError(f"There is no library{where}; run `faceclust scan FOLDER` first.")
     opened = open_database(path)
     return Library(Path(opened.setting("root") or wanted), opened)
+
+
+def _known(address: str) -> Library:
+    path = next((p for a in _above(address) if (p := database_path(a)).exists()), None)
+    if path is None:
+        raise LibraryError(
+            f"There is no library of {address}; run `faceclust scan {address}` first."
+        )
+    opened = open_database(path)
+    return Library(Path(opened.setting("root") or path.with_name("remote")), opened)
 
 
 REMEMBERED = "flags"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 
 from faceclust import photos
@@ -62,9 +61,14 @@ def thumbnail(library: Library, face_id: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A picture to be made: of a whole photo, or of what lies around `box` in it."""
+    """A picture to be made: of a whole photo, or of what lies around `box` in it.
 
-    path: Path
+    Attributes:
+        root, path: the library's folder or address, and the photo in it.
+    """
+
+    root: str
+    path: str
     mtime_ns: int
     side: int
     box: Box | None = None
@@ -91,7 +95,7 @@ class Pictures:
             PhotoError: its file cannot be read any more.
         """
         file = photo(library, photo_id).file
-        return self._get(_Cut(*_inside(library.root, file), SCREEN_SIDE))
+        return self._get(_Cut(*_inside(library, file), SCREEN_SIDE))
 
     def face(self, library: Library, face_id: int) -> bytes:
         """The JPEG of what lies around a face, at most 480 pixels square.
@@ -105,7 +109,7 @@ class Pictures:
             raise PersonError(f"There is no face {face_id} in this library.")
         photo_id, box = place
         file = photo(library, photo_id).file
-        return self._get(_Cut(*_inside(library.root, file), FACE_SIDE, box))
+        return self._get(_Cut(*_inside(library, file), FACE_SIDE, box))
 
     def close(self) -> None:
         """End the worker."""
@@ -128,12 +132,14 @@ class Pictures:
         return made
 
 
-def _inside(root: Path, file: str) -> tuple[Path, int]:
-    """Path and mtime of a photo's file, in the library still: no link may have come to lead out."""
+def _inside(library: Library, file: str) -> tuple[str, str, int]:
+    """Place, path and mtime of a photo, in the library still: no link may have come to lead out."""
+    if library.address is not None:
+        return library.address, file, 0
     try:
-        path = (root / file).resolve(strict=True)
-        if path.is_relative_to(root.resolve()):
-            return path, path.stat().st_mtime_ns
+        path, root = (library.root / file).resolve(strict=True), library.root.resolve()
+        if path.is_relative_to(root):
+            return str(root), str(path.relative_to(root)), path.stat().st_mtime_ns
     except (OSError, RuntimeError) as error:
         raise PhotoError("the file is gone") from error
     raise PhotoError("it lies outside of the library now")
@@ -150,7 +156,8 @@ class _Maker:
         try:
             # A face in a large photo needs more pixels than the screen: a quarter is enough.
             reduce_to = cut.side if cut.box is None else _needed(cut.box)
-            pixels = photos.decode(cut.path, reduce_to=reduce_to).pixels
+            with photos.at_hand(cut.root, cut.path) as path:
+                pixels = photos.decode(path, reduce_to=reduce_to).pixels
             return _jpeg(pixels if cut.box is None else _around(pixels, cut.box), cut.side)
         except PhotoError as error:
             return PhotoError(str(error), error.kind)

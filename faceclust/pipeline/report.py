@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
 
 from faceclust.errors import OptionError, PersonError, WriteError
@@ -67,7 +67,7 @@ def report(library: Library, request: ReportRequest) -> list[Path]:
     def thumbnail(face: int) -> bytes | None:
         return catalogue.thumbnail(library.db, face)
 
-    title = library.root.name or str(library.root)
+    title = PurePath(library.place).name or library.place
     if request.one_each:
         return [
             _write(path, [person_sheet(person, thumbnail)], request.force)

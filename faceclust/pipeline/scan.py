@@ -95,7 +95,7 @@ def scan(
     started = time.monotonic()
     report = ScanReport()
     if next(find_photos(library, folder, config), None) is None:
-        _mark_missing(library, folder, report)
+        _mark_missing(library, folder, config, report)
         return report
     device = weights.usable(config.scan.device, notify)
     config = replace(config, scan=replace(config.scan, device=device))
@@ -130,7 +130,7 @@ def scan(
         run.keep(batch, resolved.model_id)
     if shards is None:
         shutil.rmtree(kept.parent, ignore_errors=True)
-    _mark_missing(library, folder, report)
+    _mark_missing(library, folder, config, report)
     if clip is not None:
         run.describe(progress)
     library.db.set_setting("extractor", extractor)
@@ -152,6 +152,9 @@ def find_photos(
     below = "" if inside == "." else inside
     # The limit is for photos that must be read: those already known cost nothing.
     options = replace(config.walk, limit=None)
+    if library.address is not None:
+        ignore = on_error or (lambda path, reason: None)
+        return photos.walk_address(library.address, options, ignore, below=below)
     return photos.walk(library.root, options, on_error, below=below)
 
 
@@ -186,14 +189,14 @@ class _Scan:
 
     def tasks(self, progress: Callable[[ScanReport], None]) -> Iterator[PhotoTask]:
         """Yield the files that must be read; deal with all others on the way."""
-        root, given = self.library.root, 0
+        root, given = self.library.place, 0
         for file in find_photos(self.library, self.folder, self.config, self._folder_error):
             self.report.found += 1
             if self._known(file):
                 if self.report.unchanged % 256 == 0:
                     progress(self.report)
                 continue
-            yield PhotoTask(os.fspath(root), file.path, file.size, file.mtime_ns)
+            yield PhotoTask(root, file.path, file.size, file.mtime_ns)
             given += 1
             if given == self.config.walk.limit:
                 return
@@ -220,7 +223,8 @@ class _Scan:
         if not catalogue.has_size(self.library.db, file.size):
             return False
         try:
-            digest = photos.content_hash(self.library.root / file.path)
+            with photos.at_hand(self.library.place, file.path) as path:
+                digest = photos.content_hash(path)
         except PhotoError:
             return False
         photo = catalogue.photo_by_hash(self.library.db, digest)
@@ -255,16 +259,26 @@ class _Scan:
         catch_up(self.library, self.clip, self.config, grown)
 
 
-def _mark_missing(library: Library, folder: Path, report: ScanReport) -> None:
+def _mark_missing(library: Library, folder: Path, config: Config, report: ScanReport) -> None:
     """Mark the files of the scanned folder that are gone, and forget old names of moved ones."""
-    root = library.root
-    inside = folder.relative_to(root).as_posix()
-    gone = [
+    inside = folder.relative_to(library.root).as_posix()
+    known = [
         path
         for path in catalogue.present_paths(library.db)
-        if (inside == "." or path.startswith(f"{inside}/")) and not os.path.lexists(root / path)
+        if inside == "." or path.startswith(f"{inside}/")
     ]
+    gone = _gone(library, folder, config, known)
     with library.db.transaction() as sql:
         intake.mark_missing(sql, gone)
         moved = intake.forget_moved(sql)
     report.missing = len(gone) - moved
+
+
+def _gone(library: Library, folder: Path, config: Config, known: list[str]) -> list[str]:
+    if library.address is None:
+        return [path for path in known if not os.path.lexists(library.root / path)]
+    # One listing in place of a question for each file; what it could not look into may be there.
+    closed: list[str] = []
+    there = {f.path for f in find_photos(library, folder, config, lambda p, _: closed.append(p))}
+    unseen = tuple(f"{path}/" for path in closed)
+    return [path for path in known if path not in there and not path.startswith(unseen)]

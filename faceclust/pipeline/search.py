@@ -80,15 +80,15 @@ def search(library: Library, text: str, *, limit: int = 20, who: str | None = No
 
 def _model(library: Library) -> str:
     """The id of the CLIP model that describes the library's faces."""
-    again = f"run `faceclust scan {library.root}`"
+    again = f"run `faceclust scan {library.place}`"
     model = library.db.setting(SETTING)
     if not model:
         raise LibraryError(
-            f"The faces of {library.root} have no CLIP embeddings yet; {again} --clip face-clip."
+            f"The faces of {library.place} have no CLIP embeddings yet; {again} --clip face-clip."
         )
     if model_id(name_of(model)) != model:
         raise LibraryError(
-            f"The faces of {library.root} were embedded by another version of {name_of(model)}; "
+            f"The faces of {library.place} were embedded by another version of {name_of(model)}; "
             f"{again}."
         )
     return model

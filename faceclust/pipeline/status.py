@@ -33,7 +33,7 @@ def status(library: Library) -> dict[str, object]:
     newest, live = clustering(library), live_faces(library)
     settled = not_faces(ledger.decisions(library.db)).union(newest.membership if newest else ())
     return {
-        "library": str(library.root),
+        "library": library.place,
         "database": str(library.db.path),
         "files": counts["files"],
         "photos": counts["photos"],

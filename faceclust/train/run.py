@@ -103,7 +103,7 @@ def train(
     root: Path | None = None,
     part: str | None = None,
     profile: str | None = None,
-    library: Path | None = None,
+    library: str | Path | None = None,
     db: Path | None = None,
     engine: str = "local",
     address: str | None = None,

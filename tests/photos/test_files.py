@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from faceclust.errors import InputError, PhotoError
 from faceclust.photos import WalkOptions, content_hash, walk
-from faceclust.photos.files import _matcher
+from faceclust.photos.files import matcher
 
 
 def make(root: Path, *names: str) -> Path:
@@ -78,7 +78,7 @@ def test_exclude(tmp_path: Path, pattern: str, left: list[str]) -> None:
 
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_any_text_is_a_pattern_and_excludes_itself(pattern: str, other: str) -> None:
-    excluded = _matcher((pattern,))
+    excluded = matcher((pattern,))
     assert isinstance(excluded(other), bool)
     if pattern.strip("/"):
         assert excluded(pattern.strip("/") + "/")

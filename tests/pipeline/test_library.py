@@ -25,12 +25,12 @@ def make(folder: Path, db: Path | None = None) -> Path:
     return folder
 
 
-def root_of(folder: Path | None = None, db: Path | None = None) -> Path:
+def root_of(folder: Path | str | None = None, db: Path | None = None) -> Path:
     with find(folder, db) as library:
         return library.root
 
 
-def scanned_as(folder: Path, db: Path | None = None) -> tuple[Path, Path]:
+def scanned_as(folder: Path | str, db: Path | None = None) -> tuple[Path, Path]:
     library, inside = for_scan(folder, db)
     with library:
         return library.root, inside
@@ -224,3 +224,39 @@ def test_another_method_does_not_take_the_threshold_of_the_last(album: Path) -> 
         for method in ("components", "kmeans"):
             flags = {"cluster": {"method": method, "num_people": 4}}
             assert settings(library, flags).cluster.threshold is None
+
+
+# --- photos at an address ---
+
+
+def test_a_library_of_an_address_is_found_by_it(tmp_path: Path) -> None:
+    for_scan("s3://bucket/photos")[0].db.close()
+    for place in ("s3://bucket/photos", "s3://bucket/photos/2019/"):
+        with find(place) as library:
+            assert library.place == "s3://bucket/photos"
+    with pytest.raises(LibraryError, match="no library of s3://bucket; run `faceclust scan s3:"):
+        find("s3://bucket")
+    with find() as library:
+        assert library.place == "s3://bucket/photos"
+    assert not library.root.exists()
+
+
+def test_a_database_belongs_to_one_address(tmp_path: Path) -> None:
+    db = tmp_path / "own.db"
+    for_scan("s3://bucket/photos", db)[0].db.close()
+    opened, inside = for_scan("s3://bucket/photos/2019", db)
+    with opened:
+        assert inside == opened.root / "2019"
+    for other in ("s3://bucket/photos-2", "s3://bucket"):
+        with pytest.raises(LibraryError, match="is the library of s3://bucket/photos, which"):
+            for_scan(other, db)
+    with pytest.raises(LibraryError, match="is the library of s3://bucket/photos, which"):
+        for_scan(tmp_path, db)
+    make(tmp_path / "album", tmp_path / "local.db")
+    with pytest.raises(LibraryError, match="is the library of .*album, which"):
+        for_scan("s3://bucket/photos", tmp_path / "local.db")
+
+
+def test_a_file_address_is_a_folder(album: Path) -> None:
+    assert scanned_as(f"file://{album}") == (album, album)
+    assert root_of(f"file://{album}") == album

@@ -16,7 +16,7 @@ import pytest
 from faceclust.config import Config
 from faceclust.embed.arcface import Network
 from faceclust.faces.detector import DetectorOptions
-from faceclust.photos import WalkOptions, content_hash
+from faceclust.photos import WalkOptions, at_hand, content_hash
 from faceclust.pipeline import Library, ScanReport, for_scan, models, scan, unreadable
 from faceclust.pipeline.describe import CropTask
 from faceclust.pipeline.extract import PhotoTask
@@ -52,7 +52,8 @@ class Readers:
             yield task, fault or self.found(task)
 
     def found(self, task: PhotoTask) -> Scanned:
-        digest = content_hash(Path(task.root, task.path))
+        with at_hand(task.root, task.path) as path:
+            digest = content_hash(path)
         person = int(hashlib.sha256(digest.encode()).hexdigest(), 16) % 1000
         return replace(photo(task.path, person, content=digest), size=task.size,
                        mtime_ns=task.mtime_ns,
@@ -287,3 +288,52 @@ def test_patterns_begin_at_the_library_s_root_also_when_a_part_is_scanned(
     walk = WalkOptions(exclude=("/2019/july",))
     run(library, "2019", Config(walk=walk))
     assert readers.took() == ["2019/c.jpg"]
+
+
+# --- photos at an address ---
+
+ADDRESS = "memory://faceclust-scan/photos"
+
+
+@pytest.fixture
+def bucket() -> Iterator[Any]:
+    fs = pytest.importorskip("fsspec").filesystem("memory")
+    for name in ("a.jpg", "2019/b.jpg"):
+        fs.pipe(f"{ADDRESS}/{name}", name.encode())
+    yield fs
+    fs.rm("/faceclust-scan", recursive=True)
+
+
+def test_photos_at_an_address_are_read_once(bucket: Any, readers: Readers) -> None:
+    opened, inside = for_scan(f"{ADDRESS}/")
+    with opened as remote:
+        assert (remote.address, remote.place, inside) == (ADDRESS, ADDRESS, remote.root)
+        assert run(remote).read == 2
+        assert readers.took() == ["2019/b.jpg", "a.jpg"]
+        bucket.pipe(f"{ADDRESS}/copy.jpg", b"a.jpg")
+        report = run(remote)
+        assert (report.unchanged, report.linked, report.read) == (2, 1, 0)
+        bucket.rm(f"{ADDRESS}/a.jpg")
+        bucket.rm(f"{ADDRESS}/2019/b.jpg")
+        report = run(remote)
+        assert (report.missing, sorted(face_ids(remote.db))) == (1, ["copy.jpg"])
+    again, inside = for_scan(f"{ADDRESS}/2019")
+    with again as remote:
+        assert (remote.address, inside) == (ADDRESS, remote.root / "2019")
+
+
+def test_what_could_not_be_listed_is_not_gone(
+    bucket: Any, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with for_scan(ADDRESS)[0] as remote:
+        run(remote)
+        listed = type(bucket).ls
+
+        def closed(fs: Any, path: str, **options: Any) -> Any:
+            if path.endswith("2019"):
+                raise PermissionError(13, "Permission denied")
+            return listed(fs, path, **options)
+
+        monkeypatch.setattr(type(bucket), "ls", closed)
+        report = run(remote)
+        assert (report.missing, report.folders) == (0, [("2019", "Permission denied")])

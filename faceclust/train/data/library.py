@@ -24,7 +24,7 @@ def read_library(library: Library) -> Identities:
     model = library.db.setting("model")
     if model is None:
         raise LibraryError(
-            f"{library.root} has not been scanned yet; run `faceclust scan {library.root}`."
+            f"{library.place} has not been scanned yet; run `faceclust scan {library.place}`."
         )
     faces, x = catalogue.live_faces(library.db, model)
     keep = ~np.isin(faces, list(not_faces(ledger.decisions(library.db))))
@@ -43,7 +43,7 @@ def read_library(library: Library) -> Identities:
             several += len(rows) > 1
     if several < FEWEST:
         raise LibraryError(
-            f"People of {library.root} who have a name and more than one face: {several}; name at "
+            f"People of {library.place} who have a name and more than one face: {several}; name at "
             f"least {FEWEST} with `faceclust name` before training on them."
         )
     photo = photos_of(library, faces)

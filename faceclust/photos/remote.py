@@ -1,0 +1,168 @@
+"""Photos that lie elsewhere: any address that fsspec opens (s3://, gcs://, sftp://, http://, ...).
+
+A photo is copied to a temporary file, bounded in size, decoded there and removed: decoders seek,
+and what they are given must not change meanwhile. Names in a listing are untrusted: those that
+would lead out of their folder are left out.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from faceclust.errors import FaceclustError, InputError, PhotoError
+from faceclust.photos.files import FoundFile, OnError, WalkOptions, is_photo, is_wanted, matcher
+
+MAX_BYTES = 1 << 30
+_CHUNK = 1 << 20
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::[A-Za-z][A-Za-z0-9+.-]+)*://.*", re.DOTALL)
+_LOCAL = re.compile(r"(file|local)://(?=/)")
+# When a file was changed, as the file systems call it; the first one that is there counts.
+_CHANGED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
+
+
+def is_address(place: str) -> bool:
+    """Whether a place is an address of fsspec's rather than a path."""
+    return _ADDRESS.fullmatch(place) is not None
+
+
+def local_path(place: str) -> str:
+    """The path that a "file://" address means; any other place as it is."""
+    return _LOCAL.sub("", place)
+
+
+def walk_address(
+    address: str, options: WalkOptions, on_error: OnError, *, below: str = ""
+) -> Iterator[FoundFile]:
+    """Find the photos at an address, as `walk` does in a folder.
+
+    Raises:
+        InputError: the address cannot be read, or a package for it is missing.
+    """
+    fs, start = _open(address)
+    try:
+        if not fs.isdir(f"{start}/{below}".rstrip("/") or start):
+            raise InputError(f"{address} is not a folder that can be read; check the address.")
+        found = _walk(fs, start, f"{below}/" if below else "", options, on_error)
+        yield from islice(found, options.limit)
+    except FaceclustError:
+        raise
+    except Exception as error:  # every protocol's package raises errors of its own
+        raise InputError(
+            f"{address} cannot be read ({_short(error)}); check the address and your access to it."
+        ) from error
+
+
+@contextmanager
+def at_hand(root: str, path: str) -> Iterator[Path]:
+    """A photo as a local file: itself, or a copy for as long as the context is open.
+
+    Args:
+        root: the library's folder or address.
+        path: of the photo, relative to it.
+
+    Raises:
+        PhotoError: it cannot be fetched, or is over a gigabyte.
+    """
+    if not is_address(root):
+        yield Path(root, path)
+        return
+    with tempfile.TemporaryDirectory(prefix="faceclust-") as folder:
+        # Only the ending is of use; the rest of the name may be anything.
+        copy = Path(folder, "photo").with_suffix(PurePosixPath(path).suffix.lower())
+        _fetch(root, path, copy)
+        yield copy
+
+
+def _fetch(root: str, path: str, copy: Path) -> None:
+    try:
+        fs, start = _open(root)
+        with fs.open(f"{start}/{path}", "rb") as source, copy.open("xb") as target:
+            left = MAX_BYTES
+            while chunk := source.read(_CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    raise PhotoError(f"over {MAX_BYTES >> 30} GB", "too-large")
+                target.write(chunk)
+    except FileNotFoundError as error:
+        raise PhotoError("the file is gone") from error
+    except PermissionError as error:
+        raise PhotoError("no permission to read it", "permission") from error
+    except FaceclustError:
+        raise
+    except Exception as error:  # as above
+        raise PhotoError(f"it cannot be fetched ({_short(error)})") from error
+
+
+def _open(address: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise InputError(
+            f"{address} needs the package fsspec; run `pip install 'faceclust[ray]'`."
+        ) from error
+    try:
+        fs, start = fsspec.core.url_to_fs(address)
+    except Exception as error:
+        raise InputError(f"{address} cannot be opened ({_short(error)}).") from error
+    return fs, str(start).rstrip("/")
+
+
+def _walk(
+    fs: Any, start: str, folder: str, options: WalkOptions, on_error: OnError
+) -> Iterator[FoundFile]:
+    excluded = matcher(options.exclude)
+    folders = [folder]
+    while folders:
+        folder, subfolders = folders.pop(), []
+        for name, facts in _entries(fs, start, folder, on_error):
+            path = folder + name
+            if facts.get("islink") or not is_wanted(name):
+                continue
+            if facts.get("type") == "directory":
+                if not excluded(path + "/"):
+                    subfolders.append(path + "/")
+            elif is_photo(name) and not excluded(path):
+                yield FoundFile(path, int(facts.get("size") or 0), _changed(facts))
+        if options.recursive:
+            folders.extend(reversed(subfolders))
+
+
+def _entries(
+    fs: Any, start: str, folder: str, on_error: OnError
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """What is in a folder by name, in order; each name is one part of a path."""
+    try:
+        listed = fs.ls(f"{start}/{folder}".rstrip("/"), detail=True)
+    except OSError as error:
+        on_error(folder.rstrip("/") or ".", error.strerror or _short(error))
+        return []
+    names = [(str(facts["name"]).rstrip("/").rpartition("/")[2], facts) for facts in listed]
+    plain = [each for each in names if each[0] not in ("", ".", "..") and "\0" not in each[0]]
+    return sorted(plain, key=lambda each: each[0])
+
+
+def _changed(facts: Mapping[str, Any]) -> int:
+    """When a file was changed, in nanoseconds since 1970; 0 where its file system does not say."""
+    value = next((facts[key] for key in _CHANGED if facts.get(key)), 0)
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            return 0
+    if isinstance(value, datetime):
+        known = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        # In whole microseconds: what a float holds differs by machine and day.
+        since = known - datetime(1970, 1, 1, tzinfo=timezone.utc)
+        return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+    return int(value * 10**9) if isinstance(value, int | float) else 0
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
