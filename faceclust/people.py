@@ -156,6 +156,10 @@ class _Places:
 
     def take(self, cluster: int, members: list[int]) -> None:
         """Place the cluster's members that the user has not placed himself."""
+        if self.owner.keys().isdisjoint(members) and self.answers.spares.keys().isdisjoint(members):
+            # Most clusters of most libraries.
+            self.faces[self.answers.rest(cluster)].update(members)
+            return
         undecided = [face for face in members if face not in self.owner]
         heir, rest = self._heir(members, undecided), self.answers.rest(cluster)
         if heir is None and (plain := [f for f in undecided if f not in self.answers.spares]):

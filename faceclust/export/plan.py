@@ -22,12 +22,14 @@ class WriteText:
             belong to someone else (an existing sidecar); None where only a file that we wrote
             ourselves may be replaced.
         photo: the photo that a sidecar belongs to.
+        seed: the packet inside it, where a new sidecar repeats that.
     """
 
     path: Path
     content: bytes
     merged_from: bytes | None = None
     photo: Path | None = None
+    seed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

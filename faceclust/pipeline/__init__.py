@@ -2,52 +2,60 @@
 
 Each function here is one thing a user can ask for. Rooms know nothing of one another; what they
 give and take passes through this package, which alone reads and writes the store.
+
+A module is loaded when something of it is first asked for: most commands need few of them, and all
+together cost as long as a short command takes.
 """
 
-from pathlib import Path
+from __future__ import annotations
 
-from faceclust.config import Config
-from faceclust.export.journal import Event, Summary
-from faceclust.export.report import ReportOptions
-from faceclust.pipeline.ablate import ablate
-from faceclust.pipeline.cluster import ClusterReport, cluster
-from faceclust.pipeline.decide import (
-    birth,
-    differ,
-    hide,
-    ignore,
-    merge,
-    name,
-    not_a_face,
-    overruled,
-    reject,
-    split,
-    undo,
-)
-from faceclust.pipeline.evaluate import evaluate
-from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
-from faceclust.pipeline.gallery import Gallery, gallery, mark
-from faceclust.pipeline.history import LogEntry, log
-from faceclust.pipeline.imports import (
-    ImportReport,
-    OpenHint,
-    import_tags,
-    open_hints,
-    undo_import,
-)
-from faceclust.pipeline.library import Library, for_scan, remember, settings
-from faceclust.pipeline.library import find as find_library
-from faceclust.pipeline.memo import Memo
-from faceclust.pipeline.people import PersonSummary, all_people, namesakes, summaries
-from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
-from faceclust.pipeline.report import ReportRequest, report
-from faceclust.pipeline.sample import sample
-from faceclust.pipeline.scan import ScanReport, find_photos, scan
-from faceclust.pipeline.search import Match, save_crops, search
-from faceclust.pipeline.selected import not_faces, reject_all, split_off
-from faceclust.pipeline.status import faces_of, head_count, status, unreadable
-from faceclust.pipeline.steps import steps
-from faceclust.pipeline.suggestions import answer, suggestions
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faceclust.export.journal import Event, Summary
+    from faceclust.export.report import ReportOptions
+    from faceclust.pipeline.ablate import ablate
+    from faceclust.pipeline.cluster import ClusterReport, cluster
+    from faceclust.pipeline.decide import (
+        birth,
+        differ,
+        hide,
+        ignore,
+        merge,
+        name,
+        not_a_face,
+        overruled,
+        reject,
+        split,
+        undo,
+    )
+    from faceclust.pipeline.evaluate import evaluate
+    from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+    from faceclust.pipeline.gallery import Gallery, gallery, mark
+    from faceclust.pipeline.history import LogEntry, log
+    from faceclust.pipeline.imports import (
+        ImportReport,
+        OpenHint,
+        import_tags,
+        open_hints,
+        undo_import,
+    )
+    from faceclust.pipeline.library import Library, find_library, for_scan
+    from faceclust.pipeline.memo import Memo
+    from faceclust.pipeline.people import PersonSummary, all_people, namesakes, summaries
+    from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
+    from faceclust.pipeline.report import ReportRequest, report
+    from faceclust.pipeline.sample import sample
+    from faceclust.pipeline.scan import ScanReport, count_photos, scan
+    from faceclust.pipeline.search import Match, save_crops, search
+    from faceclust.pipeline.selected import not_faces, reject_all, split_off
+    from faceclust.pipeline.settings import remember, settings
+    from faceclust.pipeline.status import faces_of, head_count, status, unreadable
+    from faceclust.pipeline.steps import steps
+    from faceclust.pipeline.suggestions import answer, suggestions
 
 __all__ = [
     "ClusterReport",
@@ -117,7 +125,49 @@ __all__ = [
     "unreadable",
 ]
 
+# Where each of these is, below `faceclust`; the imports above tell type checkers the same.
+_HOMES = {
+    "export.journal": "Event Summary",
+    "export.report": "ReportOptions",
+    "pipeline.ablate": "ablate",
+    "pipeline.cluster": "cluster ClusterReport",
+    "pipeline.decide": "birth differ hide ignore merge name not_a_face overruled reject split undo",
+    "pipeline.evaluate": "evaluate",
+    "pipeline.export": "export ExportRequest table_bytes undo_export",
+    "pipeline.gallery": "Gallery gallery mark",
+    "pipeline.history": "log LogEntry",
+    "pipeline.imports": "import_tags ImportReport open_hints OpenHint undo_import",
+    "pipeline.library": "find_library for_scan Library",
+    "pipeline.memo": "Memo",
+    "pipeline.people": "all_people namesakes PersonSummary summaries",
+    "pipeline.picture": "photo PhotoView Pictures thumbnail",
+    "pipeline.report": "report ReportRequest",
+    "pipeline.sample": "sample",
+    "pipeline.scan": "count_photos scan ScanReport",
+    "pipeline.settings": "remember settings",
+    "pipeline.search": "Match save_crops search",
+    "pipeline.selected": "not_faces reject_all split_off",
+    "pipeline.status": "faces_of head_count status unreadable",
+    "pipeline.steps": "steps",
+    "pipeline.suggestions": "answer suggestions",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-def count_photos(library: Library, folder: Path, config: Config) -> int:
-    """How many photo files a scan of `folder` will see."""
-    return sum(1 for _ in find_photos(library, folder, config))
+
+class _Corridor(ModuleType):
+    """This package, which finds its functions when they are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"faceclust.{_HOME[name]}"), name)
+        setattr(self, name, found)
+        return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Importing the module `scan` would put it in the place of the function `scan`.
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Corridor

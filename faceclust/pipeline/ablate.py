@@ -82,7 +82,7 @@ def ablate(
         labelled = labelled_data(data, aligned, profile, clip=True)
     else:
         assert labels is not None
-        with libraries.find(library, db) as opened:
+        with libraries.find_library(library, db) as opened:
             found = None if runs is None else _runs_for(opened, runs)
             labelled = labelled_library(opened, labels)
     if found is None:

@@ -46,9 +46,8 @@ class OurNames:
         """Pass actions on, noting what each is about to bring."""
         for action in actions:
             match action:
-                case WriteText(content=content, merged_from=before, photo=Path() as photo):
-                    # A new sidecar was seeded with what the photo itself holds.
-                    self._note(photo, content, before or embedded_packet(photo))
+                case WriteText(content=content, photo=Path() as photo):
+                    self._note(photo, content, action.merged_from or action.seed)
                 case EmbedXmp(path=photo, packet=content):
                     self._note(photo, content, embedded_packet(photo))
                 case _:

@@ -29,7 +29,7 @@ from faceclust.pipeline.arrive import (
     same_photo,
     unasked,
 )
-from faceclust.pipeline.attributes import SETTING as CLIP_SETTING
+from faceclust.pipeline.guesses import SETTING as CLIP_SETTING
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import Space, space
 from faceclust.pipeline.people import dates

@@ -66,7 +66,7 @@ def evaluate(
     """
     check_source(labels, data, aligned, profile)
     if data is None:
-        with libraries.find(library, db) as found:
+        with libraries.find_library(library, db) as found:
             if labels is None:
                 return score_by_names(found, _cluster_options(options, people=1))
             return _score_library(found, labels, options)

@@ -16,7 +16,7 @@ from faceclust.export.plan import Action, LinkKind, WriteText
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import XmpOptions
 from faceclust.pipeline import brought
-from faceclust.pipeline.attributes import Guesses
+from faceclust.pipeline.guesses import Guesses
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.notes import Notebook, notebook
 from faceclust.pipeline.people import all_people

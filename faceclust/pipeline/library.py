@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
 
 import platformdirs
 
-from faceclust import config as configuration
-from faceclust import photos
-from faceclust.config import Config
 from faceclust.errors import InputError, LibraryError
 from faceclust.pipeline.memo import Memo
 from faceclust.store import Database, open_database
@@ -94,8 +89,9 @@ def for_scan(place: Path | str, db: Path | None = None) -> tuple[Library, Path]:
         LibraryError: `db` belongs to another folder.
         StoreError: the database cannot be used.
     """
-    if photos.is_address(place := photos.local_path(str(place))):
-        return _at(place.rstrip("/"), db)
+    place, address = _place(place)
+    if address is not None:
+        return _at(address, db)
     folder = Path(place)
     try:
         folder = folder.expanduser().resolve(strict=True)
@@ -111,6 +107,18 @@ def for_scan(place: Path | str, db: Path | None = None) -> tuple[Library, Path]:
     if library.db.setting("root") is None:
         library.db.set_setting("root", str(root))
     return library, folder
+
+
+def _place(place: Path | str) -> tuple[str, str | None]:
+    """A place as text, and the address that it is, if it is one."""
+    text = str(place)
+    if "://" not in text:
+        return text, None
+    # Loads all that decodes photos, which most commands do without.
+    from faceclust import photos
+
+    text = photos.local_path(text)
+    return text, text.rstrip("/") if photos.is_address(text) else None
 
 
 def _at(address: str, db: Path | None) -> tuple[Library, Path]:
@@ -154,7 +162,7 @@ def _root_of(db: Path, folder: Path) -> Path:
     return root
 
 
-def find(folder: Path | str | None = None, db: Path | None = None) -> Library:
+def find_library(folder: Path | str | None = None, db: Path | None = None) -> Library:
     """Open the library that a command means.
 
     `db` if given; else the library that holds `folder`; else the one that holds the current
@@ -166,9 +174,10 @@ def find(folder: Path | str | None = None, db: Path | None = None) -> Library:
     if db is not None:
         opened = open_database(db)
         return Library(Path(opened.setting("root") or db.parent), opened)
-    folder = None if folder is None else photos.local_path(str(folder))
-    if folder is not None and photos.is_address(folder):
-        return _known(folder.rstrip("/"))
+    if folder is not None:
+        folder, address = _place(folder)
+        if address is not None:
+            return _known(address)
     wanted = Path(folder or Path.cwd()).expanduser().resolve()
     if not wanted.is_dir() and not database_path(wanted).exists():
         raise InputError(f"{folder} is not a folder; give --library the folder of a library.")
@@ -192,41 +201,3 @@ def _known(address: str) -> Library:
         )
     opened = open_database(path)
     return Library(Path(opened.setting("root") or path.with_name("remote")), opened)
-
-
-REMEMBERED = "flags"
-Flags = Mapping[str, Mapping[str, Any]]
-
-
-def settings(library: Library, flags: Flags, **once: Any) -> Config:
-    """The settings of a run: defaults < faceclust.toml < remembered flags < `flags`.
-
-    Flags that are None were not given. Those in `once` (limit, retry_errors) are never remembered.
-
-    Raises:
-        OptionError: a setting does not exist or has a wrong value.
-    """
-    config = configuration.load(library.root)
-    for table, values in _with_remembered(library, flags).items():
-        section = configuration.override(getattr(config, table), **values)
-        config = replace(config, **{table: section})
-    return replace(
-        config,
-        walk=configuration.override(config.walk, limit=once.get("limit")),
-        scan=configuration.override(config.scan, retry_errors=once.get("retry_errors")),
-    )
-
-
-def remember(library: Library, flags: Flags) -> None:
-    """Make flags the library's own, once a run with them went well: later runs do the same."""
-    library.db.set_setting(REMEMBERED, json.dumps(_with_remembered(library, flags)))
-
-
-def _with_remembered(library: Library, flags: Flags) -> dict[str, dict[str, Any]]:
-    kept: dict[str, dict[str, Any]] = json.loads(library.db.setting(REMEMBERED) or "{}")
-    for table, values in flags.items():
-        given = {key: value for key, value in values.items() if value is not None}
-        # A threshold means something else to every method.
-        before = {} if "method" in given else kept.get(table, {})
-        kept[table] = {**before, **given}
-    return kept

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
 from faceclust.people import resolve
-from faceclust.pipeline.attributes import Guesses
+from faceclust.pipeline.guesses import Guesses
 from faceclust.pipeline.library import Library
 from faceclust.records import Decision, Guess, Person
 from faceclust.store import StoredClustering, catalogue, ledger

@@ -20,6 +20,7 @@ from faceclust.photos import FoundFile
 from faceclust.pipeline import attributes, models
 from faceclust.pipeline.describe import catch_up
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
+from faceclust.pipeline.guesses import SETTING
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.steps import LOCAL, Steps
@@ -135,7 +136,7 @@ def scan(
         run.describe(progress)
     library.db.set_setting("extractor", extractor)
     library.db.set_setting("model", resolved.model_id)
-    library.db.set_setting(attributes.SETTING, clip or "")
+    library.db.set_setting(SETTING, clip or "")
     report.seconds = time.monotonic() - started
     report.peak_rss_mb = peak_rss_mb()
     return report
@@ -156,6 +157,11 @@ def find_photos(
         ignore = on_error or (lambda path, reason: None)
         return photos.walk_address(library.address, options, ignore, below=below)
     return photos.walk(library.root, options, on_error, below=below)
+
+
+def count_photos(library: Library, folder: Path, config: Config) -> int:
+    """How many photo files a scan of `folder` will see."""
+    return sum(1 for _ in find_photos(library, folder, config))
 
 
 def extractor_id(resolved: models.Models, config: Config) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from faceclust.embed.clip import Clip, model_id, name_of
 from faceclust.errors import LibraryError, OptionError, WriteError
-from faceclust.pipeline.attributes import SETTING
+from faceclust.pipeline.guesses import SETTING
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, find
 from faceclust.store import catalogue

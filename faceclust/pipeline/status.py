@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from faceclust.people import not_faces
-from faceclust.pipeline.attributes import SETTING, Guesses
+from faceclust.pipeline.guesses import SETTING, Guesses
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import (
     all_people,

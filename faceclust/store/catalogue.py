@@ -146,7 +146,11 @@ def photo_of_faces(db: Database) -> dict[int, int]:
 
 def live_face_ids(db: Database) -> frozenset[int]:
     """Ids of all faces that count."""
-    return db.column(f"SELECT id FROM faces WHERE {LIVE_FACES}")
+    # As LIVE_FACES says, but asked once for all files rather than for each face.
+    return db.column(
+        """SELECT id FROM faces WHERE retired_at IS NULL AND photo_id IN (
+            SELECT photo_id FROM files WHERE missing_since IS NULL)"""
+    )
 
 
 def thumbnail(db: Database, face_id: int) -> bytes | None:

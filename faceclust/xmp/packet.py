@@ -171,9 +171,15 @@ def own_block(rdf: etree._Element) -> etree._Element:
 
 def add(parent: etree._Element, tag: str) -> etree._Element:
     """Appends an element `tag`, with its usual prefix where the namespace is not bound yet."""
-    uri = tag[1:].partition("}")[0]
-    bound = uri in parent.nsmap.values()
-    return etree.SubElement(parent, tag, nsmap=None if bound else {_PREFIX_OF[uri]: uri})
+    element = etree.SubElement(parent, tag)
+    # lxml makes up "ns0" for what is not bound. Asking first, of every element, would take longer
+    # than all else about it.
+    if element.prefix is not None and element.prefix.startswith("ns"):
+        uri = tag[1:].partition("}")[0]
+        if uri not in parent.nsmap.values():
+            parent.remove(element)
+            element = etree.SubElement(parent, tag, nsmap={_PREFIX_OF[uri]: uri})
+    return element
 
 
 def add_struct(parent: etree._Element, tag: str) -> etree._Element:
@@ -223,6 +229,8 @@ def text(value: Field | None) -> str:
     """The text of a simple, qualified or language-alternative value, "" where there is none."""
     if value is None or isinstance(value, str):
         return value or ""
+    if not len(value):
+        return value.text or ""
     languages = items(value)
     if languages:
         default = [li for li in languages if li.get(q("xml:lang")) == "x-default"]

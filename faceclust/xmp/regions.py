@@ -124,6 +124,11 @@ def read_region(li: etree._Element, form: Form, info: PhotoInfo) -> Region | Non
     return None if box is None or name is None else Region(name, box)
 
 
+def is_face(li: etree._Element, form: Form) -> bool:
+    """Whether an rdf:li can be of a face: IPTC has regions of anything."""
+    return form != "iptc" or _is_human(fields(li).get(q("Iptc4xmpExt:rCtype")))
+
+
 def named_item(region: dict[str, Field], form: Form) -> str | None:
     """The name that the fields of a region give to a face; None where it shows none or no face."""
     kind = text(region.get(q("mwg-rs:Type"))) if form == "mwg" else ""

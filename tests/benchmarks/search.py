@@ -19,7 +19,8 @@ import numpy as np
 from faceclust.config import Config
 from faceclust.embed.clip import FACE_CLIP, Clip, model_id
 from faceclust.pipeline import Library, search, summaries
-from faceclust.pipeline.attributes import SETTING, Guesses, prepare
+from faceclust.pipeline.attributes import prepare
+from faceclust.pipeline.guesses import SETTING, Guesses
 from faceclust.store import intake, open_database
 from tests.synthetic import group
 

@@ -73,7 +73,7 @@ def test_what_cannot_be_listed_is_told(fs: Any) -> None:
     for address in ("memory://faceclust-test/nowhere", f"{ROOT}/a.JPG"):
         with pytest.raises(InputError, match="not a folder"):
             walked(address)
-    with pytest.raises(InputError, match="nosuch://.* cannot be opened"):
+    with pytest.raises(InputError, match=r"nosuch://.* cannot be opened"):
         walked("nosuch://host/photos")
 
 

@@ -13,8 +13,9 @@ from faceclust.embed.attributes import DEFAULTS, Attribute
 from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.errors import WeightsError
 from faceclust.pipeline import Library, faces_of, summaries
-from faceclust.pipeline.attributes import Guesses, prepare
+from faceclust.pipeline.attributes import prepare
 from faceclust.pipeline.export import ExportRequest, table_bytes
+from faceclust.pipeline.guesses import Guesses
 from faceclust.store import descriptions
 from tests.synthetic import describe
 

@@ -9,7 +9,8 @@ import pytest
 
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.errors import InputError, LibraryError, OptionError, StoreError
-from faceclust.pipeline.library import database_path, find, for_scan, remember, settings
+from faceclust.pipeline.library import database_path, find_library, for_scan
+from faceclust.pipeline.settings import remember, settings
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def make(folder: Path, db: Path | None = None) -> Path:
 
 
 def root_of(folder: Path | str | None = None, db: Path | None = None) -> Path:
-    with find(folder, db) as library:
+    with find_library(folder, db) as library:
         return library.root
 
 
@@ -103,11 +104,11 @@ def test_a_database_elsewhere_belongs_to_its_folder(tmp_path: Path) -> None:
 
 def test_without_a_library_a_scan_is_proposed(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match=r"no library; run `faceclust scan FOLDER`"):
-        find()
+        find_library()
     with pytest.raises(LibraryError, match="no library that holds"):
-        find(tmp_path)
+        find_library(tmp_path)
     with pytest.raises(LibraryError, match=r"no library at .*x\.db"):
-        find(db=tmp_path / "x.db")
+        find_library(db=tmp_path / "x.db")
 
 
 def test_the_library_one_is_in_comes_before_the_one_used_last(
@@ -122,7 +123,7 @@ def test_the_library_one_is_in_comes_before_the_one_used_last(
     assert root_of() == album
     assert root_of(other) == other
     with pytest.raises(LibraryError, match="no library that holds"):
-        find(tmp_path)
+        find_library(tmp_path)
 
 
 def used(root: Path) -> None:
@@ -150,9 +151,9 @@ def test_a_damaged_library_is_not_said_to_be_none(
     used(album)
     monkeypatch.chdir(album if inside else "/")
     with pytest.raises(StoreError, match="damaged"):
-        find()
+        find_library()
     with pytest.raises(StoreError, match="damaged"):
-        find(album)
+        find_library(album)
     (album / "2019").mkdir()
     with pytest.raises(StoreError, match="damaged"):
         for_scan(album / "2019")
@@ -163,7 +164,7 @@ def test_a_newer_library_is_not_said_to_be_none(album: Path) -> None:
     db.execute("INSERT INTO migrations VALUES ('m9999', '2031')")
     db.close()
     with pytest.raises(StoreError, match="newer faceclust"):
-        find()
+        find_library()
 
 
 def test_no_library_is_opened_but_the_one_that_is_meant(album: Path, tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_no_library_is_opened_but_the_one_that_is_meant(album: Path, tmp_path: P
 
 
 def test_flags_are_remembered_until_others_are_given(album: Path) -> None:
-    with find(album) as library:
+    with find_library(album) as library:
         flags: dict[str, dict[str, object]] = {
             "scan": {"profile": "buffalo_l", "device": None},
             "walk": {"exclude": ["*.gif"], "recursive": None},
@@ -192,7 +193,7 @@ def test_flags_are_remembered_until_others_are_given(album: Path) -> None:
 
 
 def test_what_went_wrong_is_not_remembered(album: Path) -> None:
-    with find(album) as library:
+    with find_library(album) as library:
         assert settings(library, {"cluster": {"k": 7}}).cluster.k == 7
         for wrong in ({"method": "magic"}, {"k": "x"}, {"method": "kmeans", "threshold": 0.5}):
             with pytest.raises(OptionError, match="--"):
@@ -201,7 +202,7 @@ def test_what_went_wrong_is_not_remembered(album: Path) -> None:
 
 
 def test_limit_and_retry_hold_for_one_run(album: Path) -> None:
-    with find(album) as library:
+    with find_library(album) as library:
         once = settings(library, {}, limit=5, retry_errors=True)
         assert (once.walk.limit, once.scan.retry_errors) == (5, True)
         remember(library, {"scan": {}})
@@ -210,7 +211,7 @@ def test_limit_and_retry_hold_for_one_run(album: Path) -> None:
 
 def test_flags_come_after_the_file_in_the_library(album: Path) -> None:
     (album / "faceclust.toml").write_text("[cluster]\nk = 20\n[detector]\nmin_face = 60\n")
-    with find(album) as library:
+    with find_library(album) as library:
         assert settings(library, {}).cluster.k == 20
         remember(library, {"cluster": {"k": 30}})
         found = settings(library, {})
@@ -218,7 +219,7 @@ def test_flags_come_after_the_file_in_the_library(album: Path) -> None:
 
 
 def test_another_method_does_not_take_the_threshold_of_the_last(album: Path) -> None:
-    with find(album) as library:
+    with find_library(album) as library:
         remember(library, {"cluster": {"method": "hac", "threshold": 0.9, "k": None}})
         assert settings(library, {"cluster": {"k": 9}}).cluster.threshold == 0.9
         for method in ("components", "kmeans"):
@@ -232,11 +233,11 @@ def test_another_method_does_not_take_the_threshold_of_the_last(album: Path) -> 
 def test_a_library_of_an_address_is_found_by_it(tmp_path: Path) -> None:
     for_scan("s3://bucket/photos")[0].db.close()
     for place in ("s3://bucket/photos", "s3://bucket/photos/2019/"):
-        with find(place) as library:
+        with find_library(place) as library:
             assert library.place == "s3://bucket/photos"
     with pytest.raises(LibraryError, match="no library of s3://bucket; run `faceclust scan s3:"):
-        find("s3://bucket")
-    with find() as library:
+        find_library("s3://bucket")
+    with find_library() as library:
         assert library.place == "s3://bucket/photos"
     assert not library.root.exists()
 
@@ -253,7 +254,7 @@ def test_a_database_belongs_to_one_address(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="is the library of s3://bucket/photos, which"):
         for_scan(tmp_path, db)
     make(tmp_path / "album", tmp_path / "local.db")
-    with pytest.raises(LibraryError, match="is the library of .*album, which"):
+    with pytest.raises(LibraryError, match=r"is the library of .*album, which"):
         for_scan("s3://bucket/photos", tmp_path / "local.db")
 
 

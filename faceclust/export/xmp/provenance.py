@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from faceclust.records import PhotoInfo
 from faceclust.xmp.notes import has_notes
-from faceclust.xmp.packet import clean, items, parse, properties, q, text
+from faceclust.xmp.packet import clean, fields, items, parse, properties, q, text
 from faceclust.xmp.people import listed
-from faceclust.xmp.regions import FORMS, read_region, region_items
+from faceclust.xmp.regions import FORMS, is_face, named_item, region_items
 
 SUBJECT = q("dc:subject")
 
@@ -46,9 +45,8 @@ def written_in(packet: bytes) -> Previous:
         InputError: the packet is no XMP.
     """
     rdf = parse(packet)
-    # Large enough for boxes in pixels: only the names matter.
-    anywhere = PhotoInfo(width=1_000_000, height=1_000_000, orientation=1, format="")
-    regions = [read_region(li, form, anywhere) for form in FORMS for li in region_items(rdf, form)]
-    names = frozenset([region.name for region in regions if region] + listed(rdf)) - {""}
+    regions = [(form, li) for form in FORMS for li in region_items(rdf, form)]
+    named = [named_item(fields(li), form) for form, li in regions if is_face(li, form)]
+    names = frozenset([name or "" for name in named] + listed(rdf)) - {""}
     keywords = [clean(text(li)) for value in properties(rdf, SUBJECT) for li in items(value)]
     return Previous(names, frozenset(keywords), has_notes(packet))

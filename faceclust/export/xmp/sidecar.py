@@ -127,8 +127,9 @@ def _actions(
         if content != existing:
             yield WriteText(sidecar, content, merged_from=existing, photo=photo.path)
     elif wanted and not options.embed:
-        content = new_sidecar(embedded_packet(photo.path), photo, previous, options)
-        yield WriteText(sidecar, content, photo=photo.path)
+        seed = embedded_packet(photo.path)
+        content = new_sidecar(seed, photo, previous, options)
+        yield WriteText(sidecar, content, photo=photo.path, seed=seed)
 
 
 def _embed(
