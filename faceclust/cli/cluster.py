@@ -26,6 +26,10 @@ def cluster(
         int | None,
         typer.Option(min=0, help="Faces from which neighbours are searched for approximately."),
     ] = None,
+    search_share: Annotated[
+        float | None,
+        typer.Option(help="Share of the faces that an approximate search looks at, up to 1."),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda (an NVIDIA GPU): where neighbours are searched.")
     ] = None,
@@ -43,6 +47,7 @@ def cluster(
         "cluster": {
             "method": method, "k": k, "threshold": threshold, "num_people": num_people,
             "seed": seed, "edges": edges, "exact_below": exact_below,
+            "search_share": search_share,
         },
         "scan": {"device": device},
     }  # fmt: skip

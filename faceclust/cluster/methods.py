@@ -67,6 +67,8 @@ class ClusterOptions:
             for the faces' embeddings.
         exact_below: from so many faces on neighbours are searched for approximately; None for the
             search's own number.
+        search_share: of the library that an approximate search looks at, in (0, 1]; None for a
+            share that falls as libraries grow, see `graph.approximate`.
 
     Raises:
         OptionError: an unknown method, or a value that the method cannot use.
@@ -79,6 +81,7 @@ class ClusterOptions:
     num_people: int | None = None
     edges: Literal["universal", "clip-cluster"] = "universal"
     exact_below: int | None = None
+    search_share: float | None = None
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -91,6 +94,11 @@ class ClusterOptions:
             raise OptionError(f"--seed must be from 0 to {LARGEST_SEED - 1}, not {self.seed}.")
         if not isinstance(self.exact_below, int | None) or (self.exact_below or 0) < 0:
             raise OptionError(f"--exact-below must be 0 or more, not {self.exact_below!r}.")
+        share = 1 if self.search_share is None else self.search_share
+        if not isinstance(share, int | float) or not 0 < share <= 1:
+            raise OptionError(
+                f"--search-share must be above 0 and at most 1, not {self.search_share!r}."
+            )
         if not isinstance(self.num_people, int | None):
             raise OptionError(f"--num-people must be a whole number, not {self.num_people!r}.")
         if self.threshold is not None:

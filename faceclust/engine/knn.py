@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -31,14 +32,21 @@ BASE = 16 * 1024  # faces of a shard that is searched exhaustively; faiss multip
 INDEXED, BLOCKS = 1024 * 1024, 16
 
 
-def knn(x: FloatArray, k: int, runner: Runner, *, exact_below: int = EXACT_BELOW) -> Neighbours:
+def knn(
+    x: FloatArray,
+    k: int,
+    runner: Runner,
+    *,
+    exact_below: int = EXACT_BELOW,
+    share: float | None = None,
+) -> Neighbours:
     """The k nearest neighbours of every face, the face itself left out; as `graph.knn.knn`.
 
     Args:
         x: (N, D) float32, L2-normalised; N may be 0.
         k: neighbours a face; where there are fewer, the rest is padded with -1.
         runner: runs the tasks.
-        exact_below: the number of faces from which the search is approximate.
+        exact_below, share: of the approximate search, as there; the share is that of each shard.
 
     Raises:
         OptionError: k is below 1.
@@ -49,7 +57,7 @@ def knn(x: FloatArray, k: int, runner: Runner, *, exact_below: int = EXACT_BELOW
         return listed
     exact = exact_below > N
     x = searchable(x, exact=exact)
-    search = _exhaustive(x, found, runner) if exact else _by_codes(x, found, runner)
+    search = _exhaustive(x, found, runner) if exact else _by_codes(x, found, runner, share)
     start = 0
     for near in runner.each(search, _slices(x, BLOCK if exact else BLOCKS * BLOCK)):
         rows = slice(start, start + len(near.index))
@@ -139,16 +147,16 @@ class _ByCodes:
         return lists(best.ids, best.near, start, self.k)
 
 
-def _indexed(piece: tuple[int, FloatArray]) -> ImageArray:
+def _indexed(piece: tuple[int, FloatArray], share: float | None) -> ImageArray:
     """The index of some faces, as faiss writes it."""
     import faiss
 
-    written: ImageArray = faiss.serialize_index(index_of(piece[1]))
+    written: ImageArray = faiss.serialize_index(index_of(piece[1], share))
     return written
 
 
-def _by_codes(x: FloatArray, k: int, runner: Runner) -> _ByCodes:
-    indexes = runner.each(_indexed, _slices(x, INDEXED))
+def _by_codes(x: FloatArray, k: int, runner: Runner, share: float | None) -> _ByCodes:
+    indexes = runner.each(partial(_indexed, share=share), _slices(x, INDEXED))
     shards = tuple(
         (first, runner.share(rows), runner.share(index))
         for (first, rows), index in zip(_slices(x, INDEXED), indexes, strict=True)

@@ -20,13 +20,14 @@ CANDIDATES = 2  # times as many as are wanted: 16 bits tell near from far, not n
 FEW = 256  # queries at once whose candidates' embeddings are gathered
 
 
-def knn(x: FloatArray, k: int, *, exact_below: int = 0, device: str = "cuda") -> Neighbours:
+def knn(x: FloatArray, k: int, *, device: str = "cuda") -> Neighbours:
     """The k nearest neighbours of every face, the face itself left out; as `graph.knn.knn`.
+
+    The search is exhaustive at any size.
 
     Args:
         x: (N, D) float32, L2-normalised; N may be 0.
         k: neighbours a face; where there are fewer, the rest is padded with -1.
-        exact_below: not needed: the search is exhaustive at any size.
         device: of torch.
 
     Raises:

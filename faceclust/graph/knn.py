@@ -22,7 +22,9 @@ _Search: TypeAlias = Callable[[FloatArray, int], tuple[FloatArray, IntArray]]
 NEW_BLOCK = 128  # rows of similarities to all faces that are held at once
 
 
-def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
+def knn(
+    x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW, share: float | None = None
+) -> Neighbours:
     """The k nearest neighbours of every face, the face itself left out.
 
     Fewer than `exact_below` faces are searched exhaustively, more by short codes first (see
@@ -33,6 +35,7 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
         x: (N, D) float32, L2-normalised; N may be 0.
         k: neighbours a face; where there are fewer, the rest is padded with -1.
         exact_below: the number of faces from which the search is approximate.
+        share: of the faces that an approximate search looks at; None for `approximate.share_of`.
 
     Raises:
         OptionError: k is below 1.
@@ -46,7 +49,8 @@ def knn(x: FloatArray, k: int, *, exact_below: int = EXACT_BELOW) -> Neighbours:
     exact = exact_below > N
     x, size = searchable(x, exact=exact), BLOCK if exact else FEW
     with _threads() as pool:
-        near_to = pool.submit(_exhaustive if exact else _approximate, x).result()
+        opened = _exhaustive if exact else partial(_approximate, share=share)
+        near_to = pool.submit(opened, x).result()
 
         def search(start: int) -> None:
             block = slice(start, min(start + size, N))
@@ -175,8 +179,8 @@ def knn_graph(neighbours: Neighbours, min_similarity: float = 0.0) -> Graph:
     return Graph(np.stack(np.divmod(pair, max(N, 1))), weight, N)
 
 
-def _approximate(x: FloatArray) -> _Search:
-    return partial(through, index_of(x), x)
+def _approximate(x: FloatArray, share: float | None) -> _Search:
+    return partial(through, index_of(x, share), x)
 
 
 def _exhaustive(x: FloatArray) -> _Search:

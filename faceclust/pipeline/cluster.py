@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,8 @@ def group(
     k = lists_of(options)
     small = compact(x)
     exact_below = EXACT_BELOW if options.exact_below is None else options.exact_below
-    neighbours = steps.knn(small, k, exact_below=exact_below) if k else None
+    search = partial(steps.knn, exact_below=exact_below, share=options.search_share)
+    neighbours = search(small, k) if k else None
     searched = time.perf_counter()
     scored = None
     scorer = choose(options, within, described.model if described else None, own)
@@ -115,7 +117,7 @@ def group(
 
         def among(rows: IntArray) -> Graph:
             some = None if described is None else described.select(rows)
-            near = steps.knn(small[rows], k, exact_below=exact_below)
+            near = search(small[rows], k)
             return steps.score(scorer, embeddings[rows], small[rows], near, within, some)
 
         labels = regroup(labels, scored, among, apart=apart, constraints=constraints)

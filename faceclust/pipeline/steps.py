@@ -39,7 +39,9 @@ Engine: TypeAlias = Literal["local", "ray"]
 class Search(Protocol):
     """As `graph.knn.knn`."""
 
-    def __call__(self, x: FloatArray, k: int, *, exact_below: int) -> Neighbours:
+    def __call__(
+        self, x: FloatArray, k: int, *, exact_below: int, share: float | None = None
+    ) -> Neighbours:
         """The lists of (N, D) faces, k each."""
         ...
 
@@ -146,13 +148,15 @@ def _search(device: Device, notify: Notify | None) -> Search:
         say(f"Neighbours are searched on the CPU: {reason}")
         return knn
 
-    def search(x: FloatArray, k: int, *, exact_below: int) -> Neighbours:
+    def search(
+        x: FloatArray, k: int, *, exact_below: int, share: float | None = None
+    ) -> Neighbours:
         try:
             return gpu.knn(x, k)
         except RuntimeError as error:  # all that torch raises, out of memory among it
             reason = str(error).partition("\n")[0]
             say(f"Neighbours are searched on the CPU: the GPU failed ({reason}).")
-            return knn(x, k, exact_below=exact_below)
+            return knn(x, k, exact_below=exact_below, share=share)
 
     return search
 
