@@ -73,13 +73,15 @@ def reject(face: Face, who: Who, library: LibraryFolder = None, db: Db = None) -
     console.tell(f"Face {face} {where}.")
 
 
-def not_a_face(face: Face, library: LibraryFolder = None, db: Db = None) -> None:
+def not_a_face(
+    face: Face, show: Show = False, library: LibraryFolder = None, db: Db = None
+) -> None:
     """Say that FACE is a drawing, an object, or nothing at all."""
     from faceclust import pipeline
 
     with pipeline.find_library(library, db) as found:
-        pipeline.not_a_face(found, face)
-    console.tell(f"Face {face} is left out from now on.")
+        pipeline.not_a_face(found, face, show=show)
+    console.tell(f"Face {face} {'is a face again' if show else 'is left out from now on'}.")
 
 
 def split(
@@ -133,7 +135,7 @@ def birth(
         person, left = pipeline.birth(found, who, date)
     label, born = console.escape(person.name or ""), person.birth
     console.tell(
-        f"{label} was born {born}; {faces(left)} in earlier photos are taken out."
+        f"{label} was born {born}; faces in earlier photos that are taken out: {left}."
         if born
         else f"{label} has no date of birth now."
     )

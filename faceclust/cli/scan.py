@@ -78,7 +78,7 @@ def scan(
         "walk": {"recursive": recursive, "exclude": exclude},
     }
     library, inside = pipeline.for_scan(folder, db)
-    with library, library.db.exclusive(wait):
+    with library, pipeline.kept_if_used(library), library.db.exclusive(wait):
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
         with (
             pipeline.steps(
@@ -95,10 +95,12 @@ def scan(
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})
         else:
-            _summary(report, pipeline.head_count(library), grouped.edges)
+            heads = pipeline.head_count(library)
+            tagged = 0 if heads["named"] else pipeline.sidecar_count(library)
+            _summary(report, heads, grouped.edges, tagged)
 
 
-def _summary(report: ScanReport, heads: dict[str, int], edges: str | None) -> None:
+def _summary(report: ScanReport, heads: dict[str, int], edges: str | None, tagged: int) -> None:
     console.tell(
         f"{report.found} photos: {report.read} read, {report.unchanged} unchanged, "
         f"{report.linked} moved or copied, {report.errors} unreadable, {report.missing} gone "
@@ -121,6 +123,10 @@ def _summary(report: ScanReport, heads: dict[str, int], edges: str | None) -> No
     elif not heads["faces"]:
         console.say("No faces were found; smaller ones are looked for with --min-face and --tiles.")
     elif not heads["named"]:
+        if tagged:
+            console.say(
+                f"{tagged} photos have sidecars (.xmp); faceclust import takes over names in them."
+            )
         console.say('Next: faceclust people, then faceclust name NUMBER "NAME"')
 
 

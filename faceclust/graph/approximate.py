@@ -76,7 +76,8 @@ def through(index: Any, x: FloatArray, queries: FloatArray, k: int) -> tuple[Flo
     near = np.empty(ids.shape, np.float32)
     # Where they lie: gathering them first takes longer than the products.
     pointers = map(faiss.swig_ptr, (near, queries, x, ids))
-    faiss.fvec_inner_products_by_idx(*pointers, x.shape[1], *ids.shape)
+    products: Any = faiss
+    products.fvec_inner_products_by_idx(*pointers, x.shape[1], *ids.shape)
     near[ids < 0] = -2
     best = np.argpartition(-near, k - 1, axis=1)[:, :k]
     return np.take_along_axis(near, best, 1), np.take_along_axis(ids, best, 1)

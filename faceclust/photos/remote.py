@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote, unquote
 
 from faceclust.errors import FaceclustError, InputError, PhotoError
 from faceclust.photos.files import FoundFile, OnError, WalkOptions, is_photo, is_wanted, matcher
@@ -46,16 +47,17 @@ def walk_address(
         InputError: the address cannot be read, or a package for it is missing.
     """
     fs, start = _open(address)
+    asked = f"{address}/{below}".rstrip("/")
     try:
-        if not fs.isdir(f"{start}/{below}".rstrip("/") or start):
-            raise InputError(f"{address} is not a folder that can be read; check the address.")
+        if not fs.isdir(f"{start}/{_written(fs, below)}".rstrip("/") or start):
+            raise InputError(f"{asked} is not a folder that can be read; check the address.")
         found = _walk(fs, start, f"{below}/" if below else "", options, on_error)
         yield from islice(found, options.limit)
     except FaceclustError:
         raise
     except Exception as error:  # every protocol's package raises errors of its own
         raise InputError(
-            f"{address} cannot be read ({_short(error)}); check the address and your access to it."
+            f"{asked} cannot be read ({_short(error)}); check the address and your access to it."
         ) from error
 
 
@@ -83,7 +85,7 @@ def at_hand(root: str, path: str) -> Iterator[Path]:
 def _fetch(root: str, path: str, copy: Path) -> None:
     try:
         fs, start = _open(root)
-        with fs.open(f"{start}/{path}", "rb") as source, copy.open("xb") as target:
+        with fs.open(f"{start}/{_written(fs, path)}", "rb") as source, copy.open("xb") as target:
             left = MAX_BYTES
             while chunk := source.read(_CHUNK):
                 left -= len(chunk)
@@ -129,7 +131,7 @@ def _walk(
                 if not excluded(path + "/"):
                     subfolders.append(path + "/")
             elif is_photo(name) and not excluded(path):
-                yield FoundFile(path, int(facts.get("size") or 0), _changed(facts))
+                yield FoundFile(path, _size(fs, facts), _changed(facts))
         if options.recursive:
             folders.extend(reversed(subfolders))
 
@@ -139,13 +141,40 @@ def _entries(
 ) -> list[tuple[str, Mapping[str, Any]]]:
     """What is in a folder by name, in order; each name is one part of a path."""
     try:
-        listed = fs.ls(f"{start}/{folder}".rstrip("/"), detail=True)
+        listed = fs.ls(f"{start}/{_written(fs, folder)}".rstrip("/"), detail=True)
     except OSError as error:
         on_error(folder.rstrip("/") or ".", error.strerror or _short(error))
         return []
-    names = [(str(facts["name"]).rstrip("/").rpartition("/")[2], facts) for facts in listed]
-    plain = [each for each in names if each[0] not in ("", ".", "..") and "\0" not in each[0]]
-    return sorted(plain, key=lambda each: each[0])
+    names = [(_name(fs, str(facts["name"])), facts) for facts in listed]
+    plain = [each for each in names if each[0] not in ("", ".", "..")]
+    return sorted((e for e in plain if not {"/", "\0"} & set(e[0])), key=lambda each: each[0])
+
+
+def _written(fs: Any, path: str) -> str:
+    """A path as its file system wants it: the web's addresses escape what is not plain."""
+    return quote(path) if _is_web(fs) else path
+
+
+def _name(fs: Any, listed: str) -> str:
+    """The last part of a path as it is listed."""
+    name = listed.rstrip("/").rpartition("/")[2]
+    return unquote(name) if _is_web(fs) else name
+
+
+def _is_web(fs: Any) -> bool:
+    protocols = fs.protocol if isinstance(fs.protocol, tuple | list) else (fs.protocol,)
+    return "http" in protocols or "https" in protocols
+
+
+def _size(fs: Any, facts: Mapping[str, Any]) -> int:
+    """Bytes of a file; one question more where the listing does not say, as on the web."""
+    size = facts.get("size")
+    if size is None:
+        try:
+            size = fs.size(facts["name"])
+        except OSError:
+            size = None
+    return int(size or 0)
 
 
 def _changed(facts: Mapping[str, Any]) -> int:

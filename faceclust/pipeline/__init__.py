@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         open_hints,
         undo_import,
     )
-    from faceclust.pipeline.library import Library, find_library, for_scan
+    from faceclust.pipeline.library import Library, find_library, for_scan, kept_if_used
     from faceclust.pipeline.memo import Memo
     from faceclust.pipeline.people import PersonSummary, all_people, namesakes, summaries
     from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from faceclust.pipeline.search import Match, save_crops, search
     from faceclust.pipeline.selected import not_faces, reject_all, split_off
     from faceclust.pipeline.settings import remember, settings
+    from faceclust.pipeline.shots import sidecar_count
     from faceclust.pipeline.status import faces_of, head_count, status, unreadable
     from faceclust.pipeline.steps import steps
     from faceclust.pipeline.suggestions import answer, suggestions
@@ -92,6 +93,7 @@ __all__ = [
     "hide",
     "ignore",
     "import_tags",
+    "kept_if_used",
     "log",
     "mark",
     "merge",
@@ -111,6 +113,7 @@ __all__ = [
     "scan",
     "search",
     "settings",
+    "sidecar_count",
     "split",
     "split_off",
     "status",
@@ -137,13 +140,14 @@ _HOMES = {
     "pipeline.gallery": "Gallery gallery mark",
     "pipeline.history": "log LogEntry",
     "pipeline.imports": "import_tags ImportReport open_hints OpenHint undo_import",
-    "pipeline.library": "find_library for_scan Library",
+    "pipeline.library": "find_library for_scan kept_if_used Library",
     "pipeline.memo": "Memo",
     "pipeline.people": "all_people namesakes PersonSummary summaries",
     "pipeline.picture": "photo PhotoView Pictures thumbnail",
     "pipeline.report": "report ReportRequest",
     "pipeline.sample": "sample",
     "pipeline.scan": "count_photos scan ScanReport",
+    "pipeline.shots": "sidecar_count",
     "pipeline.settings": "remember settings",
     "pipeline.search": "Match save_crops search",
     "pipeline.selected": "not_faces reject_all split_off",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,53 @@ from faceclust.export import xmp
 from faceclust.export.journal import Event
 from faceclust.export.plan import Action, EmbedXmp, WriteText
 from faceclust.export.xmp import NOTHING, Previous
+from faceclust.photos import content_hash
 from faceclust.pipeline.library import Library
-from faceclust.store import journal
+from faceclust.store import Scanned, intake, journal
 from faceclust.xmp import embedded_packet
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What an import took over of one photo.
+
+    Attributes:
+        path: of the photo, relative to the library.
+        names: people whom faces there have now.
+        authors: the libraries whose notes were read.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    authors: frozenset[str]
 
 
 def previous(library: Library, path: str) -> Previous:
     """What exports, not undone since, brought into the photo at `path`."""
     return Previous(*journal.names_at(library.db, path), journal.notes_at(library.db, path))
+
+
+def adopt(library: Library, batch: int | None, read: Iterable[Read]) -> None:
+    """Take what an import read of another library's exports for this one's: it is replaced by now.
+
+    Args:
+        batch: of the import; when that is undone, all is another's again. None where the import
+            decided nothing, for all was known.
+    """
+    number = journal.begin_export(library.db, _adopted(batch))
+    for each in read:
+        path = os.fspath(library.root / each.path)
+        journal.put_names(library.db, number, path, each.names, each.names, authors=each.authors)
+
+
+def disown(library: Library, batches: Iterable[int | None]) -> None:
+    """Undo `adopt`."""
+    for batch in set(batches):
+        journal.forget(library.db, _adopted(batch))
+
+
+def _adopted(batch: int | None) -> str:
+    return "import" if batch is None else f"import {batch}"
 
 
 def _before(packet: bytes | None) -> Previous:
@@ -41,10 +80,12 @@ class OurNames:
     export_id: int
     photo: Path | None = None
     brought: Previous = NOTHING
+    embedded: bool = False
 
     def watch(self, actions: Iterator[Action]) -> Iterator[Action]:
         """Pass actions on, noting what each is about to bring."""
         for action in actions:
+            self.embedded = isinstance(action, EmbedXmp)
             match action:
                 case WriteText(content=content, photo=Path() as photo):
                     self._note(photo, content, action.merged_from or action.seed)
@@ -58,6 +99,14 @@ class OurNames:
         self.photo = photo
         self.brought = xmp.written_in(content).less(_before(before))
 
+    def _know(self, photo: Path) -> None:
+        """Let the library know the photo by its new content, also if it is moved before a scan."""
+        facts, path = photo.stat(), photo.relative_to(self.library.root).as_posix()
+        digest = content_hash(photo)
+        with self.library.db.transaction() as sql:
+            edited = Scanned(path, facts.st_size, facts.st_mtime_ns, content_hash=digest)
+            intake.put_edited(sql, edited)
+
     def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
         """Keep the names once their action has been carried out."""
 
@@ -69,8 +118,10 @@ class OurNames:
                     os.fspath(self.photo),
                     self.brought.names,
                     self.brought.keywords,
-                    notes=self.brought.notes,
+                    authors=self.brought.notes,
                 )
+                if self.embedded:
+                    self._know(self.photo)
             on_event(event)
 
         return keep

@@ -12,7 +12,8 @@ import numpy as np
 from faceclust.cluster.split import nearer
 from faceclust.embed.arcface import normalise
 from faceclust.errors import OptionError, PersonError
-from faceclust.people import bonds, not_faces, steps
+from faceclust.people import bonds, not_faces, standing, steps
+from faceclust.pipeline import brought
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import space
 from faceclust.pipeline.people import all_people, clean_name, find
@@ -163,15 +164,22 @@ def differ(library: Library, who: str, other: str, *, batch: int | None = None) 
     _decide(library, Decision(0, "differ", faces, one.id, (two.id,), against=against, batch=batch))
 
 
-def not_a_face(library: Library, face: int) -> None:
+def not_a_face(library: Library, face: int, *, show: bool = False) -> None:
     """Say that a detection shows no face.
+
+    Args:
+        show: take that back.
 
     Raises:
         PersonError: there is no such face.
     """
     if face not in catalogue.live_face_ids(library.db):
         raise PersonError(f"There is no face {face}; `faceclust people WHO` lists faces.")
-    if face not in not_faces(ledger.decisions(library.db)):
+    decisions = ledger.decisions(library.db)
+    if show:
+        said = [d for d in standing(decisions) if d.kind == "not-a-face" and face in d.faces]
+        ledger.put_decisions(library.db, [Decision(0, "undo", undoes=made.id) for made in said])
+    elif face not in not_faces(decisions):
         _decide(library, Decision(0, "not-a-face", (face,)))
 
 
@@ -277,6 +285,8 @@ def take_back(
     if not dry_run:
         undone = [Decision(0, "undo", undoes=made.id, batch=made.batch) for made in decisions]
         ledger.put_decisions(library.db, undone)
+        # What an import took over of other libraries' exports is theirs again.
+        brought.disown(library, [made.batch for made in decisions if made.source == "import"])
     return list(decisions)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,8 +11,7 @@ from typing import TypeAlias
 
 from faceclust.errors import InputError
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.shots import Index, PhotoFile
-from faceclust.store import catalogue
+from faceclust.pipeline.shots import Index, PhotoFile, by_folder, stem, stems_of
 from faceclust.tags import (
     SOURCES,
     Found,
@@ -96,10 +94,7 @@ def wanted(library: Library, paths: Collection[Path], sources: tuple[Source, ...
 
 def gather(library: Library, request: Wanted, on_problem: OnProblem) -> Said:
     """Everything that is said about photos of the library, in order of folders and names."""
-    shots: defaultdict[str, list[PhotoFile]] = defaultdict(list)
-    for path, photo, info in catalogue.photos_with_files(library.db):
-        folder, _, name = path.rpartition("/")
-        shots[folder].append(PhotoFile(folder, name, photo, info))
+    shots = by_folder(library)
     shots.setdefault("", [])
     walk = _Walk(library, request, on_problem, shots)
     yield from walk.folders()
@@ -151,11 +146,9 @@ class _Walk:
     # --- XMP ---
 
     def _xmp(self, shots: list[PhotoFile], names: Mapping[str, str]) -> Said:
-        stems: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        stems = stems_of(shots)
         for shot in shots:
-            stems[_stem(shot.name)][shot.name] = shot.info.format
-        for shot in shots:
-            beside = sidecars.sidecars_of(shot.name, names, stems[_stem(shot.name)])
+            beside = sidecars.sidecars_of(shot.name, names, stems[stem(shot.name)])
             paths = [_beside(shot, name) for name in beside]
             if [shot.path, *paths] not in self.request:
                 continue
@@ -291,10 +284,6 @@ def _inis(folder: Path) -> Iterator[Path]:
 
 def _beside(shot: PhotoFile, name: str) -> str:
     return f"{shot.folder}/{name}" if shot.folder else name
-
-
-def _stem(name: str) -> str:
-    return PurePosixPath(name).stem.casefold()
 
 
 def _short(message: str, path: Path) -> str:

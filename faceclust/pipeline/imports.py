@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faceclust.errors import PersonError
 from faceclust.people import placed, standing, steps
+from faceclust.pipeline import brought, restore
 from faceclust.pipeline.claims import Intake
+from faceclust.pipeline.clerk import Clerk
 from faceclust.pipeline.decide import take_back
 from faceclust.pipeline.gather import gather, wanted
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, dates, live_faces
-from faceclust.records import Decision, DecisionKind, Placed
+from faceclust.pipeline.people import all_people, dates
+from faceclust.records import Decision
 from faceclust.store import catalogue, ledger
 from faceclust.tags import (
     SOURCES,
     Conflict,
-    Heeded,
     Hint,
     Problem,
-    Seed,
     Source,
     barred,
     heed,
@@ -99,11 +99,12 @@ def import_tags(
         raise PersonError("This library has no faces yet; run `faceclust scan FOLDER` first.")
     problems: list[Problem] = []
     intake = Intake(boxes)
-    exported = 0
+    exported, ours = 0, []
     for shot, found in gather(library, request, problems.append):
         intake.take(shot, found)
-        if found.notes.people:
-            exported = max(exported, _modified(library, found.file))
+        if found.authors:
+            exported = max(exported, restore.modified(library, found.file))
+            ours.append((shot, found))
     decisions = ledger.decisions(library.db)
     live = {face for faces in boxes.values() for face in faces}
     where = placed(decisions, live, dates(library, decisions))
@@ -119,14 +120,13 @@ def import_tags(
     )
     heeded = heed(intake.noted, intake.told, outcome, where, _births(library))
     if not dry_run:
-        clerk = _Clerk(library, where)
+        clerk = Clerk(library, where)
         made = [*clerk.named(outcome.seeds), *clerk.heeded(heeded)]
-        _decide(library, [*made, *_hinted(outcome.hints, _stored_hints(decisions))])
-        _leave_out(
-            library,
-            clerk.whole,
-            {f for p in catalogue.photos_since(library.db, exported) for f in boxes.get(p, ())},
-        )
+        made += _hinted(outcome.hints, _stored_hints(decisions))
+        batch = _decide(library, made)
+        newer = catalogue.photos_since(library.db, exported)
+        restore.leave_out(library, clerk.whole, {face for p in newer for face in boxes.get(p, ())})
+        brought.adopt(library, batch, restore.taken_over(library, boxes, ours))
     counted: Counter[str] = Counter()
     for seed in outcome.seeds:
         counted[seed.name] += len(seed.faces)
@@ -143,10 +143,10 @@ def import_tags(
     )
 
 
-def _decide(library: Library, decisions: list[Decision]) -> None:
-    """Append the decisions of an import; nothing where there are none."""
+def _decide(library: Library, decisions: list[Decision]) -> int | None:
+    """Append the decisions of an import, as one batch, whose number is returned; None for none."""
     if not decisions:
-        return
+        return None
     batch, *spares = ledger.new_ids(library.db, 1 + len(decisions))
     ledger.put_decisions(
         library.db,
@@ -155,6 +155,7 @@ def _decide(library: Library, decisions: list[Decision]) -> None:
             for each, spare in zip(decisions, spares, strict=True)
         ],
     )
+    return batch
 
 
 def _hinted(hints: Iterable[Hint], stored: Collection[tuple[int, str]]) -> list[Decision]:
@@ -166,106 +167,6 @@ def _hinted(hints: Iterable[Hint], stored: Collection[tuple[int, str]]) -> list[
         Decision(0, "hint", name=name, photos=tuple(sorted(there)))
         for name, there in sorted(photos.items())
     ]
-
-
-@dataclass(slots=True)
-class _Clerk:
-    """Words what an import brings as decisions.
-
-    Attributes:
-        where: what the user has decided.
-        whole: numbers of people of whom we ourselves wrote all faces.
-        numbers: of people by name, those of this import included.
-        owner: face id to the number of the unnamed person that it is in, by the clustering.
-        taken: numbers that stand for someone.
-    """
-
-    library: Library
-    where: Placed
-    numbers: dict[str, int] = field(default_factory=dict)
-    owner: dict[int, int] = field(default_factory=dict)
-    taken: set[int] = field(default_factory=set)
-    whole: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.numbers = {name: number for number, name in self.where.names.items()}
-        self.taken = set(self.where.group.values())
-        self.owner = {
-            face: person.id
-            for person in all_people(self.library)
-            if person.name is None and not person.ignored
-            for face in person.faces
-            if face not in self.where.group
-        }
-
-    def named(self, seeds: Iterable[Seed]) -> Iterator[Decision]:
-        """The decision for each seed; a cluster that is named keeps its number."""
-        for seed in seeds:
-            faces = set(seed.faces)
-            if seed.together is not None:
-                faces |= {f for f, group in self.where.group.items() if group == seed.together}
-            person = seed.together if seed.together is not None else self.numbers.get(seed.name)
-            if person is None:
-                person = self.numbers[seed.name] = self._number(seed.faces)
-            self.taken.add(person)
-            if seed.whole:
-                self.whole.add(person)
-            yield Decision(0, "name", tuple(sorted(faces)), person, name=seed.name)
-
-    def heeded(self, heeded: Heeded) -> Iterator[Decision]:
-        """The decisions for what notes say; after those for names, whose numbers they use."""
-        for group in heeded.joined:
-            person = self._number(group.faces) if group.person is None else group.person
-            self.taken.add(person)
-            self.whole.add(person)
-            kind: DecisionKind = "ignore" if group.ignored else "merge"
-            yield Decision(0, kind, group.faces, person)
-        for face, name in heeded.rejected:
-            yield Decision(0, "reject", (face,), self.numbers[name])
-        for face in heeded.no_faces:
-            yield Decision(0, "not-a-face", (face,))
-        for name, date in heeded.births:
-            yield Decision(0, "birth", (), self.numbers[name], date=date)
-        for name in heeded.hidden:
-            yield Decision(0, "hide", (), self.numbers[name], name=name)
-
-    def _number(self, faces: Iterable[int]) -> int:
-        owners = (self.owner[face] for face in faces if face in self.owner)
-        votes = Counter(owner for owner in owners if owner not in self.taken)
-        return votes.most_common(1)[0][0] if votes else ledger.new_ids(self.library.db, 1)[0]
-
-
-def _modified(library: Library, file: str) -> int:
-    try:
-        return (library.root / file).stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _leave_out(library: Library, whole: Collection[int], new: Collection[int]) -> None:
-    """Part from people of whom all faces are known what only their clusters bring with them.
-
-    The library that wrote the names may have clustered the same faces otherwise, and its user has
-    seen them without these names. They become clusters of their own, which the user is asked about.
-
-    Args:
-        whole: numbers of such people.
-        new: faces that the other library cannot have known: of photos newer than what it wrote.
-    """
-    newest = ledger.newest_clustering(library.db)
-    if not whole or newest is None:
-        return
-    decisions = ledger.decisions(library.db)
-    placed_here = placed(decisions, live_faces(library), dates(library, decisions)).group
-    left: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for person in all_people(library):
-        for face in person.faces if person.id in whole else ():
-            if face not in placed_here and face not in new:
-                left[person.id, newest.membership[face]].append(face)
-    ids = ledger.new_ids(library.db, len(left))
-    moved = {f: i for faces, i in zip(left.values(), ids, strict=True) for f in faces}
-    if moved:
-        ledger.put_moved(library.db, moved)
 
 
 def _births(library: Library) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -101,6 +102,8 @@ def for_scan(place: Path | str, db: Path | None = None) -> tuple[Library, Path]:
         raise InputError(f"{folder} is not a folder; give the folder that holds photos.")
     if db is not None:
         root, path = _root_of(db, folder), db
+        if db.exists() and not _lives(db):
+            path = _moved(db, root)
     else:
         root, path = _holder(folder) or (folder, database_path(folder))
     library = Library(root, open_database(path, create=True))
@@ -147,6 +150,55 @@ def _above(address: str) -> Iterator[str]:
         address = address.rpartition("/")[0]
 
 
+@contextmanager
+def kept_if_used(library: Library) -> Iterator[None]:
+    """Remove a library's database in the end if nothing came into it.
+
+    A mistyped place would else be the library used last.
+    """
+    try:
+        yield
+    finally:
+        path = library.db.path
+        if path.parent.parent == libraries_folder() and not _is_used(library.db):
+            library.db.close()
+            _remove(path)
+
+
+def _is_used(db: Database) -> bool:
+    return db.row("SELECT 1 FROM files UNION ALL SELECT 1 FROM decisions LIMIT 1") is not None
+
+
+def _remove(path: Path) -> None:
+    for end in ("", "-wal", "-shm", ".lock"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    with suppress(OSError):
+        path.parent.rmdir()
+
+
+def _lives(db: Path) -> bool:
+    """Whether the folder of a library is there, or was never said, or is an address."""
+    with open_database(db) as opened:
+        root = opened.setting("root")
+        return root is None or opened.setting(_ADDRESS) is not None or Path(root).exists()
+
+
+def _moved(db: Path, folder: Path) -> Path:
+    """Let a library whose folder is gone go on in another; its database, which goes along."""
+    home = database_path(folder)
+    with open_database(db) as opened:
+        opened.set_setting("root", str(folder))
+    if db.parent.parent != libraries_folder() or db == home:
+        return db
+    if home.exists():
+        with open_database(home) as other:
+            if other.row("SELECT 1 FROM decisions LIMIT 1") is not None:
+                return db
+        _remove(home)
+    db.parent.rename(home.parent)
+    return home
+
+
 def _root_of(db: Path, folder: Path) -> Path:
     """The root that the database `db` was made for; `folder` itself where it is new."""
     if not db.exists():
@@ -154,6 +206,8 @@ def _root_of(db: Path, folder: Path) -> Path:
     with open_database(db) as opened:
         root = Path(opened.setting("root") or folder)
         place = opened.setting(_ADDRESS) or root
+    if place == root and not root.exists():
+        return folder
     if not folder.is_relative_to(root):
         raise LibraryError(
             f"{db} is the library of {place}, which does not hold {folder}; "

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from faceclust.pipeline.library import Library
 from faceclust.records import PhotoInfo
 from faceclust.store import catalogue
-from faceclust.tags import osxphotos
+from faceclust.tags import listing, osxphotos, sidecars
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +56,37 @@ class Index:
     def _same(self, shot: PhotoFile, photo: osxphotos.ApplePhoto) -> bool:
         taken, size = shot.info.taken_at, self._sizes.get(shot.path)
         return (taken is not None and taken == photo.taken_at) or size == photo.size
+
+
+def by_folder(library: Library) -> defaultdict[str, list[PhotoFile]]:
+    """The photos of each folder that has any."""
+    shots: defaultdict[str, list[PhotoFile]] = defaultdict(list)
+    for path, photo, info in catalogue.photos_with_files(library.db):
+        folder, _, name = path.rpartition("/")
+        shots[folder].append(PhotoFile(folder, name, photo, info))
+    return shots
+
+
+def stems_of(shots: list[PhotoFile]) -> Mapping[str, dict[str, str]]:
+    """The photos of each stem, name to format."""
+    stems: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for shot in shots:
+        stems[stem(shot.name)][shot.name] = shot.info.format
+    return stems
+
+
+def stem(name: str) -> str:
+    """What a.xmp belongs to: the name without its ending, in small letters."""
+    return PurePosixPath(name).stem.casefold()
+
+
+def sidecar_count(library: Library) -> int:
+    """How many photos have a sidecar; none is opened."""
+    count = 0
+    for folder, shots in by_folder(library).items():
+        names = listing(library.root / folder)
+        stems = stems_of(shots)
+        count += sum(
+            bool(sidecars.sidecars_of(shot.name, names, stems[stem(shot.name)])) for shot in shots
+        )
+    return count

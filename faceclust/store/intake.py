@@ -48,6 +48,16 @@ def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:
     _next_revision(sql)
 
 
+def put_edited(sql: sqlite3.Connection, file: Scanned) -> None:
+    """Record that we ourselves changed a file's content, and not its picture."""
+    assert file.content_hash is not None
+    row = sql.execute("SELECT photo_id FROM files WHERE path = ?", (path_to_db(file.path),))
+    found = row.fetchone()
+    if found is not None and _rename_content(sql, file.path, file.content_hash):
+        _put_file(sql, file, int(found[0]))
+        _next_revision(sql)
+
+
 def put_scanned(
     sql: sqlite3.Connection,
     batch: Iterable[Scanned],

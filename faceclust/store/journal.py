@@ -103,12 +103,12 @@ def put_names(
     names: Iterable[str],
     keywords: Iterable[str],
     *,
-    notes: bool = False,
+    authors: Iterable[str] = (),
 ) -> None:
     """Note which names and keywords an export brought into the photo at `path`.
 
     Args:
-        notes: whether notes of ours came with them.
+        authors: whose notes came with them.
     """
     brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
     where = path_to_db(path)
@@ -117,8 +117,10 @@ def put_names(
             "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?, ?)",
             ((export_id, where, kind, name) for kind, name in brought),
         )
-        if notes:
-            sql.execute("INSERT OR IGNORE INTO exported_notes VALUES (?, ?)", (export_id, where))
+        sql.executemany(
+            "INSERT OR IGNORE INTO exported_notes VALUES (?, ?, ?)",
+            ((export_id, where, author) for author in authors),
+        )
 
 
 def names_at(db: Database, path: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -131,10 +133,20 @@ def names_at(db: Database, path: str) -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
-def notes_at(db: Database, path: str) -> bool:
-    """Whether exports, not undone since, brought notes into the photo at `path`."""
-    query = "SELECT 1 FROM exported_notes WHERE path = ?"
-    return db.row(query, (path_to_db(path),)) is not None
+def notes_at(db: Database, path: str) -> frozenset[str]:
+    """Whose notes exports, not undone since, brought into the photo at `path`."""
+    query = "SELECT author FROM exported_notes WHERE path = ?"
+    return db.column(query, (path_to_db(path),))
+
+
+def forget(db: Database, export_format: str) -> None:
+    """Take all names and notes of exports of this format for another program's."""
+    with db.transaction() as sql:
+        for table in ("exported_names", "exported_notes"):
+            sql.execute(
+                f"DELETE FROM {table} WHERE export_id IN (SELECT id FROM exports WHERE format = ?)",
+                (export_format,),
+            )
 
 
 def close_undone(db: Database, export_id: int, is_left: Callable[[str], bool]) -> None:

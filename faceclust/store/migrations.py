@@ -54,12 +54,13 @@ def m0003_neighbours(db: sqlite3.Connection) -> None:
 
 
 def m0004_notes(db: sqlite3.Connection) -> None:
-    """Into which photos or sidecars an export wrote notes: where it may take them out again."""
+    """Whose notes in which photos or sidecars an export may take out again."""
     db.execute(
         """CREATE TABLE exported_notes (
         export_id INTEGER NOT NULL REFERENCES exports (id),
         path NOT NULL,
-        PRIMARY KEY (path, export_id)
+        author TEXT NOT NULL,
+        PRIMARY KEY (path, author, export_id)
     ) WITHOUT ROWID"""
     )
 

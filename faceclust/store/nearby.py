@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,15 @@ def put(sql: sqlite3.Connection, nearby: Nearby | None) -> None:
         "INSERT OR REPLACE INTO doubts VALUES (?, ?, ?)",
         zip(a, b, nearby.doubts.edge_weight.tolist(), strict=True),
     )
+
+
+def put_doubts(db: Database, pairs: Iterable[tuple[int, int]], log_odds: float) -> None:
+    """Keep pairs of faces that were parted, and how likely they are one person all the same."""
+    with db.transaction() as sql:
+        sql.executemany(
+            "INSERT OR REPLACE INTO doubts VALUES (?, ?, ?)",
+            ((min(pair), max(pair), log_odds) for pair in pairs),
+        )
 
 
 def neighbours(db: Database, faces: IntArray, k: int) -> tuple[Neighbours, IntArray]:

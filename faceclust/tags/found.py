@@ -21,7 +21,7 @@ class Found:
         file: the file that says so, for messages: relative to the library where it lies in it.
         regions: named faces; the boxes as they stand in the file.
         names: people without a box.
-        notes: what we ourselves noted beside the names.
+        notes: what we ourselves noted beside the names; `authors` the libraries that did.
         frame: what the boxes refer to by the format's own rules: the pixels as they are stored,
             or the photo as it is displayed. Some writers do the other.
     """
@@ -32,6 +32,7 @@ class Found:
     names: tuple[str, ...] = ()
     frame: Frame = "displayed"
     notes: Notes = field(default_factory=Notes)
+    authors: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from faceclust.records import PhotoInfo
 from faceclust.tags.found import Found
-from faceclust.xmp import Region, read_notes, read_people, stored_box
+from faceclust.xmp import Region, read_authors, read_notes, read_people, stored_box
 
 _RAW = "RAW"
 
@@ -56,6 +56,7 @@ def read_xmp(packet: bytes, info: PhotoInfo, file: str) -> Found:
         people.names,
         "stored",
         replace(notes, faces=faces),
+        read_authors(packet),
     )
 
 

@@ -6,7 +6,7 @@ programs wrote.
 
 from faceclust.xmp.boxes import displayed_box, stored_box
 from faceclust.xmp.extract import embedded_packet, read_embedded
-from faceclust.xmp.notes import read_notes
+from faceclust.xmp.notes import read_authors, read_notes
 from faceclust.xmp.people import People, read_people
 from faceclust.xmp.regions import Region, read_regions
 
@@ -15,6 +15,7 @@ __all__ = [
     "Region",
     "displayed_box",
     "embedded_packet",
+    "read_authors",
     "read_embedded",
     "read_notes",
     "read_people",

@@ -8,6 +8,8 @@ whose user said so, because libraries may share photos.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lxml import etree
 
 from faceclust.records import Box, FaceNote, Notes, PersonNote, PhotoInfo
@@ -64,13 +66,32 @@ def has_notes(packet: bytes) -> bool:
     return _NAMESPACE in packet
 
 
+def read_authors(packet: bytes) -> frozenset[str]:
+    """The libraries whose notes a packet holds.
+
+    Raises:
+        InputError: the packet is no XMP.
+    """
+    return authors(parse(packet)) if has_notes(packet) else frozenset()
+
+
+def authors(rdf: etree._Element) -> frozenset[str]:
+    """The libraries whose notes a packet holds."""
+    return frozenset(_by(li) for tag in (_FACES, _PEOPLE) for li in _entries(rdf, tag)) - {""}
+
+
 def merge_notes(
-    rdf: etree._Element, block: etree._Element, notes: Notes, info: PhotoInfo, named: list[Box]
+    rdf: etree._Element,
+    block: etree._Element,
+    notes: Notes,
+    info: PhotoInfo,
+    named: list[Box],
+    read: Collection[str] = (),
 ) -> None:
     """Brings the notes of a packet up to date.
 
-    Gone are those that the same library wrote before, and what others said of the faces and people
-    that it speaks of now: it has read them, or knows better.
+    Gone are those that the same library wrote before or has taken over from another one, and what
+    others said of the faces and people that it speaks of now.
 
     Args:
         rdf: the packet.
@@ -78,16 +99,17 @@ def merge_notes(
         notes: what the library's user says now; boxes in the displayed photo.
         info: of the photo.
         named: faces of the photo with a name, in the *stored* pixels.
+        read: libraries whose notes this one has taken over.
     """
     faces = [(stored_box(note.box, info.orientation), note) for note in notes.faces]
-    spoken_of = [box for box, _ in faces] + named
+    spoken_of, ours = [box for box, _ in faces] + named, {notes.author, *read}
     for li in _entries(rdf, _FACES):
         box = read_area(fields(li).get(_AREA))
-        if _by(li) == notes.author or (box and any(box.iou(b) > _ALIKE for b in spoken_of)):
+        if _by(li) in ours or (box and any(box.iou(b) > _ALIKE for b in spoken_of)):
             remove(li)
     names = {fold(note.name) for note in notes.people}
     for li in _entries(rdf, _PEOPLE):
-        if _by(li) == notes.author or fold(text(fields(li).get(_NAME))) in names:
+        if _by(li) in ours or fold(text(fields(li).get(_NAME))) in names:
             remove(li)
     for box, face in faces:
         if box.w > 0 and box.h > 0:

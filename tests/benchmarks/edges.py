@@ -113,7 +113,9 @@ def scorer(x: FloatArray | None, faces: int) -> Scorer:
     return score
 
 
-def measure(faces: int, corrected: bool, crops: Path | None) -> dict[str, float]:
+def measure(
+    faces: int, corrected: bool, crops: Path | None, share: float | None
+) -> dict[str, float]:
     """One library, stage by stage."""
     seconds: dict[str, float] = {}
 
@@ -128,7 +130,7 @@ def measure(faces: int, corrected: bool, crops: Path | None) -> dict[str, float]
     score = scorer(x if corrected else None, faces)
     begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     small = timed("compact", lambda: compact(x))
-    neighbours = timed("neighbours", lambda: knn(small, EDGE_LISTS))
+    neighbours = timed("neighbours", lambda: knn(small, EDGE_LISTS, share=share))
     graph = timed("edges", lambda: score(small, slice(None), neighbours))
     once = timed("partition", lambda: partition(graph))
     again = lambda rows: score(small, rows, knn(small[rows], EDGE_LISTS))  # noqa: E731
@@ -149,16 +151,18 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, default=[25_000, 100_000])
     parser.add_argument("--clip-cluster", action="store_true")
     parser.add_argument("--crops", type=Path)
+    parser.add_argument("--share", type=float, help="of faces that a search looks at")
     parser.add_argument("--json", action="store_true", help="measure in this process")
     given = parser.parse_args()
     if given.json:
-        print(json.dumps(measure(given.sizes[0], given.clip_cluster, given.crops)))
+        print(json.dumps(measure(given.sizes[0], given.clip_cluster, given.crops, given.share)))
         return
     rows = []
     for size in given.sizes:
         command = [sys.executable, "-m", "tests.benchmarks.edges", "--json", str(size)]
         command += ["--clip-cluster"] * given.clip_cluster
         command += ["--crops", str(given.crops)] if given.crops else []
+        command += ["--share", str(given.share)] if given.share else []
         answer = subprocess.run(command, capture_output=True, check=True, text=True).stdout
         rows.append(json.loads(answer))
     stages = ("compact", "neighbours", "edges", "partition", "regroup")

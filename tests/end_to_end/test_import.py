@@ -81,7 +81,8 @@ def test_the_same_people_come_back(
     assert sum(map(len, before.values())) > 40
     faceclust("export", "--format", "xmp", *how)
     shutil.rmtree(own_data)
-    faceclust("scan", library)
+    said = faceclust("scan", library).stderr
+    assert ("faceclust import takes over names in them" in said) == ("--embed" not in how)
     assert not any(named_faces(faceclust).values())
     report = imported(faceclust)
     assert report["conflicts"] == report["problems"] == report["hints"] == []
@@ -154,6 +155,23 @@ def test_every_answer_comes_back(
         assert set(found) <= set(after[file])
     again = imported(faceclust)
     assert (again["people"], again["answers"], again["conflicts"]) == ({}, 0, [])
+
+
+def test_photos_that_were_embedded_are_known_where_they_are_moved_to(
+    faceclust: Run, photos: Path, tmp_path: Path
+) -> None:
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool to embed")
+    album = tmp_path / "album"
+    shutil.copytree(photos / "cast" / "amy", album / "amy")
+    faceclust("scan", album)
+    faceclust("name", people(faceclust)[0]["id"], "Ann")
+    faceclust("export", "--format", "xmp", "--embed")
+    (album / "2015").mkdir()
+    (album / "amy").rename(album / "2015" / "amy")
+    scanned = json.loads(faceclust("scan", album, "--json").stdout)["scan"]
+    assert scanned["read"] == 0
+    assert any(person["name"] == "Ann" for person in people(faceclust))
 
 
 # --- files that exiftool writes as other programs do ---

@@ -78,6 +78,8 @@ def test_what_cannot_be_listed_is_told(fs: Any) -> None:
 
 
 class Hostile:
+    protocol = "x3"
+
     """A file system that lists what would lead elsewhere, and has one folder closed."""
 
     def isdir(self, path: str) -> bool:
@@ -166,7 +168,8 @@ def test_a_web_server(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{server.server_port}"
     try:
         found = list(walk_address(address, WalkOptions(), lambda *error: None))
-        assert [file.path for file in found] == ["a.jpg", "sub/b%20c.jpg"]
+        assert [file.path for file in found] == ["a.jpg", "sub/b c.jpg"]
+        assert [file.size for file in found] == [3, 3]
         for file, content in zip(found, (b"one", b"two"), strict=True):
             assert isinstance(file, FoundFile)
             with at_hand(address, file.path) as path:

@@ -361,3 +361,14 @@ def test_no_clustering_and_no_model_undoes_what_was_decided(steps: Steps) -> Non
                 else:
                     evening.act(kind, *rest)  # type: ignore[arg-type]
                 evening.promise.check(album)
+
+
+def test_what_is_a_face_after_all(album: Library) -> None:
+    not_a_face(album, 2)
+    not_a_face(album, 3)
+    name(album, "1", "Ann")
+    not_a_face(album, 2, show=True)
+    assert 2 in faces(album)["Ann"] + tuple(f for fs in faces(album).values() for f in fs)
+    assert 3 not in {f for fs in faces(album).values() for f in fs}
+    not_a_face(album, 2, show=True)
+    assert [entry.decision.kind for entry in log(album)].count("undo") <= 1

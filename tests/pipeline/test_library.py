@@ -9,8 +9,11 @@ import pytest
 
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.errors import InputError, LibraryError, OptionError, StoreError
-from faceclust.pipeline.library import database_path, find_library, for_scan
+from faceclust.pipeline.library import database_path, find_library, for_scan, kept_if_used
 from faceclust.pipeline.settings import remember, settings
+from faceclust.records import Decision
+from faceclust.store import ledger
+from tests.synthetic import face_ids, photo, put
 
 
 @pytest.fixture
@@ -261,3 +264,51 @@ def test_a_database_belongs_to_one_address(tmp_path: Path) -> None:
 def test_a_file_address_is_a_folder(album: Path) -> None:
     assert scanned_as(f"file://{album}") == (album, album)
     assert root_of(f"file://{album}") == album
+
+
+# --- libraries of places that were a mistake, or have moved ---
+
+
+def test_a_library_into_which_nothing_came_is_not_kept(tmp_path: Path) -> None:
+    library, _ = for_scan("s3://mistyped")
+    with library, kept_if_used(library):
+        path = library.db.path
+        assert path.exists()
+    assert not path.parent.exists()
+    with pytest.raises(LibraryError, match="no library"):
+        find_library("s3://mistyped")
+    kept, _ = for_scan("s3://mistyped", tmp_path / "own.db")
+    with kept, kept_if_used(kept):
+        pass
+    assert (tmp_path / "own.db").exists()
+
+
+def test_a_library_goes_on_where_its_folder_has_moved(album: Path, tmp_path: Path) -> None:
+    db = database_path(album)
+    with find_library(album) as library:
+        put(library.db, photo("a.jpg", 1))
+    moved = tmp_path / "elsewhere" / "photos"
+    moved.parent.mkdir()
+    album.rename(moved)
+    # A scan before anybody thought of it began anew: nothing was said there yet.
+    make(moved)
+    library, inside = for_scan(moved, db)
+    with library:
+        assert (library.root, inside) == (moved, moved)
+        assert list(face_ids(library.db)) == ["a.jpg"]
+    assert not db.exists()
+    with find_library(moved) as library:
+        assert list(face_ids(library.db)) == ["a.jpg"]
+
+
+def test_a_library_that_moves_overwrites_no_answers(album: Path, tmp_path: Path) -> None:
+    db, moved = database_path(album), tmp_path / "moved"
+    album.rename(moved)
+    make(moved)
+    with find_library(moved) as library:
+        ledger.put_decision(library.db, Decision(0, "name", (1,), 1, name="Ann"))
+    library, _ = for_scan(moved, db)
+    with library:
+        assert library.db.path == db
+    with find_library(moved) as library:
+        assert len(ledger.decisions(library.db)) == 1

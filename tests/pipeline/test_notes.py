@@ -32,6 +32,7 @@ from faceclust.pipeline import (
     not_a_face,
     reject,
     split,
+    suggestions,
     undo,
     undo_export,
     undo_import,
@@ -302,3 +303,73 @@ def test_two_examples_differ_again(album: Library) -> None:
             placed(ledger.decisions(each.db), live_faces(each)).rejected for each in (album, new)
         )
         assert {face for face, _ in ours} >= {face for face, _ in theirs} >= {2, 4}
+
+
+# --- the library that was restored goes on where the lost one was ---
+
+
+def number(album: Library, face: int) -> str:
+    return str(next(person.id for person in all_people(album) if face in person.faces))
+
+
+def sidecars(album: Library) -> str:
+    return "".join(path.read_text("utf-8") for path in sorted(album.root.rglob("*.xmp")))
+
+
+def restore_again(album: Library) -> dict[str, tuple[int, ...]]:
+    """Everybody whom a third library finds in the sidecars."""
+    with library(album.root, *BATCH, db=album.root.with_name("third.db")) as third:
+        group(third.db, *CLUSTERS)
+        assert import_tags(third).conflicts == ()
+        return faces(third)
+
+
+@pytest.mark.parametrize("again_exported", [False, True])
+def test_what_the_lost_library_wrote_is_replaced(album: Library, again_exported: bool) -> None:
+    name(album, "1", "Ann")
+    name(album, "2", "Bob")
+    reject(album, 6, "Ann")
+    write(album)
+    with restored(album) as new:
+        import_tags(new)
+        if again_exported:
+            write(new)
+        name(new, "Ann", "Anna")
+        reject(new, 5, "Anna")
+        name(new, number(new, 6), "Anna")
+        ignore(new, "Bob")
+        write(new)
+        now = sidecars(new)
+        assert "Bob" not in now
+        assert ">Ann<" not in now
+        assert now.count("IsNot>") == 2
+        assert faces(new) == {"Anna": (1, 3, 6), "Bob": (2, 4)}
+        assert restore_again(new) == {"Anna": (1, 3, 6)}
+
+
+def test_what_was_not_taken_over_stays(album: Library) -> None:
+    name(album, "1", "Ann")
+    write(album)
+    before = sidecars(album)
+    with restored(album) as new:
+        name(new, number(new, 2), "Bob")
+        write(new)
+        assert restore_again(new) == {"Ann": (1, 3, 5, 6), "Bob": (2, 4)}
+        import_tags(new)
+        undo_import(new)
+        name(new, number(new, 1), "Eve")
+        write(new)
+        assert ">Ann<" in sidecars(new)
+        assert before.count(">Ann<") == sidecars(new).count(">Ann<")
+
+
+def test_faces_that_are_parted_from_their_cluster_are_asked_about(album: Library) -> None:
+    name(album, "1", "Ann")
+    write(album)
+    (album.root / "c.jpg.xmp").unlink()
+    with restored(album) as new:
+        import_tags(new)
+        assert faces(new) == {"Ann": (1, 3, 6)}
+        (question,) = suggestions(new)
+        asked = {question.person, *(candidate.person for candidate in question.candidates)}
+        assert {number(new, 5), number(new, 1)} <= set(map(str, asked))

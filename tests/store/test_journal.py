@@ -92,16 +92,26 @@ def test_names_are_known_by_photo_and_forgotten_with_their_export(db: Database) 
 
 def test_notes_are_known_by_photo_and_forgotten_with_their_export(db: Database) -> None:
     first, second = journal.begin_export(db, "xmp"), journal.begin_export(db, "xmp")
-    journal.put_names(db, first, LATIN, [], [], notes=True)
-    journal.put_names(db, second, LATIN, [], [], notes=True)
+    journal.put_names(db, first, LATIN, [], [], authors=["me"])
+    journal.put_names(db, second, LATIN, [], [], authors=["me", "other"])
     journal.put_names(db, second, "/b.jpg", ["Bob"], [])
-    assert [journal.notes_at(db, path) for path in (LATIN, "/b.jpg")] == [True, False]
+    assert [journal.notes_at(db, path) for path in (LATIN, "/b.jpg")] == [{"me", "other"}, set()]
     journal.close_undone(db, second, lambda photo: False)
-    assert journal.notes_at(db, LATIN)
+    assert journal.notes_at(db, LATIN) == {"me"}
     journal.close_undone(db, first, lambda photo: photo == LATIN)
-    assert journal.notes_at(db, LATIN)
+    assert journal.notes_at(db, LATIN) == {"me"}
     journal.close_undone(db, first, lambda photo: False)
-    assert not journal.notes_at(db, LATIN)
+    assert journal.notes_at(db, LATIN) == set()
+
+
+def test_what_imports_read_is_forgotten_by_its_format(db: Database) -> None:
+    first, second = journal.begin_export(db, "import 1"), journal.begin_export(db, "import 11")
+    for number in (first, second):
+        journal.put_names(db, number, LATIN, [f"Ann {number}"], ["Ann"], authors=[f"a{number}"])
+    journal.forget(db, "import 1")
+    assert journal.names_at(db, LATIN) == ({f"Ann {second}"}, {"Ann"})
+    assert journal.notes_at(db, LATIN) == {f"a{second}"}
+    assert journal.last_export(db) is None
 
 
 def test_an_export_of_names_needs_an_export(db: Database) -> None:

@@ -174,7 +174,7 @@ def _merged(
         _merge_keywords(rdf, block, keyword, list(dict.fromkeys(names)), stale)
     if photo.notes.author:
         named = [stored_box(r.box, photo.info.orientation) for r in photo.regions if r.named]
-        merge_notes(rdf, block, photo.notes, photo.info, named)
+        merge_notes(rdf, block, photo.notes, photo.info, named, previous.notes)
     for emptied in rdf.findall(q("rdf:Description")):
         if not len(emptied) and not set(emptied.attrib) - {q("rdf:about"), "about"}:
             remove(emptied)

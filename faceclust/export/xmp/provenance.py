@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from faceclust.xmp.notes import has_notes
+from faceclust.xmp.notes import authors
 from faceclust.xmp.packet import clean, fields, items, parse, properties, q, text
 from faceclust.xmp.people import listed
 from faceclust.xmp.regions import FORMS, is_face, named_item, region_items
@@ -19,17 +19,17 @@ class Previous:
     Attributes:
         names: people who had no region and were not listed before.
         keywords: keywords (dc:subject) that were not there before.
-        notes: whether there were any; each says itself who wrote it.
+        notes: the libraries whose notes came with it.
     """
 
     names: frozenset[str] = frozenset()
     keywords: frozenset[str] = frozenset()
-    notes: bool = False
+    notes: frozenset[str] = frozenset()
 
     def less(self, other: Previous) -> Previous:
         """What is here and not in `other`."""
-        return replace(
-            self, names=self.names - other.names, keywords=self.keywords - other.keywords
+        return Previous(
+            self.names - other.names, self.keywords - other.keywords, self.notes - other.notes
         )
 
 
@@ -49,4 +49,4 @@ def written_in(packet: bytes) -> Previous:
     named = [named_item(fields(li), form) for form, li in regions if is_face(li, form)]
     names = frozenset([name or "" for name in named] + listed(rdf)) - {""}
     keywords = [clean(text(li)) for value in properties(rdf, SUBJECT) for li in items(value)]
-    return Previous(names, frozenset(keywords), has_notes(packet))
+    return Previous(names, frozenset(keywords), authors(rdf))

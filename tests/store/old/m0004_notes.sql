@@ -84,9 +84,10 @@ INSERT INTO "exported_names" VALUES(1,'/photos/a.jpg','person','Ann Ćorić');
 CREATE TABLE exported_notes (
         export_id INTEGER NOT NULL REFERENCES exports (id),
         path NOT NULL,
-        PRIMARY KEY (path, export_id)
+        author TEXT NOT NULL,
+        PRIMARY KEY (path, author, export_id)
     ) WITHOUT ROWID;
-INSERT INTO "exported_notes" VALUES(1,'/photos/a.jpg');
+INSERT INTO "exported_notes" VALUES(1,'/photos/a.jpg','a1b2');
 CREATE TABLE exports (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         started_at TEXT NOT NULL,
