@@ -175,6 +175,8 @@ def main() -> None:
             f"{row['partition'] / total:.1%}, peak {row['GiB peak']:.2f} GiB"
         )
     first, last = rows[0], rows[-1]
+    if first["faces"] == last["faces"]:
+        return
     for kind in ("", " cpu"):
         spent = [sum(row[f"{s}{kind}"] for s in stages[2:]) for row in (first, last)]
         power = math.log(spent[1] / spent[0]) / math.log(last["faces"] / first["faces"])

@@ -117,6 +117,9 @@ def test_an_unknown_method_lists_the_valid_ones() -> None:
     [
         ({"k": 0}, "--k"),
         ({"seed": -1}, "--seed"),
+        ({"search_share": 0}, "--search-share"),
+        ({"search_share": 1.5}, "--search-share"),
+        ({"search_share": "half"}, "--search-share"),
         ({"seed": 2**32}, "--seed"),
         ({"threshold": 0}, "--threshold"),
         ({"threshold": 1.01}, "--threshold"),

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import OptionError
+from faceclust.graph import approximate
 from faceclust.graph import knn as module
+from faceclust.graph.approximate import share_of
 from faceclust.graph.knn import knn, knn_graph
 from faceclust.records import FloatArray, Neighbours
 
@@ -70,14 +72,14 @@ def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_approximate_search_finds_nearly_all_and_repeats_itself() -> None:
     x = people(400, 12)
-    exact, approximate = knn(x, 10), knn(x, 10, exact_below=0)
+    exact, found = knn(x, 10), knn(x, 10, exact_below=0)
     shared = [
         len(set(a) & set(b))
-        for a, b in zip(exact.index.tolist(), approximate.index.tolist(), strict=True)
+        for a, b in zip(exact.index.tolist(), found.index.tolist(), strict=True)
     ]
     assert np.mean(shared) / 10 > 0.99
-    assert (approximate.index != np.arange(len(x))[:, None]).all()
-    np.testing.assert_array_equal(approximate.index, knn(x, 10, exact_below=0).index)
+    assert (found.index != np.arange(len(x))[:, None]).all()
+    np.testing.assert_array_equal(found.index, knn(x, 10, exact_below=0).index)
 
 
 def test_the_approximate_search_of_a_handful_of_faces() -> None:
@@ -133,3 +135,21 @@ def test_graph_equals_the_plain_definition(N: int, k: int, floor: float, seed: i
     pairs = list(zip(*graph.edge_index.tolist(), strict=True))
     assert dict(zip(pairs, graph.edge_weight, strict=True)) == expected
     assert pairs == sorted(expected)
+
+
+def test_a_larger_share_finds_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approximate, "LEAST", 1)
+    x = unit(20_000, 48)
+    exact, rows = knn(x, 10), 20_000 * np.arange(20_000)[:, None]
+    found = [
+        np.isin(exact.index + rows, near.index + rows).mean()
+        for near in (knn(x, 10, exact_below=0, share=share) for share in (0.1, 0.9))
+    ]
+    assert found[0] < found[1] - 0.05
+
+
+def test_the_share_falls_as_libraries_grow() -> None:
+    shares = [share_of(N) for N in (10, 100_000, 200_000, 1_000_000, 10_000_000)]
+    assert shares[0] == shares[1]
+    assert shares[1:] == sorted(shares[1:], reverse=True)
+    assert shares[-1] > 0.1
