@@ -9,13 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from faceclust.records import Box, Face, FloatArray, PhotoInfo
+from faceclust.store.copies import SAME_FACE_IOU, alike, go_on
 from faceclust.store.database import now, path_to_db
-
-# Two detections of one photo that overlap by this much are the same face, found anew.
-SAME_FACE_IOU = 0.4
-# When the content changed under a name, they must also look alike: another photo may have come
-# to stand where the old one was.
-SAME_FACE_COSINE = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +39,7 @@ class Scanned:
 
 def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:
     """Record that `file` holds the photo `photo_id`: a new name of known content."""
+    photo_id = go_on(sql, file.path, photo_id) or photo_id
     _put_file(sql, file, photo_id)
     _next_revision(sql)
 
@@ -78,6 +74,10 @@ def put_scanned(
         if item.info is None or item.content_hash is None:
             _put_file(sql, item, None)
             continue
+        copy = sql.execute("SELECT id FROM photos WHERE content_hash = ?", (item.content_hash,))
+        found = copy.fetchone()
+        if found is not None:
+            go_on(sql, item.path, int(found[0]))
         edited = _rename_content(sql, item.path, item.content_hash)
         photo_id = _put_photo(sql, item.content_hash, item.info, extractor)
         _put_file(sql, item, photo_id)
@@ -175,7 +175,7 @@ def _put_faces(
         match = max(known, key=lambda i: face.box.iou(known[i]), default=None)
         if match is not None and (
             face.box.iou(known[match]) < SAME_FACE_IOU
-            or (alike_in is not None and not _alike(sql, alike_in, match, vector))
+            or (alike_in is not None and not alike(sql, alike_in, match, vector))
         ):
             match = None
         if match is not None:
@@ -186,19 +186,6 @@ def _put_faces(
         [(now(), face_id) for face_id in known],
     )
     return ids
-
-
-def _alike(sql: sqlite3.Connection, model: str, face_id: int, vector: FloatArray) -> bool:
-    row = sql.execute(
-        "SELECT vector FROM embeddings WHERE model = ? AND face_id = ?", (model, face_id)
-    ).fetchone()
-    if row is None:
-        return False
-    old = np.frombuffer(row[0], "<f2").astype(np.float32)
-    if old.shape != vector.shape:
-        return False
-    lengths = float(np.linalg.norm(old) * np.linalg.norm(vector))
-    return float(old @ vector) >= SAME_FACE_COSINE * lengths
 
 
 def _put_face(sql: sqlite3.Connection, photo_id: int, face: Face, face_id: int | None) -> int:

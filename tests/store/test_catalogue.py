@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faceclust.records import Box
-from faceclust.store import Database, Scanned, catalogue, intake, open_database
+from faceclust.records import Box, Decision
+from faceclust.store import Database, Scanned, catalogue, intake, ledger, open_database
 from tests.synthetic import (
     EXTRACTOR,
     INFO,
@@ -188,6 +188,37 @@ def test_a_photo_that_was_moved_and_then_edited_keeps_its_faces(db: Database) ->
     # The old file comes back, from a backup.
     put(db, photo("a.jpg", 1, content="same"))
     assert face_ids(db) == {"a.jpg": [2], "moved/a.jpg": [1]}
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_photo_that_was_edited_and_copied_keeps_its_faces(db: Database, linked: bool) -> None:
+    put(db, photo("z.jpg", 1, 2), photo("other.jpg", 3))
+    put(db, photo("a.jpg", 1, 2, content="edited"))
+    assert face_ids(db)["a.jpg"] == [4, 5]
+    edited = photo("z.jpg", 1, 2, content="edited")
+    if linked:
+        known = catalogue.photo_by_hash(db, "edited")
+        assert known is not None
+        with db.transaction() as sql:
+            intake.link_file(sql, edited, known[0])
+    else:
+        put(db, edited)
+    assert face_ids(db) == {"a.jpg": [1, 2], "z.jpg": [1, 2], "other.jpg": [3]}
+    put(db, photo("later.jpg", 1, 2, content="edited"))
+    assert face_ids(db)["later.jpg"] == [1, 2]
+
+
+def test_a_copy_that_has_answers_keeps_its_own_faces(db: Database) -> None:
+    put(db, photo("z.jpg", 1), photo("a.jpg", 1, content="edited"))
+    ledger.put_decision(db, Decision(0, "reject", (2,), 1, against=(1,)))
+    put(db, photo("z.jpg", 1, content="edited"))
+    assert face_ids(db) == {"a.jpg": [2], "z.jpg": [2]}
+
+
+def test_a_copy_that_lost_a_face_is_another_photo(db: Database) -> None:
+    put(db, photo("z.jpg", 1, 2), photo("a.jpg", 1, content="cropped"))
+    put(db, photo("z.jpg", 1, content="cropped"))
+    assert face_ids(db) == {"a.jpg": [3], "z.jpg": [3]}
 
 
 def test_a_photo_overwritten_with_known_content_joins_it(db: Database) -> None:
