@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceclust.cli.console import console, print_json
+from faceclust.cli.console import console, faces, print_json
 from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder, Wait
 
 
@@ -53,10 +53,12 @@ def cluster(
     }  # fmt: skip
     with pipeline.find_library(library, db) as found, found.db.exclusive(wait):
         config = pipeline.settings(found, flags)
+        before = {person.id: len(person.faces) for person in pipeline.all_people(found)}
         with pipeline.steps(
             engine, address, device=config.scan.device, notify=console.notify
         ) as steps:
             report = pipeline.cluster(found, config.cluster, steps=steps)
+        named = [person for person in pipeline.all_people(found) if person.name]
         pipeline.remember(found, {"cluster": flags["cluster"]})
     if json:
         print_json(asdict(report))
@@ -66,5 +68,9 @@ def cluster(
             f"{report.faces} faces in {report.clusters} clusters by {report.method}"
             f"{threshold_text} ({report.seconds:.1f} s)."
         )
+        for person in named:
+            if (was := before.get(person.id, 0)) != len(person.faces):
+                label = console.escape(person.name or "")
+                console.say(f"{label} has {faces(len(person.faces))} now, not {was}.")
         if report.edges:
             console.say(f"Pairs of faces scored by {report.edges}.")

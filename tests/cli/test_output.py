@@ -20,7 +20,7 @@ from faceclust.graph import gpu
 from faceclust.pipeline import Library, Match, ScanReport, name
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned
-from tests.synthetic import describe, group, library, photo
+from tests.synthetic import describe, group, library, photo, put
 
 LONG = "a folder with a long name/" * 6 + "c.jpg"
 Capture = pytest.CaptureFixture[str]
@@ -156,6 +156,13 @@ def test_answers_are_confirmed(capsys: Capture, album: Library) -> None:
 
 
 # --- what a program reads ---
+
+
+def test_cluster_tells_whom_it_has_enlarged(capsys: Capture, album: Library) -> None:
+    put(album.db, photo("new.jpg", 1))
+    group(album.db, (1, 2), (3, 4), (5,), (6,))
+    assert "Ćorić has 3 faces now, not 2." in run(capsys, album, "cluster")[1]
+    assert "Ćorić" not in run(capsys, album, "cluster")[1]
 
 
 def test_json(capsys: Capture, album: Library) -> None:
