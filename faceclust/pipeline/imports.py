@@ -9,18 +9,20 @@ from pathlib import Path
 
 from faceclust.errors import PersonError
 from faceclust.people import placed, standing, steps
-from faceclust.pipeline import brought, restore
+from faceclust.pipeline import restore
 from faceclust.pipeline.claims import Intake
 from faceclust.pipeline.clerk import Clerk
 from faceclust.pipeline.decide import take_back
 from faceclust.pipeline.gather import gather, wanted
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, dates
+from faceclust.pipeline.shots import PhotoFile
 from faceclust.records import Decision
 from faceclust.store import catalogue, ledger
 from faceclust.tags import (
     SOURCES,
     Conflict,
+    Found,
     Hint,
     Problem,
     Source,
@@ -99,11 +101,10 @@ def import_tags(
         raise PersonError("This library has no faces yet; run `faceclust scan FOLDER` first.")
     problems: list[Problem] = []
     intake = Intake(boxes)
-    exported, ours = 0, []
+    ours: list[tuple[PhotoFile, Found]] = []
     for shot, found in gather(library, request, problems.append):
         intake.take(shot, found)
         if found.authors:
-            exported = max(exported, restore.modified(library, found.file))
             ours.append((shot, found))
     decisions = ledger.decisions(library.db)
     live = {face for faces in boxes.values() for face in faces}
@@ -124,9 +125,8 @@ def import_tags(
         made = [*clerk.named(outcome.seeds), *clerk.heeded(heeded)]
         made += _hinted(outcome.hints, _stored_hints(decisions))
         batch = _decide(library, made)
-        newer = catalogue.photos_since(library.db, exported)
-        restore.leave_out(library, clerk.whole, {face for p in newer for face in boxes.get(p, ())})
-        brought.adopt(library, batch, restore.taken_over(library, boxes, ours))
+        if ours:
+            restore.go_on(library, boxes, ours, clerk.whole, batch)
     counted: Counter[str] = Counter()
     for seed in outcome.seeds:
         counted[seed.name] += len(seed.faces)

@@ -6,14 +6,14 @@ Other programs' names are a beginning, which clusters carry on. Our own are ever
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from faceclust.people import placed
-from faceclust.pipeline.brought import Read
+from faceclust.pipeline.brought import Read, adopt
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, dates, live_faces
 from faceclust.pipeline.shots import PhotoFile
-from faceclust.store import ledger, nearby
+from faceclust.store import catalogue, ledger, nearby
 from faceclust.tags import Found
 from faceclust.xmp.packet import fold
 
@@ -22,7 +22,28 @@ from faceclust.xmp.packet import fold
 JOINED, ASKED = 3.0, 20
 
 
-def taken_over(
+def go_on(
+    library: Library,
+    boxes: Mapping[int, Collection[int]],
+    ours: Sequence[tuple[PhotoFile, Found]],
+    whole: Collection[int],
+    batch: int | None,
+) -> None:
+    """Carry on what our own exports say, after an import has named people by them.
+
+    Args:
+        boxes: photo id to the ids of its faces.
+        ours: photos with notes of ours, and what was found there.
+        whole: numbers of people of whom all faces are known.
+        batch: of the import's decisions, see `brought.adopt`.
+    """
+    exported = max(_modified(library, found.file) for _, found in ours)
+    newer = catalogue.photos_since(library.db, exported)
+    _leave_out(library, whole, {face for photo in newer for face in boxes.get(photo, ())})
+    adopt(library, batch, _taken_over(library, boxes, ours))
+
+
+def _taken_over(
     library: Library,
     boxes: Mapping[int, Collection[int]],
     ours: Iterable[tuple[PhotoFile, Found]],
@@ -35,15 +56,14 @@ def taken_over(
         yield Read(shot.path, names, found.authors)
 
 
-def modified(library: Library, file: str) -> int:
-    """When a file of the library was changed, in nanoseconds since 1970; 0 where it is gone."""
+def _modified(library: Library, file: str) -> int:
     try:
         return (library.root / file).stat().st_mtime_ns
     except OSError:
         return 0
 
 
-def leave_out(library: Library, whole: Collection[int], new: Collection[int]) -> None:
+def _leave_out(library: Library, whole: Collection[int], new: Collection[int]) -> None:
     """Part from people of whom all faces are known what only their clusters bring with them.
 
     The library that wrote the names may have clustered the same faces otherwise, and its user has
