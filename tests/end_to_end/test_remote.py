@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import socket
@@ -90,7 +91,9 @@ def test_mistakes_in_an_address(faceclust: Run, web: Web) -> None:
 
 
 def test_on_a_cluster(faceclust: Run, web: Web, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
+    # Not imported here: Ray must not be before `connect` has said how it is to behave.
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("needs Ray: pip install 'faceclust[ray]'")
     local = scanned(faceclust, web.address, "--db", tmp_path / "local.db")
     cluster = scanned(faceclust, web.address, "--db", tmp_path / "ray.db", "--engine", "ray")
     for key in ("found", "read", "faces", "errors"):
