@@ -12,12 +12,13 @@ from faceclust.pipeline.people import clean_name
 from faceclust.pipeline.shots import PhotoFile
 from faceclust.records import Box, FaceNote, PersonNote
 from faceclust.tags import Claim, Conflict, ConflictKind, Found, Hint, Noted, Told, match
-from faceclust.xmp import Region
+from faceclust.xmp import Region, displayed_box
 from faceclust.xmp.packet import fold
 
 # What our own exports call people without a name.
 _PLACEHOLDER = re.compile(r"Person \d+")
 _SHOWN = 80
+_ALIKE = 0.7  # IoU of two detections of one face, by different versions of the detector
 
 
 @dataclass(slots=True)
@@ -50,7 +51,8 @@ class Intake:
         ours = {fold(person.name) for person in notes.people}
         for region, face in matched.pairs:
             if region.name in marks:
-                self._note(face, marks[region.name], shot, found)
+                if self._is_it(marks[region.name].box, self.boxes[photo][face]):
+                    self._note(face, marks[region.name], shot, found)
             elif name := self._name(region.name, shot, found):
                 whole = fold(name) in ours
                 self.claims.append(Claim(face, name, photo, found.source, found.file, whole))
@@ -67,6 +69,10 @@ class Intake:
     def open_hints(self) -> list[Hint]:
         """Names without a box; not of people whom a box of the same photo shows, face or none."""
         return [hint for hint in self.hints if (hint.photo, fold(hint.name)) not in self.boxed]
+
+    def _is_it(self, noted: Box, face: Box) -> bool:
+        """Whether a box of our own detector, however the photo was turned, is this face's."""
+        return any(displayed_box(noted, turn).iou(face) >= _ALIKE for turn in range(1, 9))
 
     def _note(self, face: int, note: FaceNote, shot: PhotoFile, found: Found) -> None:
         names = (self._name(given, shot, found) for given in note.is_not)

@@ -19,7 +19,7 @@ class Clerk:
 
     Attributes:
         where: what the user has decided.
-        whole: numbers of people of whom we ourselves wrote all faces.
+        whole: numbers of people who are new here, and of whom we ourselves wrote all faces.
         numbers: of people by name, those of this import included.
         owner: face id to the number of the unnamed person that it is in, by the clustering.
         taken: numbers that stand for someone.
@@ -51,18 +51,22 @@ class Clerk:
                 faces |= {f for f, group in self.where.group.items() if group == seed.together}
             person = seed.together if seed.together is not None else self.numbers.get(seed.name)
             if person is None:
-                person = self.numbers[seed.name] = self._number(seed.faces)
+                person = self._number(seed.faces)
+                # Who was here already keeps what the library knows of them beside.
+                if seed.whole:
+                    self.whole.add(person)
+            self.numbers.setdefault(seed.name, person)
             self.taken.add(person)
-            if seed.whole:
-                self.whole.add(person)
             yield Decision(0, "name", tuple(sorted(faces)), person, name=seed.name)
 
     def heeded(self, heeded: Heeded) -> Iterator[Decision]:
         """The decisions for what notes say; after those for names, whose numbers they use."""
         for group in heeded.joined:
-            person = self._number(group.faces) if group.person is None else group.person
+            person = group.person
+            if person is None:
+                person = self._number(group.faces)
+                self.whole.add(person)
             self.taken.add(person)
-            self.whole.add(person)
             kind: DecisionKind = "ignore" if group.ignored else "merge"
             yield Decision(0, kind, group.faces, person)
         for face, name in heeded.rejected:

@@ -153,7 +153,7 @@ class _Walk:
             if [shot.path, *paths] not in self.request:
                 continue
             said = [found for path in paths for found in self._sidecar(shot, path)]
-            if not any(found.regions or found.names for found in said):
+            if not any(found.regions or found.names or found.authors for found in said):
                 said += self._embedded(shot)
             yield from ((shot, found) for found in said)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from faceclust.answers import add_up
 from faceclust.errors import PersonError
 from faceclust.people import placed, standing, steps
 from faceclust.pipeline import restore
@@ -119,14 +120,16 @@ def import_tags(
         replace(where, not_faces=where.not_faces | no_faces),
         not_them,
     )
-    heeded = heed(intake.noted, intake.told, outcome, where, _births(library))
+    heeded = heed(intake.noted, intake.told, outcome, where, _births(decisions))
     if not dry_run:
         clerk = Clerk(library, where)
         made = [*clerk.named(outcome.seeds), *clerk.heeded(heeded)]
         made += _hinted(outcome.hints, _stored_hints(decisions))
         batch = _decide(library, made)
         if ours:
-            restore.go_on(library, boxes, ours, clerk.whole, batch)
+            # What was not read may well say of the other faces that they are these people's.
+            whole = clerk.whole if request.all_photos else ()
+            restore.go_on(library, boxes, ours, whole, batch)
     counted: Counter[str] = Counter()
     for seed in outcome.seeds:
         counted[seed.name] += len(seed.faces)
@@ -169,8 +172,9 @@ def _hinted(hints: Iterable[Hint], stored: Collection[tuple[int, str]]) -> list[
     ]
 
 
-def _births(library: Library) -> dict[str, str | None]:
-    return {fold(p.name): p.birth for p in all_people(library) if p.name is not None}
+def _births(decisions: Sequence[Decision]) -> dict[str, str | None]:
+    """Also of people of whom no face is left, for all are from before they were born."""
+    return {fold(g.name): g.birth for g in add_up(decisions).groups.values() if g.name}
 
 
 def undo_import(library: Library, *, dry_run: bool = False) -> list[Decision]:

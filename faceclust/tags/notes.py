@@ -116,6 +116,7 @@ class _Desk:
     Attributes:
         names: of all people, those that the import brings included, by folded name.
         given: faces that the import names.
+        becoming: person whom the user made without a name, by number, to the name that it gets.
         denied: faces and folded names of people that they are not, by the user's word here.
         groups: faces and whether they are ignored, by the word that the notes give a person.
     """
@@ -125,6 +126,7 @@ class _Desk:
     births: Mapping[str, str | None]
     names: dict[str, str] = field(default_factory=dict)
     given: set[int] = field(default_factory=set)
+    becoming: dict[int, str] = field(default_factory=dict)
     denied: set[tuple[int, str]] = field(default_factory=set)
     rejected: list[tuple[int, str]] = field(default_factory=list)
     no_faces: list[int] = field(default_factory=list)
@@ -139,11 +141,13 @@ class _Desk:
         for seed in self.outcome.seeds:
             self.names.setdefault(fold(seed.name), seed.name)
             self.given |= set(seed.faces)
+            if seed.together is not None:
+                self.becoming[seed.together] = seed.name
 
     def take(self, each: Noted) -> None:
         """Sort what is said of one face."""
         own = self.placed.group.get(each.face)
-        named = None if own is None else self.placed.names.get(own)
+        named = None if own is None else self.placed.names.get(own, self.becoming.get(own))
         for name in each.note.is_not:
             self._reject(each, name, named)
         if each.note.no_face and each.face not in self.given:
@@ -173,8 +177,9 @@ class _Desk:
             if not free:
                 self.known += 1
                 continue
-            own = next(iter(owners)) if len(owners) == 1 else None
-            person = own if own is not None and own not in self.placed.names else None
+            if not owners.isdisjoint(self.placed.names) or len(owners) > 1:
+                continue  # the user knows by now who some of them are: that says more
+            person = next(iter(owners), None)
             ignored = all(faces.values()) if person is None else person in self.placed.ignored
             yield Joined(tuple(sorted(free)), ignored, person)
 

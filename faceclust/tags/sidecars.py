@@ -1,7 +1,7 @@
 """XMP of a photo: sidecars of either naming, else what is embedded.
 
-A sidecar that names anyone shadows what is embedded, as digiKam has it: it is the newer word, and
-what it leaves out was taken away there.
+A sidecar that names anyone, or that we ourselves wrote, shadows what is embedded, as digiKam has
+it: it is the newer word, and what it leaves out was taken away there.
 """
 
 from __future__ import annotations

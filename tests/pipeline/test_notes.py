@@ -373,3 +373,47 @@ def test_faces_that_are_parted_from_their_cluster_are_asked_about(album: Library
         (question,) = suggestions(new)
         asked = {question.person, *(candidate.person for candidate in question.candidates)}
         assert {number(new, 5), number(new, 1)} <= set(map(str, asked))
+
+
+def test_who_was_here_already_keeps_all_faces(album: Library) -> None:
+    name(album, "1", "Ann")
+    write(album)
+    for file in ("a.jpg", "c.jpg", "sub/d.jpg"):
+        (album.root / f"{file}.xmp").unlink()
+    with restored(album) as new:
+        group(new.db, (1, 3, 5), (2, 4), (6,))
+        name(new, number(new, 1), "Ann")
+        group(new.db, (1, 3, 5, 6), (2, 4))
+        assert faces(new) == {"Ann": (1, 3, 5, 6)}
+        import_tags(new)
+        assert faces(new) == {"Ann": (1, 3, 5, 6)}
+
+
+def test_an_import_of_a_folder_parts_nobody(album: Library) -> None:
+    name(album, "1", "Ann")
+    write(album)
+    with restored(album) as new:
+        import_tags(new, [new.root / "sub"])
+        assert faces(new) == {"Ann": (1, 3, 5, 6)}
+
+
+def test_a_birth_of_someone_whom_the_user_had_made_of_two(album: Library) -> None:
+    name(album, "1", "Ann")
+    birth(album, "Ann", "2015")
+    write(album)
+    with again(album, *BATCH, options=None) as new:
+        group(new.db, (1, 3), (5, 6), (2, 4))
+        merge(new, [number(new, 1), number(new, 5)])
+        import_tags(new)
+        (ann,) = [person for person in all_people(new) if person.name]
+        assert (ann.faces, ann.birth) == ((1, 3, 5, 6), "2015")
+
+
+def test_the_users_date_of_birth_stands_where_nobody_is_left(album: Library) -> None:
+    name(album, "1", "Ann")
+    birth(album, "Ann", "2015")
+    write(album)
+    with restored(album) as new:
+        name(new, number(new, 1), "Ann")
+        birth(new, "Ann", "2020")
+        assert "two-births" in kinds(import_tags(new))

@@ -71,8 +71,8 @@ def test_people_without_a_name() -> None:
     [
         ((8, 9), []),
         ((3, 8), [((3,), 80)]),
-        ((3, 7), [((3,), None)]),
-        ((3, 7, 8), [((3,), None)]),
+        ((3, 7), []),
+        ((3, 7, 8), []),
     ],
 )
 def test_people_without_a_name_join_those_here(
@@ -80,7 +80,13 @@ def test_people_without_a_name_join_those_here(
 ) -> None:
     found = run(*(noted(face, group="x-1") for face in faces), placed=HERE)
     assert [(j.faces, j.person) for j in found.joined] == joined
-    assert found.known == (not joined)
+    assert found.known == (faces == (8, 9))
+
+
+def test_what_the_user_put_together_is_not_parted_by_a_note() -> None:
+    outcome = Outcome((Seed("Eve", (8,), together=80),))
+    found = run(noted(9, is_not=("Eve",)), outcome=outcome, placed=HERE)
+    assert (found.rejected, kinds(found)) == ((), ["same-person"])
 
 
 def test_births() -> None:
