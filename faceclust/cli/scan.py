@@ -78,7 +78,7 @@ def scan(
         "walk": {"recursive": recursive, "exclude": exclude},
     }
     library, inside = pipeline.for_scan(folder, db)
-    with library, pipeline.kept_if_used(library), library.db.exclusive(wait):
+    with library, library.db.exclusive(wait), pipeline.kept_if_used(library):
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
         with (
             pipeline.steps(

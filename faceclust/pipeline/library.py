@@ -154,7 +154,8 @@ def _above(address: str) -> Iterator[str]:
 def kept_if_used(library: Library) -> Iterator[None]:
     """Remove a library's database in the end if nothing came into it.
 
-    A mistyped place would else be the library used last.
+    A mistyped place would else be the library used last. To be entered where nobody else can be
+    working on it: another scan's first photos may not have been kept yet.
     """
     try:
         yield
@@ -171,7 +172,8 @@ def _is_used(db: Database) -> bool:
 
 def _remove(path: Path) -> None:
     for end in ("", "-wal", "-shm", ".lock"):
-        path.with_name(path.name + end).unlink(missing_ok=True)
+        with suppress(OSError):
+            path.with_name(path.name + end).unlink()
     with suppress(OSError):
         path.parent.rmdir()
 

@@ -17,7 +17,7 @@ from faceclust.cli.console import console
 from faceclust.config import Config
 from faceclust.errors import StoreError
 from faceclust.graph import gpu
-from faceclust.pipeline import Library, Match, ScanReport, name
+from faceclust.pipeline import Library, Match, ScanReport, for_scan, name
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned
 from tests.synthetic import describe, group, library, photo, put
@@ -442,3 +442,15 @@ def test_review_as_json(capsys: Capture, album: Library) -> None:
     }  # fmt: skip
     assert 0 < candidate["probability"] < 1
     assert question["faces_per_click"] > 0
+
+
+def test_a_scan_that_finds_another_at_work_leaves_its_library(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    working, _ = for_scan(folder)
+    with working, working.db.exclusive():
+        assert main(["scan", str(folder)]) == 2
+        assert "Another faceclust" in capsys.readouterr().err
+        assert working.db.path.exists()
