@@ -21,7 +21,10 @@ class GraphConvolution(nn.Module):
 
     def forward(self, V: Tensor, A: Tensor) -> Tensor:
         """Shapes as in the class. A~ V W is A~ (V W): A~ meets the narrow side."""
-        return relu(self.own(V) + torch.sparse.mm(A, self.around(V)))
+        around = self.around(V)
+        with torch.autocast(A.device.type, enabled=False):  # sparse products know no bfloat16
+            spread = torch.sparse.mm(A, around.float())
+        return relu(self.own(V) + spread)
 
 
 class EdgeHead(nn.Module):

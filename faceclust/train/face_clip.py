@@ -29,11 +29,10 @@ from faceclust.embed.arcface import Embedder, Network
 from faceclust.embed.open_clip_model import MEAN, STD, architecture, prepare
 from faceclust.errors import InputError
 from faceclust.faces.detector import Detector, DetectorOptions
-from faceclust.records import ImageArray
 from faceclust.train import genders, labelled
-from faceclust.train.captions import OFFSETS, VALUES, Labels, caption, prompts, truth
+from faceclust.train.batches import Batch, Batches, Words, words_of
+from faceclust.train.captions import OFFSETS, VALUES
 from faceclust.train.checkpoint import (
-    END,
     UNSEEN,
     Options,
     State,
@@ -46,7 +45,7 @@ from faceclust.train.checkpoint import (
 from faceclust.train.genders import Teaching
 from faceclust.train.labelled import Faces
 from faceclust.train.losses import Imagined, Weighting, caption_loss, prompt_loss
-from faceclust.train.pools import SETS, batch_at, log_priors, pools_of
+from faceclust.train.pools import SETS, log_priors, pools_of
 from faceclust.weights import own
 
 LOG_EVERY = 20
@@ -67,26 +66,14 @@ def start(config: Path, trunk: Path | None, options: Options) -> tuple[State, An
             # Words that no caption holds get no gradient: they must not add noise either.
             model.text.token_embedding.weight[UNSEEN] = 0
             model.logit_scale.fill_(math.log(20.0))
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(options.device, memory_format=torch.channels_last)
     average = {k: v.detach().clone() for k, v in model.state_dict().items()}
     return State(model, average, optimiser_of(model, options)), tokenize
 
 
-def tokens_of(texts: list[str], tokenize: Any, unseen: float, rng: np.random.Generator) -> Tensor:
-    """(T, L) token ids, L the longest text; some texts get an unknown word somewhere."""
-    tokens: Tensor = tokenize(texts)
-    for t in np.flatnonzero(rng.random(len(texts)) < unseen):
-        end = int((tokens[t] == END).nonzero()[0])
-        at = int(rng.integers(1, end + 1))
-        tokens[t, at + 1 :] = tokens[t, at:-1].clone()
-        tokens[t, at] = UNSEEN
-        tokens[t, -1] = END if end + 1 >= tokens.shape[1] else tokens[t, -1]
-    return tokens[:, : int((tokens != 0).sum(1).max())]
-
-
 def losses(
-    state: State, embed: Callable[[], Tensor], labels: Labels, rng: np.random.Generator,
-    tokenize: Any, prior: Tensor, options: Options,
+    state: State, embed: Callable[[], Tensor], labels: Tensor, words: Words, prior: Tensor,
+    options: Options,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The two losses of one batch.
 
@@ -94,62 +81,59 @@ def losses(
         state: whose text tower reads.
         embed: gives the (B, E) image embeddings, normalised.
         labels: (B, G) value, -1 unknown.
-        rng: draws the words.
-        tokenize: CLIP's tokenizer.
+        words: the texts.
         prior: (V,) log frequencies.
         options: of the run.
     """
-    captions = [caption(known, rng) for known in labels[::2]]
-    texts = prompts(rng) + [item.text for item in captions]
-    tokens = tokens_of(texts, tokenize, options.unseen, rng)
     # What follows the longest text is padding, which a causal tower never looks at.
-    length = tokens.shape[1]
-    state.model.text.attn_mask = state.model.text.build_causal_mask()[:length, :length]
-    t = state.model.encode_text(tokens, normalize=True)
-    i, scale, v = embed(), state.model.logit_scale.exp(), OFFSETS[-1]
-    true, known = (torch.from_numpy(a) for a in truth(labels, captions))
-    facts = torch.from_numpy(labels)
+    length, v = words.tokens.shape[1], OFFSETS[-1]
+    mask = state.model.text.build_causal_mask()[:length, :length]
+    state.model.text.attn_mask = mask.to(options.device)
+    with torch.autocast(options.device, torch.bfloat16, enabled=options.precision == "bf16"):
+        t = state.model.encode_text(words.tokens, normalize=True)
+        i = embed()
+    i, t, scale = i.float(), t.float(), state.model.logit_scale.exp()
     weighting = Weighting(options.smoothing, options.gender, options.doubt)
-    by_prompt = prompt_loss(i, t[:v], facts, scale, prior, weighting)
-    return by_prompt, caption_loss(i, t[v:], true, known, scale)
+    by_prompt = prompt_loss(i, t[:v], labels, scale, prior, weighting)
+    return by_prompt, caption_loss(i, t[v:], words.true, words.known, scale)
 
 
-def train_step(
-    state: State, images: ImageArray, labels: Labels, tokenize: Any, prior: Tensor, options: Options
-) -> dict[str, float]:
+def train_step(state: State, batch: Batch, prior: Tensor, options: Options) -> dict[str, float]:
     """One step on one batch; returns what to log."""
-    rng = np.random.default_rng((options.seed, 3, state.step))
+    batch = batch.to(options.device)
     trunk = state.model.visual.trunk
     trunk.requires_grad_(state.step >= options.head)
     trunk.blocks[: options.frozen].requires_grad_(False)
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float()
-    x = prepare(x, images.shape[1], MEAN, STD)
+    x = prepare(batch.images.permute(0, 3, 1, 2).float(), batch.images.shape[1], MEAN, STD)
     by_prompt, by_caption = losses(
-        state, lambda: state.model.encode_image(x, normalize=True), labels, rng, tokenize, prior,
-        options,
+        state, lambda: state.model.encode_image(x, normalize=True), batch.labels, batch.words,
+        prior, options,
     )  # fmt: skip
     loss = by_prompt + options.captions * by_caption
     state.optimiser.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), 5.0)
     update(state, options)
+    if state.step % LOG_EVERY:
+        return {}  # to read a number is to wait for the GPU
     return {"prompts": by_prompt.item(), "captions": by_caption.item(), "norm": norm.item(),
             "scale": state.model.logit_scale.exp().item()}  # fmt: skip
 
 
 def learn_words(state: State, tokenize: Any, options: Options) -> Iterator[float]:
     """Train the text tower alone on imaginary faces; yields the prompt loss of each step."""
-    imagined = Imagined(int(state.model.text.text_projection.shape[1]))
+    imagined = Imagined(int(state.model.text.text_projection.shape[1])).to(options.device)
     learned = [*state.model.text.parameters(), *imagined.parameters()]
     optimiser = torch.optim.AdamW(learned, lr=options.lr_words, betas=(0.9, 0.98))
-    prior = torch.zeros(OFFSETS[-1])
+    prior = torch.zeros(OFFSETS[-1], device=options.device)
     for step in range(options.words):
         rng = np.random.default_rng((options.seed, 4, step))
         labels = np.stack([[rng.integers(len(v)) for v in VALUES] for _ in range(64)])
         labels = labels.astype(np.int8)
-        facts = torch.from_numpy(labels)
+        facts = torch.from_numpy(labels).to(options.device)
+        words = words_of(labels, rng, tokenize, options.unseen).to(options.device)
         by_prompt, by_caption = losses(
-            state, partial(imagined.forward, facts), labels, rng, tokenize, prior, options
+            state, partial(imagined.forward, facts), facts, words, prior, options
         )
         optimiser.zero_grad()
         (by_prompt + options.captions * by_caption).backward()
@@ -204,7 +188,7 @@ def train(
     run = Path(options.run)
     run.mkdir(parents=True, exist_ok=True)
     pools = pools_of(data_of(options))
-    prior = torch.from_numpy(log_priors(pools, options.batch))
+    prior = torch.from_numpy(log_priors(pools, options.batch)).to(options.device)
     state, tokenize = start(config, trunk, options)
     size = int(state.model.visual.image_size[0])
     checkpoint = run / "state.safetensors"
@@ -219,9 +203,8 @@ def train(
                     log.flush()
                     tell({"words": loss, "step": number, "of": options.words})
             state.average = {k: v.detach().clone() for k, v in state.model.state_dict().items()}
-        while state.step < options.steps:
-            images, labels = batch_at(pools, options.batch, options.seed, state.step, size)
-            row = train_step(state, images, labels, tokenize, prior, options)
+        for batch in Batches(pools, tokenize, size, options).following(state.step):
+            row = train_step(state, batch, prior, options)
             if state.step % LOG_EVERY == 0:
                 row |= {"step": state.step, "seconds": round(time.monotonic() - began, 1)}
                 log.write(json.dumps(row) + "\n")

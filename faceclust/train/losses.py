@@ -48,7 +48,8 @@ class Weighting:
         """(B,) label smoothing of group `g` for faces with `labels` (B, G)."""
         if g == _GENDER:
             return self.doubt * (labels[:, _LIFE] == _BABY).float()
-        return torch.full((len(labels),), self.smoothing if NAMES[g] == "expression" else 0.0)
+        smoothing = self.smoothing if NAMES[g] == "expression" else 0.0
+        return torch.full((len(labels),), smoothing, device=labels.device)
 
 
 def prompt_loss(i: Tensor, t: Tensor, labels: Tensor, scale: Tensor, prior: Tensor,
@@ -63,14 +64,12 @@ def prompt_loss(i: Tensor, t: Tensor, labels: Tensor, scale: Tensor, prior: Tens
         weighting: of the groups.
     """
     logits = scale * i @ t.T + prior
-    total = torch.zeros(())
+    total = torch.zeros((), device=i.device)
     for g, name in enumerate(NAMES):
-        known = labels[:, g] != UNKNOWN
-        if known.any():
-            log_p = logits[known, OFFSETS[g] : OFFSETS[g + 1]].log_softmax(1)
-            right = log_p.gather(1, labels[known, g, None].long())[:, 0]
-            loss = -right.lerp(log_p.mean(1), weighting.smooth(g, labels[known])).mean()
-            total = total + weighting.weight(name) * loss
+        log_p = logits[:, OFFSETS[g] : OFFSETS[g + 1]].log_softmax(1)
+        right = log_p.gather(1, labels[:, g, None].long().clamp(min=0))[:, 0]
+        loss = -right.lerp(log_p.mean(1), weighting.smooth(g, labels))
+        total = total + weighting.weight(name) * _mean(loss, labels[:, g] != UNKNOWN)
     return total
 
 
@@ -83,13 +82,18 @@ def caption_loss(i: Tensor, t: Tensor, true: Tensor, known: Tensor, scale: Tenso
         scale: temperature.
     """
     logits = (scale * i @ t.T).masked_fill(~known, -torch.inf)
-    loss = torch.zeros(())
+    loss = torch.zeros((), device=i.device)
     for dim in (0, 1):
         log_p = logits.log_softmax(dim)
         positives = true.sum(dim)
         mean = log_p.masked_fill(~true, 0).sum(dim) / positives.clamp(min=1)
-        loss = loss - mean[positives > 0].mean() / 2
+        loss = loss - _mean(mean, positives > 0) / 2
     return loss
+
+
+def _mean(x: Tensor, counts: Tensor) -> Tensor:
+    """Mean of the x that count, 0 if none does; picking them out would stop a GPU each time."""
+    return (x * counts).sum() / counts.sum().clamp(min=1)
 
 
 class Imagined(nn.Module):
@@ -105,5 +109,5 @@ class Imagined(nn.Module):
 
     def forward(self, labels: Tensor) -> Tensor:
         """See the class."""
-        index = labels.long() + torch.tensor(OFFSETS[:-1])
+        index = labels.long() + torch.tensor(OFFSETS[:-1], device=labels.device)
         return functional.normalize(self.vectors[index].sum(1), dim=1)

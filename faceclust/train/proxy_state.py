@@ -98,7 +98,9 @@ class ProxyState:
                 _, index, name = key.split("/")
                 adam.setdefault(int(index), {})[name] = tensors[key]
             self.model.load_state_dict(_under(tensors, "model/"))
-            self.average, self.best = _under(tensors, "average/"), _under(tensors, "best/")
+            for kept, prefix in ((self.average, "average/"), (self.best, "best/")):
+                for name, value in _under(tensors, prefix).items():
+                    kept[name].copy_(value)
             groups = self._optimiser.state_dict()["param_groups"]
             self._optimiser.load_state_dict({"state": adam, "param_groups": groups})
         except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:

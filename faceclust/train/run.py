@@ -78,8 +78,8 @@ class TrainOptions:
             raise OptionError(f"--device must be one of {', '.join(get_args(Device))}.")
         if self.precision not in get_args(Precision):
             raise OptionError(f"--precision must be one of {', '.join(get_args(Precision))}.")
-        if self.precision == "bf16" and self.stage in ("edges", "face-clip"):
-            raise OptionError(f"--stage {self.stage} is trained in float32 only; leave bf16 out.")
+        if self.precision == "bf16" and self.stage == "edges":
+            raise OptionError("--stage edges is trained in float32 only; leave bf16 out.")
         if self.variant not in VARIANTS:
             raise OptionError(f"--variant must be one of {', '.join(VARIANTS)}.")
         for name in ("epochs", "steps"):
@@ -299,15 +299,21 @@ def _face_clip(data: Sequence[str], options: TrainOptions, out: Path, tell: Tell
             "--stage face-clip needs --data FOLDER, one folder with train-celeb-attributes.csv and "
             "the tars of labelled crops; see pretrained/README.md."
         )
-    if options.device != "cpu":
-        raise OptionError("--stage face-clip is trained on the CPU; leave --device out.")
     try:
         from faceclust.train import checkpoint, face_clip
     except ImportError as error:
         raise WeightsError(
             "Training face-CLIP needs torch and open_clip; pip install 'faceclust[clip]'."
         ) from error
-    recipe = checkpoint.Options(data[0], str(out), seed=options.seed)
+    loaders = photo_workers() if options.device == "cuda" else 0
+    recipe = checkpoint.Options(
+        data[0],
+        str(out),
+        seed=options.seed,
+        device=options.device,
+        precision=options.precision,
+        loaders=loaders,
+    )
     recipe = replace(recipe, steps=options.steps or recipe.steps)
     trunk = weights.path_of("arcface-mobilefacenet-512")
     return face_clip.train(recipe, weights.own("face-clip.json"), trunk, tell)

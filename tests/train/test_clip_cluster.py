@@ -56,6 +56,23 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Any:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_sixteen_bits_train_as_well(tmp_path: Path, small: Any, device: str) -> None:
+    from faceclust.train import clip_cluster
+
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    told: list[dict[str, Any]] = []
+    for _ in range(2):  # the second goes on from the first one's last checkpoint
+        clip_cluster.train(
+            crowd(), "made-up", small, tmp_path, device=device, precision="bf16",
+            base=ignorant(), tell=told.append,
+        )  # fmt: skip
+    losses = [row["cross"] for row in told if "cross" in row]
+    assert np.isfinite(losses).all()
+    assert [row["f"] for row in told if "f" in row]
+
+
 def tensors(path: Path) -> dict[str, Any]:
     from safetensors.numpy import load_file
 

@@ -15,9 +15,10 @@ from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from faceclust.train import face_clip, labelled  # noqa: E402
+from faceclust.train.batches import Batches, tokens_of  # noqa: E402
 from faceclust.train.captions import OFFSETS, prompts  # noqa: E402
 from faceclust.train.checkpoint import END, UNSEEN, Options  # noqa: E402
-from faceclust.train.pools import batch_at, pools_of  # noqa: E402
+from faceclust.train.pools import pools_of  # noqa: E402
 
 
 def test_a_killed_run_resumes_bit_for_bit(
@@ -72,16 +73,18 @@ def test_a_second_run_trains_the_image_tower_alone(options: Options, config: Pat
     assert all(name.startswith("visual.") for name in moved)
 
 
-def test_the_loss_of_a_tiny_batch_falls(options: Options, config: Path) -> None:
+def test_the_loss_of_a_tiny_batch_falls(
+    options: Options, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = replace(options, words=120, head=0, steps=60, smoothing=0.0, unseen=0.0)
     state, tokenize = face_clip.start(config, None, options)
     sets = labelled.load(Path(options.data), Path(options.cache), face_clip.detector)
-    images, labels = batch_at(pools_of(sets), options.batch, 0, 0, 112)
+    batch = Batches(pools_of(sets), tokenize, 112, options)[0]
     prior = torch.zeros(OFFSETS[-1])
     words = list(face_clip.learn_words(state, tokenize, options))
     assert np.mean(words[-10:]) < 0.8 * words[0]
-    batch = (state, images, labels, tokenize, prior, options)
-    losses = [face_clip.train_step(*batch)["prompts"] for _ in range(60)]
+    monkeypatch.setattr(face_clip, "LOG_EVERY", 1)
+    losses = [face_clip.train_step(state, batch, prior, options)["prompts"] for _ in range(60)]
     assert np.mean(losses[-10:]) < 0.5 * losses[0]
 
 
@@ -89,14 +92,12 @@ def test_the_trunk_waits_for_the_head(options: Options, config: Path) -> None:
     options = replace(options, head=2)
     state, tokenize = face_clip.start(config, None, options)
     sets = labelled.load(Path(options.data), Path(options.cache), face_clip.detector)
-    pools = pools_of(sets)
+    batches = Batches(pools_of(sets), tokenize, 112, options)
     trunk = state.model.visual.trunk
     moved = []
     for step in range(3):
         before = [parameter.detach().clone() for parameter in trunk.parameters()]
-        images, labels = batch_at(pools, options.batch, 0, step, 112)
-        prior = torch.zeros(OFFSETS[-1])
-        face_clip.train_step(state, images, labels, tokenize, prior, options)
+        face_clip.train_step(state, batches[step], torch.zeros(OFFSETS[-1]), options)
         now = trunk.parameters()
         moved.append([not torch.equal(a, b) for a, b in zip(before, now, strict=True)])
     first = len(list(trunk.blocks[: options.frozen].parameters()))
@@ -104,10 +105,27 @@ def test_the_trunk_waits_for_the_head(options: Options, config: Path) -> None:
     assert all(moved[2][first:])
 
 
+def test_it_does_not_matter_who_makes_the_batches(options: Options, config: Path) -> None:
+    alone = load_file(face_clip.train(options, config, None))
+    helped = replace(options, loaders=2, run=f"{options.run}-2")
+    helped_file = load_file(face_clip.train(helped, config, None))
+    assert all(torch.equal(alone[name], helped_file[name]) for name in alone)
+
+
+def test_slopes_fall_to_zero_and_stay_there(options: Options, config: Path) -> None:
+    slopes = []
+    for rectify in (0, 3, 40):
+        chosen = replace(options, rectify=rectify, head=0, frozen=0, run=f"{options.run}-{rectify}")
+        weights = load_file(face_clip.train(chosen, config, None))
+        slopes.append(weights["visual.trunk.blocks.2.layers.0.1.weight"].abs().max())
+    assert slopes[1] == 0
+    assert 0 < slopes[2] < slopes[0]
+
+
 def test_unknown_words_are_put_before_the_end(config: Path, options: Options) -> None:
     _, tokenize = face_clip.start(config, None, options)
     texts = [*prompts(np.random.default_rng(0)), "a very long text " * 30]
-    tokens = face_clip.tokens_of(texts, tokenize, 1.0, np.random.default_rng(0))
+    tokens = tokens_of(texts, tokenize, 1.0, np.random.default_rng(0))
     assert tokens.shape[1] <= 32
     for row in tokens:
         end = int((row == END).nonzero()[0])
