@@ -42,7 +42,8 @@ LARGEST_WHOLE_FLOAT = 2**53
 Options = TypeVar("Options", bound="DataclassInstance")
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -66,7 +67,7 @@ class ScanOptions:
     profile: str = "mobile"
     clip: str = "face-clip"
     device: Literal["cpu", "cuda"] = "cpu"
-    workers: int = field(default_factory=_cores)
+    workers: int = field(default_factory=cores)
     seconds_per_photo: float = 60.0
     retry_errors: bool = False
 

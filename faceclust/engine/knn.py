@@ -25,6 +25,7 @@ from faceclust.graph.knn import (
     lists,
     searchable,
 )
+from faceclust.graph.refine import refined
 from faceclust.records import FloatArray, ImageArray, IntArray, Neighbours
 
 BASE = 16 * 1024  # faces of a shard that is searched exhaustively; faiss multiplies 1024 at a time
@@ -64,7 +65,7 @@ def knn(
         listed.index[rows, :found] = near.index
         listed.similarity[rows, :found] = near.similarity
         start = rows.stop
-    return listed
+    return listed if exact else refined(listed, x)
 
 
 @dataclass(slots=True, eq=False)

@@ -27,7 +27,7 @@ def quantise(graph: bytes, ranges: Ranges) -> bytes:
     """Rewrite a network so that part of it is computed in 8-bit integers.
 
     Args:
-        graph: an ONNX model of opset 11 to 13.
+        graph: an ONNX model of opset 11 or later.
         ranges: lowest and highest value of each feature map that is to be kept in 8 bits. A
             convolution whose input has a range, and whose output has one or goes into a Relu that
             has, is computed in integers, others as before.
@@ -41,7 +41,16 @@ def quantise(graph: bytes, ranges: Ranges) -> bytes:
     nodes = rewriter.nodes()
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    _drop_unused(model.graph)
     return bytes(model.SerializeToString())
+
+
+def _drop_unused(graph: GraphProto) -> None:
+    """Take out the float32 filters that nothing reads any more."""
+    used = {name for node in graph.node for name in node.input}
+    kept = [constant for constant in graph.initializer if constant.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def grid(low: float, high: float) -> tuple[np.float32, np.uint8]:

@@ -69,18 +69,24 @@ def through(index: Any, x: FloatArray, queries: FloatArray, k: int) -> tuple[Flo
         queries: (n, D).
         k: how many.
     """
+    _, ids = index.search(_turned(queries), CANDIDATES * k)
+    near = compare(x, queries, ids)
+    best = np.argpartition(-near, k - 1, axis=1)[:, :k]
+    return np.take_along_axis(near, best, 1), np.take_along_axis(ids, best, 1)
+
+
+def compare(x: FloatArray, queries: FloatArray, ids: IntArray) -> FloatArray:
+    """Similarities (n, C) of queries (n, D) and the faces `ids` (n, C) of x (N, D); -2 for id -1."""
     import faiss
 
     x, queries = (np.ascontiguousarray(each, np.float32) for each in (x, queries))
-    _, ids = index.search(_turned(queries), CANDIDATES * k)
     near = np.empty(ids.shape, np.float32)
     # Where they lie: gathering them first takes longer than the products.
     pointers = map(faiss.swig_ptr, (near, queries, x, ids))
     products: Any = faiss
     products.fvec_inner_products_by_idx(*pointers, x.shape[1], *ids.shape)
     near[ids < 0] = -2
-    best = np.argpartition(-near, k - 1, axis=1)[:, :k]
-    return np.take_along_axis(near, best, 1), np.take_along_axis(ids, best, 1)
+    return near
 
 
 def _turned(x: FloatArray) -> FloatArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeAlias, cast
 
@@ -12,6 +11,8 @@ import numpy as np
 from faceclust.errors import OptionError
 from faceclust.graph.approximate import index_of, through
 from faceclust.graph.principal import LOST, compact, compressed
+from faceclust.graph.refine import refined
+from faceclust.graph.threads import threads
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 EXACT_BELOW = 100_000
@@ -28,7 +29,7 @@ def knn(
     """The k nearest neighbours of every face, the face itself left out.
 
     Fewer than `exact_below` faces are searched exhaustively, more by short codes first (see
-    `approximate`), both in as few dimensions as will do (see `principal.compact`). The same input
+    `approximate`) and then among the neighbours of neighbours (`refine`), both in as few dimensions as will do (see `principal.compact`). The same input
     gives the same answer, the search itself on any number of threads.
 
     Args:
@@ -48,7 +49,7 @@ def knn(
         return listed
     exact = exact_below > N
     x, size = searchable(x, exact=exact), BLOCK if exact else FEW
-    with _threads() as pool:
+    with threads() as pool:
         opened = _exhaustive if exact else partial(_approximate, share=share)
         near_to = pool.submit(opened, x).result()
 
@@ -60,7 +61,7 @@ def knn(
             listed.similarity[block, :found] = best.similarity
 
         list(pool.map(search, range(0, N, size)))
-    return listed
+    return listed if exact else refined(listed, x)
 
 
 def blank(N: int, k: int) -> Neighbours:
@@ -91,18 +92,6 @@ def lists(ids: IntArray, near: FloatArray, first: int, k: int) -> Neighbours:
     ids, near = np.take_along_axis(ids, order, 1), np.take_along_axis(near, order, 1)
     ids, near = _without_self(ids, near, np.arange(first, first + len(ids)))
     return Neighbours(ids, np.where(ids < 0, np.float32(-1), near.clip(-1, 1)))
-
-
-def _threads() -> ThreadPoolExecutor:
-    """As many as OpenMP would take, each of them multiplying alone.
-
-    Products that several threads compute together differ in their last bits from those of one.
-    """
-    import faiss
-
-    return ThreadPoolExecutor(
-        faiss.omp_get_max_threads(), initializer=faiss.omp_set_num_threads, initargs=(1,)
-    )
 
 
 def extend(x: FloatArray, neighbours: Neighbours, new: IntArray) -> tuple[Neighbours, IntArray]:

@@ -118,6 +118,8 @@ class _Desk:
         given: faces that the import names.
         becoming: person whom the user made without a name, by number, to the name that it gets.
         denied: faces and folded names of people that they are not, by the user's word here.
+        disputed: faces and folded names where another program says the contrary of a note: the
+            user is told, and neither is taken over.
         groups: faces and whether they are ignored, by the word that the notes give a person.
     """
 
@@ -128,6 +130,7 @@ class _Desk:
     given: set[int] = field(default_factory=set)
     becoming: dict[int, str] = field(default_factory=dict)
     denied: set[tuple[int, str]] = field(default_factory=set)
+    disputed: set[tuple[int | None, str]] = field(default_factory=set)
     rejected: list[tuple[int, str]] = field(default_factory=list)
     no_faces: list[int] = field(default_factory=list)
     groups: dict[str, dict[int, bool]] = field(default_factory=lambda: defaultdict(dict))
@@ -138,6 +141,11 @@ class _Desk:
         names = self.placed.names
         self.names = {fold(name): name for name in names.values()}
         self.denied = {(f, fold(names[p])) for f, p in self.placed.rejected if p in names}
+        self.disputed = {
+            (conflict.face, fold(conflict.names[0]) if conflict.kind == "rejected" else "")
+            for conflict in self.outcome.conflicts
+            if conflict.kind in ("rejected", "not-a-face")
+        }
         for seed in self.outcome.seeds:
             self.names.setdefault(fold(seed.name), seed.name)
             self.given |= set(seed.faces)
@@ -153,6 +161,8 @@ class _Desk:
         if each.note.no_face and each.face not in self.given:
             if each.face in self.placed.not_faces:
                 self.known += 1
+            elif (each.face, "") in self.disputed:
+                pass
             elif own is None:
                 self.no_faces.append(each.face)
             else:
@@ -166,7 +176,7 @@ class _Desk:
             self._refuse("same-person", each, name)
         elif (each.face, key) in self.denied:
             self.known += 1
-        elif key in self.names:
+        elif key in self.names and (each.face, key) not in self.disputed:
             self.rejected.append((each.face, self.names[key]))
 
     def joined(self) -> Iterator[Joined]:

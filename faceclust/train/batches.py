@@ -57,7 +57,7 @@ class Batch:
         return Batch(self.images.to(device), self.labels.to(device), self.words.to(device))
 
 
-class Batches(Dataset[Batch]):
+class Batches(Dataset):  # type: ignore[misc]
     """The batches of a run, by step.
 
     Args:

@@ -1,13 +1,15 @@
 """Write face-CLIP's image tower as an ONNX graph: faces are embedded without torch.
 
-`python -m faceclust.train.portable` reads `pretrained/face-clip.*` and writes
-`pretrained/face-clip-image.onnx`. The graph takes aligned crops as they are, uint8, so that
-scaling and normalising are the same everywhere; weights are kept in float16.
+`python -m faceclust.train.portable --data ../shared/data --cache RUN/cache` reads
+`pretrained/face-clip.*` and writes `pretrained/face-clip-image.onnx`. The graph takes aligned crops
+as they are, uint8, so that scaling and normalising are the same everywhere. It computes in 8-bit
+integers, over the ranges that feature maps have on training faces.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,15 @@ from torch.nn import functional
 from faceclust.embed.open_clip_model import FACE_CLIP, load
 from faceclust.embed.tower import Bottleneck, ConvAct
 from faceclust.faces.align import CROP
+from faceclust.faces.int8 import quantise
+from faceclust.records import ImageArray
+from faceclust.train import labelled
+from faceclust.train.face_clip import detector
+from faceclust.train.labelled import TRAIN, Faces
+from faceclust.train.ranges import measure
 
 OPSET = 17
+A_SET, BATCH = 200, 25  # faces of each set that ranges are measured on
 
 
 class Graph:
@@ -39,11 +48,10 @@ class Graph:
         return output
 
     def constant(self, value: Tensor) -> str:
-        """A weight, kept in float16 and widened when the session opens."""
+        """A weight."""
         name = f"w{len(self.weights)}"
-        half = value.detach().numpy().astype(np.float16)
-        self.weights.append(numpy_helper.from_array(half, name))
-        return self.add("Cast", name, to=TensorProto.FLOAT)
+        self.weights.append(numpy_helper.from_array(value.detach().float().numpy(), name))
+        return name
 
     def conv(self, x: str, module: nn.Conv2d) -> str:
         """A convolution with bias."""
@@ -54,10 +62,15 @@ class Graph:
         )  # fmt: skip
 
     def act(self, x: str, module: ConvAct) -> str:
-        """A convolution and, if there is one, its PReLU, in the operators of `embed.prelu`."""
+        """A convolution and, if there is one, its PReLU, in the operators of `embed.prelu`.
+
+        One whose slopes have fallen to zero (`checkpoint.Options.rectify`) is a ReLU.
+        """
         x = self.conv(x, module[0])
         if len(module) == 1:
             return x
+        if not module[1].weight.any():
+            return self.add("Relu", x)
         a = module[1].weight.view(-1, 1, 1, 1)
         minus, slope = self.constant(-torch.ones_like(a)), self.constant(-a)
         below = self.add("Relu", self.add("Conv", x, minus, group=len(a)))
@@ -115,13 +128,36 @@ def image_graph(model: Any) -> Any:
     return whole
 
 
+def in_integers(graph: bytes, crops: Iterable[ImageArray]) -> bytes:
+    """The same in 8-bit integers.
+
+    Args:
+        graph: of `image_graph`.
+        crops: (B, 112, 112, 3) uint8 RGB each, of which the ranges of the feature maps are taken.
+    """
+    return quantise(graph, measure(graph, crops))
+
+
+def seen(sets: Mapping[str, Faces]) -> Iterator[ImageArray]:
+    """Training faces of every set, a batch at a time."""
+    for faces in sets.values():
+        rows = faces.rows(TRAIN)
+        chosen = rows[:: max(1, len(rows) // A_SET)]
+        for k in range(0, len(chosen), BATCH):
+            yield np.asarray(faces.crops[chosen[k : k + BATCH]])
+
+
 def main() -> None:
     """Write the graph beside the weights."""
     parser = argparse.ArgumentParser(description="Write face-CLIP's image tower as ONNX.")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("pretrained/face-clip-image.onnx"))
     given = parser.parse_args()
     model, _ = load(FACE_CLIP)
-    onnx.save(image_graph(model), str(given.out))
+    graph = bytes(image_graph(model).SerializeToString())
+    sets = labelled.load(given.data, given.cache, detector)
+    given.out.write_bytes(in_integers(graph, seen(sets)))
 
 
 if __name__ == "__main__":

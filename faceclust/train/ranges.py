@@ -1,6 +1,6 @@
-"""Measure the ranges of SCRFD's feature maps, for its 8-bit form (`faceclust.faces.int8`).
+"""Measure the ranges of feature maps, for the 8-bit form of a network (`faceclust.faces.int8`).
 
-`python -m faceclust.train.ranges FOLDER` looks at the photos below FOLDER as the detector does and
+For SCRFD, `python -m faceclust.train.ranges FOLDER` looks at the photos below FOLDER as the detector does and
 writes `pretrained/scrfd-int8.json`; to be run again when the detector's weights change.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust import photos, weights
 from faceclust.errors import PhotoError
@@ -25,18 +26,18 @@ from faceclust.records import FloatArray, ImageArray
 REDUCED_SIDE = 1920  # what a scan decodes photos to
 # What these give lies in the range of what they are given, and keeps its scale.
 SAME_RANGE = ("MaxPool", "Resize")
-KEPT = ("Conv", "Relu", "Add", "AveragePool", *SAME_RANGE)
+KEPT = ("Conv", "Relu", "Add", "AveragePool", "Div", *SAME_RANGE)
 DIGITS = 5
 
 
-def measure(graph: bytes, images: Iterator[ImageArray]) -> dict[str, tuple[float, float]]:
+def measure(graph: bytes, inputs: Iterable[NDArray[Any]]) -> dict[str, tuple[float, float]]:
     """Lowest and highest value of each feature map that can be kept in 8 bits.
 
-    Left out are the last convolutions, which give scores, boxes and landmarks: those stay float32.
+    Left out is what the last convolutions give, which stays float32.
 
     Args:
-        graph: an SCRFD model of any input size.
-        images: (H, W, 3) uint8 RGB each, H and W multiples of 32.
+        graph: an ONNX model of convolutions.
+        inputs: what it is given, one after another.
     """
     import onnx
 
@@ -48,9 +49,11 @@ def measure(graph: bytes, images: Iterator[ImageArray]) -> dict[str, tuple[float
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, kind, None))
     session = weights.open_session(bytes(model.SerializeToString()))
     extremes: dict[str, tuple[float, float]] = {}
-    for image in images:
-        x = _input(image)
-        for name, values in zip([given, *names], [x, *session.run(names, {given: x})], strict=True):
+    for x in inputs:
+        seen = dict(zip(names, session.run(names, {given: x}), strict=True))
+        if np.issubdtype(x.dtype, np.floating):
+            seen[given] = x
+        for name, values in seen.items():
             low, high = extremes.get(name, (0.0, 0.0))
             extremes[name] = (min(low, float(values.min())), max(high, float(values.max())))
     for node in model.graph.node:
@@ -97,7 +100,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("pretrained") / RANGES)
     given = parser.parse_args()
     path = weights.path_of("scrfd-2.5g")
-    ranges = measure(dynamic_scrfd(path), chain.from_iterable(map(_images, given.folders)))
+    photos = chain.from_iterable(map(_images, given.folders))
+    ranges = measure(dynamic_scrfd(path), map(_input, photos))
     shown = {
         name: [float(f"{value:.{DIGITS}g}") for value in both] for name, both in ranges.items()
     }

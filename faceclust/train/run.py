@@ -305,7 +305,7 @@ def _face_clip(data: Sequence[str], options: TrainOptions, out: Path, tell: Tell
         raise WeightsError(
             "Training face-CLIP needs torch and open_clip; pip install 'faceclust[clip]'."
         ) from error
-    loaders = photo_workers() if options.device == "cuda" else 0
+    loaders = settings.cores() if options.device == "cuda" else 0
     recipe = checkpoint.Options(
         data[0],
         str(out),

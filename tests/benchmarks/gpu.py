@@ -1,4 +1,4 @@
-"""What a GPU does in a second, stage by stage and as a whole; on a CPU the same code, for comparison.
+"""What a GPU does in a second, stage by stage and as a whole; on a CPU the same code.
 
     python -m tests.benchmarks.gpu [--device cpu] [--photos 2000] [--faces 100000 1000000]
 
@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,16 +60,16 @@ def stages(device: Device) -> Iterator[tuple[str, float]]:
     detect = Scrfd(mobile.detector, device)
     for height, width in ((128, 160), (736, 960)):
         image = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
-        yield f"detect {width} x {height}", rate(lambda image=image: detect(image, 0.5), 1)
+        yield f"detect {width} x {height}", rate(partial(detect, image, 0.5), 1)
     for network in mobile.embedders:
         embed = ArcFace(network.path, device, 1, network.scale)
         for batch in (1, 8, 64, 256):
             crops = rng.integers(0, 256, (batch, 112, 112, 3)).astype(np.uint8)
-            yield f"embed {embed.dim}-d, {batch} faces", rate(lambda c=crops: embed(c), batch)
+            yield f"embed {embed.dim}-d, {batch} faces", rate(partial(embed, crops), batch)
     clip = Clip(device=device)
     for batch in (1, 8, 64, 256):
         crops = rng.integers(0, 256, (batch, 112, 112, 3)).astype(np.uint8)
-        yield f"face-CLIP, {batch} faces", rate(lambda c=crops: clip.encode_images(c), batch)
+        yield f"face-CLIP, {batch} faces", rate(partial(clip.encode_images, crops), batch)
 
 
 def neighbours(device: Device, faces: int) -> dict[str, float]:

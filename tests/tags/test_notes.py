@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from faceclust.records import Box, FaceNote, PersonNote, Placed
-from faceclust.tags import Heeded, Noted, Outcome, Seed, Told, barred, heed
+from faceclust.tags import Conflict, Heeded, Noted, Outcome, Seed, Told, barred, heed
+from faceclust.tags.claims import ConflictKind
 
 BOX = Box(0.1, 0.1, 0.1, 0.1)
 NOBODY = Placed({}, {})
@@ -46,6 +48,18 @@ def test_what_the_user_said_here_stands_against_notes() -> None:
     assert barred([noted(7, is_not=("Ann",)), noted(8, no_face=True)], HERE) == (set(), set())
     here = barred([noted(3, is_not=("Ann", "EVE")), noted(4, no_face=True)], HERE)
     assert here == ({(3, "ann"), (3, "eve")}, {4})
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"), [("rejected", {"is_not": ("ANN",)}), ("not-a-face", {"no_face": True})]
+)
+def test_what_another_program_disputes_is_left_to_the_user(
+    kind: ConflictKind, note: dict[str, Any]
+) -> None:
+    conflict = Conflict(kind, ("Ann",), 1, "xmp", "b.xmp", 3)
+    outcome = replace(ANN, conflicts=(conflict,))
+    assert run(noted(3, **note), outcome=outcome) == Heeded()
+    assert run(noted(4, **note), outcome=outcome).count == 1
 
 
 def test_what_is_no_face() -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
+import onnx
 import pytest
 
 pytest.importorskip("torch", reason="needs faceclust[clip]")
@@ -10,7 +13,7 @@ import torch
 
 from faceclust import weights
 from faceclust.embed.open_clip_model import MEAN, STD, architecture, prepare
-from faceclust.train.portable import image_graph, scaling
+from faceclust.train.portable import image_graph, in_integers, scaling
 from faceclust.weights import own as file_of
 
 
@@ -35,3 +38,22 @@ def test_the_graph_computes_what_torch_computes() -> None:
         expected = model.encode_image(prepare(x, 112, MEAN, STD), normalize=True)
     assert np.allclose(i, expected.numpy(), atol=2e-3)
     assert float(session.get_modelmeta().custom_metadata_map["scale"]) > 1
+
+
+def test_integers_say_nearly_the_same() -> None:
+    """With slopes of zero each PReLU is one Relu."""
+    torch.manual_seed(0)
+    model, _ = architecture(file_of("face-clip.json"))
+    for module in model.visual.modules():
+        if isinstance(module, torch.nn.PReLU):
+            torch.nn.init.zeros_(module.weight)
+    graph = image_graph(model).SerializeToString()
+    faces = np.random.default_rng(0).integers(0, 256, (8, 14, 14, 3)).astype(np.uint8)
+    faces = faces.repeat(8, 1).repeat(8, 2)
+    small = in_integers(graph, [faces])
+    assert len(small) < 0.5 * len(graph)
+    one, other = (weights.open_session(g).run(None, {"crops": faces})[0] for g in (graph, small))
+    assert (one * other).sum(1).min() > 0.99
+    kinds = Counter(node.op_type for node in onnx.load_from_string(small).graph.node)
+    assert kinds["Relu"] == 33
+    assert kinds["Conv"] == 49
