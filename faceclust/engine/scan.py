@@ -78,8 +78,9 @@ class Reading:
 
 
 def run(
-    make: Make, tasks: Iterable[Task], *, workers: int, limits: Limits, folder: Path
-) -> Generator[tuple[Task, Scanned], None, None]:
+    make: Make, tasks: Iterable[Task], *, workers: int, limits: Limits, folder: Path,
+    gpu: bool = False,
+) -> Generator[tuple[Task, Scanned], None, None]:  # fmt: skip
     """Read photos on the cluster that is connected to; see `workers.run`.
 
     Args:
@@ -88,13 +89,14 @@ def run(
         workers: how many readers, of one processor each.
         limits: of a photo.
         folder: for shards of this very kind: same networks, same options.
+        gpu: readers compute on the cluster's GPUs, of which each gets its share.
 
     Yields:
         Each task with what came of it, shard by shard.
 
     Raises:
         FaceclustError: what `make` raised, or the shards cannot be written.
-        EngineError: a machine does not see the photos, or Ray fails.
+        EngineError: a machine does not see the photos, there is no GPU, or Ray fails.
     """
     wanted = {task.path: task for task in tasks}
     for name in shards.finished(folder):
@@ -105,7 +107,7 @@ def run(
     size = min(MOST, max(LEAST, -(-len(left) // (EACH * workers))))
     parts = [left[start : start + size] for start in range(0, len(left), size)]
     reading = Reading(type(left[0]), make, limits, folder) if left else None
-    for name in _read(parts, reading, min(workers, len(parts))) if reading else ():
+    for name in _read(parts, reading, min(workers, len(parts)), gpu) if reading else ():
         items = shards.read(folder, name)
         if items is None:
             raise EngineError(
@@ -123,11 +125,28 @@ def _wanted(items: Iterable[Scanned], wanted: dict[str, Task]) -> Iterator[tuple
             yield wanted.pop(item.path), item
 
 
-def _read(parts: Sequence[Sequence[Photo]], reading: Reading, readers: int) -> Iterator[str]:
+def gpu_share(gpus: int, readers: int) -> float:
+    """What part of a GPU each reader gets, so that none waits for one.
+
+    Raises:
+        EngineError: there is no GPU.
+    """
+    if not gpus:
+        raise EngineError(
+            "The Ray cluster has no GPU that it knows of; start its machines with --num-gpus, or "
+            "use --device cpu."
+        )
+    return 1 / max(1, -(-readers // gpus))
+
+
+def _read(
+    parts: Sequence[Sequence[Photo]], reading: Reading, readers: int, gpu: bool
+) -> Iterator[str]:
     """Have shards read; their names as they are finished."""
     import ray
     import ray.data
 
+    share = gpu_share(int(ray.cluster_resources().get("GPU", 0)), readers) if gpu else 0
     # Ray Data would tell of its progress and its plans; what goes wrong is raised.
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
@@ -139,6 +158,7 @@ def _read(parts: Sequence[Sequence[Photo]], reading: Reading, readers: int) -> I
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=readers),
         num_cpus=1,
+        num_gpus=share,
     )
     try:
         for row in done.iter_rows():

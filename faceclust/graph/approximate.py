@@ -76,15 +76,15 @@ def through(index: Any, x: FloatArray, queries: FloatArray, k: int) -> tuple[Flo
 
 
 def compare(x: FloatArray, queries: FloatArray, ids: IntArray) -> FloatArray:
-    """Similarities (n, C) of queries (n, D) and the faces `ids` (n, C) of x (N, D); -2 for id -1."""
+    """Similarities (n, C) of queries (n, D) and faces `ids` (n, C) of x (N, D); -2 for id -1."""
     import faiss
 
     x, queries = (np.ascontiguousarray(each, np.float32) for each in (x, queries))
     near = np.empty(ids.shape, np.float32)
     # Where they lie: gathering them first takes longer than the products.
-    pointers = map(faiss.swig_ptr, (near, queries, x, ids))
-    products: Any = faiss
-    products.fvec_inner_products_by_idx(*pointers, x.shape[1], *ids.shape)
+    library: Any = faiss
+    pointers = map(library.swig_ptr, (near, queries, x, ids))
+    library.fvec_inner_products_by_idx(*pointers, x.shape[1], *ids.shape)
     near[ids < 0] = -2
     return near
 

@@ -29,8 +29,9 @@ def knn(
     """The k nearest neighbours of every face, the face itself left out.
 
     Fewer than `exact_below` faces are searched exhaustively, more by short codes first (see
-    `approximate`) and then among the neighbours of neighbours (`refine`), both in as few dimensions as will do (see `principal.compact`). The same input
-    gives the same answer, the search itself on any number of threads.
+    `approximate`) and then among the neighbours of neighbours (see `refine`), all in as few
+    dimensions as will do (see `principal.compact`). The same input gives the same answer, the
+    search itself on any number of threads.
 
     Args:
         x: (N, D) float32, L2-normalised; N may be 0.

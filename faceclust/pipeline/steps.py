@@ -176,7 +176,9 @@ def _read_shards(
     limits: Limits, folder: Path,
 ) -> Generator[tuple[PhotoTask, Scanned], None, None]:  # fmt: skip
     """By all processors of the cluster: this machine's number of workers says nothing of them."""
-    return shards.run(make, tasks, workers=runner.cpus, limits=limits, folder=folder)
+    return shards.run(
+        make, tasks, workers=runner.cpus, limits=limits, folder=folder, gpu=make.device == "cuda"
+    )
 
 
 def _score(

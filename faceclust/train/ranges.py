@@ -1,7 +1,8 @@
 """Measure the ranges of feature maps, for the 8-bit form of a network (`faceclust.faces.int8`).
 
-For SCRFD, `python -m faceclust.train.ranges FOLDER` looks at the photos below FOLDER as the detector does and
-writes `pretrained/scrfd-int8.json`; to be run again when the detector's weights change.
+For SCRFD, `python -m faceclust.train.ranges FOLDER` looks at the photos below FOLDER as the
+detector does and writes `pretrained/scrfd-int8.json`; to be run again when the detector's weights
+change. `faceclust.train.portable` measures those of face-CLIP.
 """
 
 from __future__ import annotations

@@ -101,3 +101,18 @@ def test_what_ails_every_reader_is_said_as_it_is(
     with pytest.raises(error, match=words):
         list(scan.run(make(tmp_path / "journal"), given, workers=1, limits=LIMITS,
                       folder=tmp_path / "shards"))  # fmt: skip
+
+
+def test_every_reader_gets_its_share_of_the_gpus(
+    runner: RayRunner, reader: Reader, tmp_path: Path
+) -> None:
+    assert [scan.gpu_share(*pair) for pair in ((2, 1), (2, 2), (2, 3), (2, 16))] == [
+        1,
+        1,
+        0.5,
+        0.125,
+    ]
+    given = tasks(tmp_path / "album", ["1.jpg"])
+    wanted = scan.run(reader, given, workers=2, limits=LIMITS, folder=tmp_path / "shards", gpu=True)
+    with pytest.raises(EngineError, match="has no GPU that it knows of; start its machines with"):
+        next(wanted)
