@@ -3,7 +3,7 @@
 Queries are searched in the very blocks of `graph.knn`, and the base is cut where faiss itself cuts
 it, so that the same products are computed by the same calls: exhaustive lists are those of
 `graph.knn`, bit for bit. Each shard has an index of its own, so approximate ones are the same only
-where one shard holds all; of several they miss a little less.
+where one shard holds all; of several they miss a little less. The driver mends them (`refine`).
 """
 
 from __future__ import annotations

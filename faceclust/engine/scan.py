@@ -126,7 +126,7 @@ def _wanted(items: Iterable[Scanned], wanted: dict[str, Task]) -> Iterator[tuple
 
 
 def gpu_share(gpus: int, readers: int) -> float:
-    """What part of a GPU each reader gets, so that none waits for one.
+    """What part of a GPU each reader gets, so that on machines alike none waits for one.
 
     Raises:
         EngineError: there is no GPU.

@@ -23,11 +23,11 @@ from faceclust.records import FloatArray, IntArray
 # Principal dimensions that codes are made of, two in each of their numbers.
 LEADING = 160
 # Of the lists that are looked at: how many, of this many faces, of more, and how many at least.
-SHARE, FULL, FALLING, LEAST = 0.7, 100_000, 0.37, 64
+SHARE, FULL, FALLING, LEAST = 0.3, 100_000, 0.7, 64
 LISTED = 500  # faces of a list, about
 TRAINED = 64  # faces a list that the lists are laid out by, and the fewest
 FEWEST = 1 << 14
-CANDIDATES = 7  # times as many as are wanted: the codes are coarse
+CANDIDATES = 4
 
 
 def share_of(N: int) -> float:

@@ -23,7 +23,7 @@ class GraphConvolution(nn.Module):
         """Shapes as in the class. A~ V W is A~ (V W): A~ meets the narrow side."""
         around = self.around(V)
         with torch.autocast(A.device.type, enabled=False):  # sparse products know no bfloat16
-            spread = torch.sparse.mm(A, around.float())
+            spread = torch.sparse.mm(A, around.to(A.dtype))
         return relu(self.own(V) + spread)
 
 

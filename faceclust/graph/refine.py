@@ -15,46 +15,47 @@ from faceclust.graph.threads import threads
 from faceclust.records import FloatArray, IntArray, Neighbours
 
 NEAR = 10  # of a list, and of those that list a face: how many are followed
-# The last face of a list is a stranger, if its place is not taken by the hundredth photo of one
-# person. Strangers rarely come nearer than its similarity times this.
+# The last face of a long list is a stranger, if its place is not taken by the hundredth photo of
+# one person. Strangers rarely come nearer than its similarity times this. (Of short lists the last
+# face is often no stranger, and hardly anybody is followed.)
 RARE, USUAL = 1.1, 0.25
-BLOCK = 2048
+BLOCK = 512
 
 
 def refined(neighbours: Neighbours, x: FloatArray) -> Neighbours:
-    """Lists with what they missed.
+    """Put what lists have missed into them, and return them.
 
     Args:
         neighbours: of N faces, k each, nearest first; padded with -1.
         x: (N, D) float32, contiguous: what similarities are products of.
     """
-    index, similarity = neighbours.index.copy(), neighbours.similarity.copy()
-    N, k = index.shape
+    index, similarity = neighbours.index, neighbours.similarity
+    k = index.shape[1]
     floor = RARE * float(np.quantile(similarity[:, -1], USUAL))
     near = np.where(similarity[:, :NEAR] > floor, index[:, :NEAR], -1)
     around = np.concatenate([near, listing(near)], axis=1)
+    friends = np.flatnonzero((around >= 0).any(1))
 
     def mend(start: int) -> None:
-        block = np.arange(start, min(start + BLOCK, N))
-        far = np.where(around[block, :, None] >= 0, around[around[block]], -1)
-        candidates = np.concatenate([around[block, NEAR:], far.reshape(len(block), -1)], axis=1)
-        some = (candidates >= 0).any(1)
-        rows, old = block[some], neighbours.index[block[some]]
-        candidates = new(candidates[some], old, rows)
+        rows = friends[start : start + BLOCK]
+        far = np.where(around[rows, :, None] >= 0, around[around[rows]], -1)
+        listers = around[rows, near.shape[1] :]
+        candidates = np.concatenate([listers, far.reshape(len(rows), -1)], axis=1)
+        candidates = new(candidates, index[rows], rows)
         products = compare(x, x[rows], candidates).clip(-1, 1)
-        ids = np.concatenate([old, candidates], axis=1)
-        both = np.concatenate([neighbours.similarity[rows], products], axis=1)
+        ids = np.concatenate([index[rows], candidates], axis=1)
+        both = np.concatenate([similarity[rows], products], axis=1)
         order = np.lexsort((ids, -both), axis=1)[:, :k]
         index[rows] = np.take_along_axis(ids, order, 1)
         similarity[rows] = np.take_along_axis(both, order, 1)
 
     with threads() as pool:
-        list(pool.map(mend, range(0, N, BLOCK)))
-    return Neighbours(index, similarity)
+        list(pool.map(mend, range(0, len(friends), BLOCK)))
+    return neighbours
 
 
 def listing(near: IntArray) -> IntArray:
-    """The faces that list each face, (N, R) of (N, R) lists; the first R of them, -1 for none."""
+    """Those R faces that have each face highest in their lists (N, R): (N, R), -1 for none."""
     row, place = np.nonzero(near >= 0)
     order = np.lexsort((row, place, near[row, place]))
     face, row = near[row, place][order], row[order]

@@ -118,8 +118,8 @@ class _Desk:
         given: faces that the import names.
         becoming: person whom the user made without a name, by number, to the name that it gets.
         denied: faces and folded names of people that they are not, by the user's word here.
-        disputed: faces and folded names where another program says the contrary of a note: the
-            user is told, and neither is taken over.
+        disputed: faces, with folded names of people or "" for no face, of which other programs say
+            the contrary of a note: the user is told, and neither is taken over.
         groups: faces and whether they are ignored, by the word that the notes give a person.
     """
 
@@ -141,11 +141,10 @@ class _Desk:
         names = self.placed.names
         self.names = {fold(name): name for name in names.values()}
         self.denied = {(f, fold(names[p])) for f, p in self.placed.rejected if p in names}
-        self.disputed = {
-            (conflict.face, fold(conflict.names[0]) if conflict.kind == "rejected" else "")
-            for conflict in self.outcome.conflicts
-            if conflict.kind in ("rejected", "not-a-face")
-        }
+        for conflict in self.outcome.conflicts:
+            if conflict.kind in ("rejected", "not-a-face", "two-names"):
+                said = ("", *map(fold, conflict.names))
+                self.disputed |= {(conflict.face, name) for name in said}
         for seed in self.outcome.seeds:
             self.names.setdefault(fold(seed.name), seed.name)
             self.given |= set(seed.faces)

@@ -1,14 +1,15 @@
 """All that one step of face-CLIP sees, made beside the step that is being computed.
 
 A batch is a function of the seed and its number alone, so that it does not matter who makes it,
-or when: with `loaders`, processes of their own do, as torch's DataLoader has them.
+or when: with `loaders`, processes of their own do, as torch has them. They send arrays,
+not tensors, which would take more shared memory than a container has.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,26 +21,24 @@ from faceclust.train.checkpoint import END, UNSEEN, Options
 from faceclust.train.pools import Pool, batch_at
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The texts of one step.
+class Words(NamedTuple):
+    """The texts of one step, as arrays, or as tensors once they are on a device.
 
     Attributes:
         tokens: (V + T, L) one prompt for every value, then T captions.
         true, known: (B, T) which captions are true of which faces, see `captions.truth`.
     """
 
-    tokens: Tensor
-    true: Tensor
-    known: Tensor
+    tokens: Any
+    true: Any
+    known: Any
 
-    def to(self, device: str) -> Words:
-        """The same on another device."""
-        return Words(*(x.to(device) for x in (self.tokens, self.true, self.known)))
+    def on(self, device: str) -> Words:
+        """As tensors."""
+        return Words(*(torch.from_numpy(x).to(device) for x in self))
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """The faces of one step, their labels and the texts that they are compared with.
 
     Attributes:
@@ -48,13 +47,14 @@ class Batch:
         words: see there.
     """
 
-    images: Tensor
-    labels: Tensor
+    images: Any
+    labels: Any
     words: Words
 
-    def to(self, device: str) -> Batch:
-        """The same on another device."""
-        return Batch(self.images.to(device), self.labels.to(device), self.words.to(device))
+    def on(self, device: str) -> Batch:
+        """As tensors."""
+        images, labels = (torch.from_numpy(x).to(device) for x in (self.images, self.labels))
+        return Batch(images, labels, self.words.on(device))
 
 
 class Batches(Dataset):  # type: ignore[misc]
@@ -77,15 +77,22 @@ class Batches(Dataset):  # type: ignore[misc]
         images, labels = batch_at(self._pools, options.batch, options.seed, step, self._size)
         rng = np.random.default_rng((options.seed, 3, step))
         words = words_of(labels, rng, self._tokenize, options.unseen)
-        return Batch(torch.from_numpy(images), torch.from_numpy(labels), words)
+        return Batch(images, labels, words)
 
     def following(self, step: int) -> Iterator[Batch]:
         """All batches from `step` on."""
-        loaders = self._options.loaders
+        # Others than forked processes would be sent all faces, one copy each.
+        forks = "fork" in multiprocessing.get_all_start_methods()
+        loaders = self._options.loaders if forks else 0
         return iter(DataLoader(
-            self, batch_size=None, sampler=range(step, self._options.steps), num_workers=loaders,
-            prefetch_factor=4 if loaders else None, worker_init_fn=_alone,
+            self, batch_size=None, sampler=range(step, self._options.steps), collate_fn=_as_it_is,
+            num_workers=loaders, prefetch_factor=2 if loaders else None, worker_init_fn=_alone,
+            multiprocessing_context="fork" if loaders else None,
         ))  # fmt: skip
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
 
 
 def _alone(number: int) -> None:
@@ -107,7 +114,7 @@ def words_of(labels: Labels, rng: np.random.Generator, tokenize: Any, unseen: fl
     captions = [caption(known, rng) for known in labels[::2]]
     texts = prompts(rng) + [item.text for item in captions]
     tokens = tokens_of(texts, tokenize, unseen, rng)
-    return Words(tokens, *(torch.from_numpy(a) for a in truth(labels, captions)))
+    return Words(tokens.numpy(), *truth(labels, captions))
 
 
 def tokens_of(texts: list[str], tokenize: Any, unseen: float, rng: np.random.Generator) -> Tensor:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from faceclust.errors import OptionError
 from faceclust.train.captions import prompts
 
 # A word of CLIP's vocabulary that no caption holds; it stands for all unknown words.
@@ -51,7 +52,8 @@ class Options:
         unseen: chance that a text gets an unknown word.
         average: decay of the running average of the weights, which is what is kept.
         rectify: steps in which the slopes of the trunk's PReLUs fall to zero, where they stay:
-            ReLUs are what a CPU computes in 8 bits. 0 leaves them alone.
+            ReLUs are what a CPU computes in 8 bits. 0 leaves them alone; else the filters before
+            and behind them must be free to adapt, without `head` and `frozen`.
         save_every: steps between checkpoints.
         threads: of torch; the result depends on it in the last bits.
         device, precision: "cuda" and "bf16" to train faster where that can be had; a run on a GPU
@@ -86,6 +88,14 @@ class Options:
     device: str = "cpu"
     precision: str = "float32"
     loaders: int = 0
+
+    def __post_init__(self) -> None:
+        if self.device not in ("cpu", "cuda"):
+            raise OptionError(f"--device must be cpu or cuda, not {self.device}.")
+        if self.precision not in ("float32", "bf16"):
+            raise OptionError(f"--precision must be float32 or bf16, not {self.precision}.")
+        if self.rectify and (self.head or self.frozen):
+            raise OptionError("--rectify goes with --head 0 and --frozen 0 only.")
 
 
 def optimiser_of(model: nn.Module, options: Options) -> torch.optim.AdamW:

@@ -99,8 +99,8 @@ def losses(
 
 
 def train_step(state: State, batch: Batch, prior: Tensor, options: Options) -> dict[str, float]:
-    """One step on one batch; returns what to log."""
-    batch = batch.to(options.device)
+    """One step on one batch; returns what to log, which is nothing in most steps."""
+    batch = batch.on(options.device)
     trunk = state.model.visual.trunk
     trunk.requires_grad_(state.step >= options.head)
     trunk.blocks[: options.frozen].requires_grad_(False)
@@ -131,7 +131,7 @@ def learn_words(state: State, tokenize: Any, options: Options) -> Iterator[float
         labels = np.stack([[rng.integers(len(v)) for v in VALUES] for _ in range(64)])
         labels = labels.astype(np.int8)
         facts = torch.from_numpy(labels).to(options.device)
-        words = words_of(labels, rng, tokenize, options.unseen).to(options.device)
+        words = words_of(labels, rng, tokenize, options.unseen).on(options.device)
         by_prompt, by_caption = losses(
             state, partial(imagined.forward, facts), facts, words, prior, options
         )

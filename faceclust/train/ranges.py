@@ -101,8 +101,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("pretrained") / RANGES)
     given = parser.parse_args()
     path = weights.path_of("scrfd-2.5g")
-    photos = chain.from_iterable(map(_images, given.folders))
-    ranges = measure(dynamic_scrfd(path), map(_input, photos))
+    seen = chain.from_iterable(map(_images, given.folders))
+    ranges = measure(dynamic_scrfd(path), map(_input, seen))
     shown = {
         name: [float(f"{value:.{DIGITS}g}") for value in both] for name, both in ranges.items()
     }

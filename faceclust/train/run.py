@@ -19,6 +19,7 @@ from faceclust import weights
 from faceclust.config import Config
 from faceclust.engine.tasks import Runner
 from faceclust.errors import InputError, OptionError, WeightsError, WriteError
+from faceclust.graph import gpu
 from faceclust.graph.architecture import VARIANTS
 from faceclust.pipeline import find_library, models
 from faceclust.pipeline.identities import Extras
@@ -37,6 +38,8 @@ Precision = Literal["float32", "bf16"]
 # In the order in which one needs the other.
 STAGES: tuple[Stage, ...] = ("face-clip", "edges", "clip-cluster")
 ALL = "all"
+WAIT_SECONDS = 6.0
+LOADERS = 8  # processes that make batches for a GPU: more than one of them can use
 # All that a stage leaves in its folder beside its result.
 LEFT = (
     "state.safetensors", "losses.jsonl", "losses.png", "edges.npz", "face-clip.safetensors",
@@ -165,7 +168,8 @@ def _folder(out: Path | None, *, own: bool) -> Iterator[Path]:
         return
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(out / ".lock", timeout=0, mode=0o600).acquire()
+        # Processes that made batches for a training which was killed notice it in 5 seconds.
+        lock = FileLock(out / ".lock", timeout=WAIT_SECONDS, mode=0o600).acquire()
     except Timeout as error:
         raise OptionError(
             f"Another faceclust is training in {out}; wait, or pass another --out."
@@ -281,12 +285,18 @@ def _clip_cluster(corpus: Corpus, options: TrainOptions, out: Path, tell: Journa
         raise WeightsError(
             "Training CLIP-Cluster needs torch and open_clip; pip install 'faceclust[clip]'."
         ) from error
+    _require_gpu(options)
     recipe = clip_cluster.ProxyTraining(seed=options.seed, architecture=VARIANTS[options.variant])
     recipe = replace(recipe, steps=options.steps or recipe.steps)
     return clip_cluster.train(
         corpus.crowd, corpus.identities.space, recipe, out, device=options.device,
         precision=options.precision, tell=tell,
     )  # fmt: skip
+
+
+def _require_gpu(options: TrainOptions) -> None:
+    if options.device == "cuda" and (reason := gpu.unusable()) is not None:
+        raise WeightsError(f"--device cuda cannot be used for training: {reason}")
 
 
 def _has_captions(data: Sequence[str]) -> bool:
@@ -305,7 +315,8 @@ def _face_clip(data: Sequence[str], options: TrainOptions, out: Path, tell: Tell
         raise WeightsError(
             "Training face-CLIP needs torch and open_clip; pip install 'faceclust[clip]'."
         ) from error
-    loaders = settings.cores() if options.device == "cuda" else 0
+    _require_gpu(options)
+    loaders = min(LOADERS, settings.cores()) if options.device == "cuda" else 0
     recipe = checkpoint.Options(
         data[0],
         str(out),

@@ -17,13 +17,19 @@ from faceclust import pipeline
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.engine import knn as sharded
 from faceclust.engine import partition as pieces
+from faceclust.engine import scan
 from faceclust.engine.connect import RayRunner
+from faceclust.engine.tasks import Loop
 from faceclust.errors import OptionError
+from faceclust.faces.detector import DetectorOptions
 from faceclust.graph import knn as whole
-from faceclust.pipeline import Library
+from faceclust.pipeline import Library, models
+from faceclust.pipeline.extract import ExtractorFactory
 from faceclust.pipeline.steps import LOCAL, Steps, on, steps
 from faceclust.records import Person
 from faceclust.store import ledger
+from faceclust.weights import Device
+from faceclust.workers import Limits
 from tests.conftest import Run
 from tests.engine.crowd import faces
 from tests.synthetic import library, photo
@@ -151,3 +157,14 @@ def test_neighbours_are_searched_on_a_gpu_or_one_sentence_says_why_not(
     with steps(notify=said.append) as local:
         assert local.knn is knn
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_readers_on_a_cluster_ask_for_gpus_where_they_compute_on_them(
+    monkeypatch: pytest.MonkeyPatch, device: Device, tmp_path: Path
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(scan, "run", lambda *_, gpu, **__: asked.append(gpu))
+    make = ExtractorFactory(models.resolve("mobile"), DetectorOptions(), device, 1)
+    on(Loop()).read(make, [], workers=1, limits=Limits(), folder=tmp_path)
+    assert asked == [device == "cuda"]

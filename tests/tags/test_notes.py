@@ -51,15 +51,22 @@ def test_what_the_user_said_here_stands_against_notes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "note"), [("rejected", {"is_not": ("ANN",)}), ("not-a-face", {"no_face": True})]
+    ("kind", "note"),
+    [
+        ("rejected", {"is_not": ("ANN",)}),
+        ("not-a-face", {"no_face": True}),
+        ("two-names", {"is_not": ("ANN",)}),
+        ("two-names", {"no_face": True}),
+        ("not-a-face", {"no_face": True, "is_not": ("Ann",)}),
+    ],
 )
 def test_what_another_program_disputes_is_left_to_the_user(
     kind: ConflictKind, note: dict[str, Any]
 ) -> None:
-    conflict = Conflict(kind, ("Ann",), 1, "xmp", "b.xmp", 3)
+    conflict = Conflict(kind, ("Ann", "Eve"), 1, "xmp", "b.xmp", 3)
     outcome = replace(ANN, conflicts=(conflict,))
     assert run(noted(3, **note), outcome=outcome) == Heeded()
-    assert run(noted(4, **note), outcome=outcome).count == 1
+    assert run(noted(4, **note), outcome=outcome).count == len(note)
 
 
 def test_what_is_no_face() -> None:

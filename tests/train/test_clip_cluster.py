@@ -57,18 +57,34 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_sixteen_bits_train_as_well(tmp_path: Path, small: Any, device: str) -> None:
+def test_sixteen_bits_train_and_resume(
+    tmp_path: Path, small: Any, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from faceclust.train import clip_cluster
 
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("needs a GPU")
     told: list[dict[str, Any]] = []
-    for _ in range(2):  # the second goes on from the first one's last checkpoint
-        clip_cluster.train(
+    step = clip_cluster._step
+
+    def killed(state: Any, *rest: Any) -> dict[str, float]:
+        if state.step == 10:
+            raise KeyboardInterrupt
+        return step(state, *rest)
+
+    def run() -> Path:
+        return clip_cluster.train(
             crowd(), "made-up", small, tmp_path, device=device, precision="bf16",
             base=ignorant(), tell=told.append,
         )  # fmt: skip
+
+    monkeypatch.setattr(clip_cluster, "_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    monkeypatch.setattr(clip_cluster, "_step", step)
+    assert all(np.isfinite(value).all() for value in tensors(run()).values())
     losses = [row["cross"] for row in told if "cross" in row]
+    assert losses
     assert np.isfinite(losses).all()
     assert [row["f"] for row in told if "f" in row]
 

@@ -14,6 +14,7 @@ pytest.importorskip("open_clip", reason="needs faceclust[clip]")
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+from faceclust.errors import OptionError  # noqa: E402
 from faceclust.train import face_clip, labelled  # noqa: E402
 from faceclust.train.batches import Batches, tokens_of  # noqa: E402
 from faceclust.train.captions import OFFSETS, prompts  # noqa: E402
@@ -110,6 +111,14 @@ def test_it_does_not_matter_who_makes_the_batches(options: Options, config: Path
     helped = replace(options, loaders=2, run=f"{options.run}-2")
     helped_file = load_file(face_clip.train(helped, config, None))
     assert all(torch.equal(alone[name], helped_file[name]) for name in alone)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"device": "tpu"}, {"precision": "fp16"}, {"rectify": 5, "head": 1}]
+)
+def test_options_that_mean_nothing(options: Options, wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match="--"):
+        replace(options, **wrong)
 
 
 def test_slopes_fall_to_zero_and_stay_there(options: Options, config: Path) -> None:

@@ -143,6 +143,21 @@ def test_mistakes_get_one_sentence(sets: Path, tmp_path: Path, faceclust: Run) -
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("stage", ["face-clip", "clip-cluster"])
+def test_without_a_gpu_it_says_so_before_it_reads_anything(
+    faceclust: Run, tmp_path: Path, stage: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    (tmp_path / "train-celeb-attributes.csv").write_text("")
+    done = faceclust(
+        "train", "--data", tmp_path, "--out", tmp_path / "run", "--stage", stage, "--device",
+        "cuda", code=2,
+    )  # fmt: skip
+    assert "--device" in done.stderr
+
+
 def test_face_clip_is_given_the_data_and_its_losses_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
