@@ -61,7 +61,7 @@ def test_the_approximate_search_is_that_of_a_single_machine(
     """Where one shard holds all, the lists are the same; of several, no fewer are found."""
     monkeypatch.setattr(sharded, "INDEXED", indexed)
     monkeypatch.setattr(sharded, "BLOCKS", 2)
-    monkeypatch.setattr(approximate, "CANDIDATES", 2)
+    monkeypatch.setattr(approximate, "THOROUGH", 2)
     x = unit(faces(8000)[0])
     x = np.concatenate([x, x[:500]])
     one = whole.knn(x, 20, exact_below=0)
