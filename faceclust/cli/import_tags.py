@@ -139,7 +139,8 @@ def _tell(report: ImportReport, dry_run: bool) -> None:
         )
     if report.answers:
         console.tell(
-            f"{report.answers} other answers (not this person, no face, births, ignored, hidden)."
+            f"{report.answers} other answer{'s' * (report.answers != 1)} "
+            "(not this person, no face, births, ignored, hidden)."
         )
     count = sum(report.people.values())
     console.tell(

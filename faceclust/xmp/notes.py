@@ -90,8 +90,8 @@ def merge_notes(
 ) -> None:
     """Brings the notes of a packet up to date.
 
-    Gone are those that the same library wrote before or has taken over from another one, and what
-    others said of the faces and people that it speaks of now.
+    Gone are those that the same library wrote before or has taken over from another one, what
+    others said of the faces that it speaks of now, and dates of birth that it contradicts.
 
     Args:
         rdf: the packet.
@@ -107,15 +107,10 @@ def merge_notes(
         box = read_area(fields(li).get(_AREA))
         if _by(li) in ours or (box and any(box.iou(b) > _ALIKE for b in spoken_of)):
             remove(li)
-    names = {fold(note.name) for note in notes.people}
-    for li in _entries(rdf, _PEOPLE):
-        if _by(li) in ours or fold(text(fields(li).get(_NAME))) in names:
-            remove(li)
     for box, face in faces:
         if box.w > 0 and box.h > 0:
             _write_face(_new(rdf, block, _FACES, notes.author), box, face)
-    for person in notes.people:
-        _write_person(_new(rdf, block, _PEOPLE, notes.author), person)
+    _merge_people(rdf, block, notes, read)
     for tag in (_FACES, _PEOPLE):
         for value in properties(rdf, tag):
             if not items(value):
@@ -124,6 +119,28 @@ def merge_notes(
 
 def _entries(rdf: etree._Element, tag: str) -> list[etree._Element]:
     return [li for value in properties(rdf, tag) for li in items(value)]
+
+
+def _merge_people(
+    rdf: etree._Element, block: etree._Element, notes: Notes, read: Collection[str]
+) -> None:
+    there = [(li, _by(li), _read_person(li)) for li in _entries(rdf, _PEOPLE)]
+    # What is written already stays where it is, or two libraries would rewrite each other's files.
+    same = tuple(person for _, by, person in there if by == notes.author) == notes.people
+    births = {fold(note.name): note.birth for note in notes.people}
+    for li, by, person in there:
+        if by == notes.author:
+            stays = same
+        else:
+            stays = person is not None and not _contradicts(births.get(fold(person.name)), person)
+        if not stays or by in read:
+            remove(li)
+    for person in () if same else notes.people:
+        _write_person(_new(rdf, block, _PEOPLE, notes.author), person)
+
+
+def _contradicts(birth: str | None, theirs: PersonNote) -> bool:
+    return None not in (birth, theirs.birth) and birth != theirs.birth
 
 
 def _by(li: etree._Element) -> str:

@@ -80,11 +80,19 @@ def test_who_names_or_notes_a_face_overrules_what_other_libraries_noted_of_it() 
     assert read_notes(written(first, photo), INFO).faces == (FaceNote(BOB, ignored=True),)
 
 
-def test_a_person_is_noted_once() -> None:
+def test_a_date_of_birth_is_noted_once() -> None:
     people = (PersonNote("Ann", "2015"), PersonNote("Bob"))
     first = written(None, noting(people=people))
     second = written(first, noting(people=(PersonNote("ann", "2016-01"),), by="other"))
     assert read_notes(second, INFO).people == (PersonNote("Bob"), PersonNote("ann", "2016-01"))
+
+
+def test_what_another_library_knows_of_a_person_stays() -> None:
+    theirs, ours = PersonNote("Ann", "2015", hidden=True), PersonNote("Ann")
+    first = written(None, noting(people=(theirs,)))
+    second = written(first, noting(people=(ours,), by="other"))
+    assert read_notes(second, INFO).people == (theirs, ours)
+    assert same(written(second, noting(people=(theirs,))), second)
 
 
 def test_a_photo_of_which_nothing_is_to_be_said_has_no_notes_left() -> None:
