@@ -2,8 +2,9 @@
 
 `python -m faceclust.train.portable --data ../shared/data --cache RUN/cache` reads
 `pretrained/face-clip.*` and writes `pretrained/face-clip-image.onnx`. The graph takes aligned crops
-as they are, uint8, so that scaling and normalising are the same everywhere. It computes in 8-bit
-integers, over the ranges that feature maps have on training faces.
+as they are, uint8, so that scaling and normalising are the same everywhere. Weights are kept in
+float16; a tower of ReLUs (`checkpoint.Options.rectify`) is computed in 8-bit integers, over the
+ranges that feature maps have on training faces.
 """
 
 from __future__ import annotations
@@ -35,9 +36,14 @@ A_SET, BATCH = 200, 25  # faces of each set that ranges are measured on
 
 
 class Graph:
-    """An ONNX graph that grows node by node, as the torch module is walked."""
+    """An ONNX graph that grows node by node, as the torch module is walked.
 
-    def __init__(self) -> None:
+    Args:
+        halves: weights are kept in float16 and widened when the session opens.
+    """
+
+    def __init__(self, *, halves: bool) -> None:
+        self.halves = halves
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
 
@@ -50,8 +56,9 @@ class Graph:
     def constant(self, value: Tensor) -> str:
         """A weight."""
         name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(value.detach().float().numpy(), name))
-        return name
+        kind = np.float16 if self.halves else np.float32
+        self.weights.append(numpy_helper.from_array(value.detach().numpy().astype(kind), name))
+        return self.add("Cast", name, to=TensorProto.FLOAT) if self.halves else name
 
     def conv(self, x: str, module: nn.Conv2d) -> str:
         """A convolution with bias."""
@@ -94,12 +101,13 @@ def scaling(size: int) -> Tensor:
     return scaled.view(size, CROP)
 
 
-def image_graph(model: Any) -> Any:
+def image_graph(model: Any, *, halves: bool = True) -> Any:
     """The ONNX model: crops (B, 112, 112, 3) uint8 -> i (B, E) float32, normalised.
 
-    Its metadata carry the temperature, `scale`.
+    Its metadata carry the temperature, `scale`. Weights are `halves`, see `Graph`.
     """
-    trunk, project, graph = model.visual.trunk, model.visual.head.proj, Graph()
+    trunk, project = model.visual.trunk, model.visual.head.proj
+    graph = Graph(halves=halves)
     size = int(model.visual.image_size[0])
     x = graph.add("Cast", "crops", to=TensorProto.FLOAT)
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
@@ -132,10 +140,16 @@ def in_integers(graph: bytes, crops: Iterable[ImageArray]) -> bytes:
     """The same in 8-bit integers.
 
     Args:
-        graph: of `image_graph`.
+        graph: of `image_graph`, not of halves.
         crops: (B, 112, 112, 3) uint8 RGB each, of which the ranges of the feature maps are taken.
     """
     return quantise(graph, measure(graph, crops))
+
+
+def is_rectified(model: Any) -> bool:
+    """Whether all slopes of the image tower have fallen to zero."""
+    slopes = [m.weight for m in model.visual.modules() if isinstance(m, nn.PReLU)]
+    return not any(bool(slope.any()) for slope in slopes)
 
 
 def seen(sets: Mapping[str, Faces]) -> Iterator[ImageArray]:
@@ -150,14 +164,16 @@ def seen(sets: Mapping[str, Faces]) -> Iterator[ImageArray]:
 def main() -> None:
     """Write the graph beside the weights."""
     parser = argparse.ArgumentParser(description="Write face-CLIP's image tower as ONNX.")
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="for the ranges of integers")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("pretrained/face-clip-image.onnx"))
     given = parser.parse_args()
     model, _ = load(FACE_CLIP)
-    graph = bytes(image_graph(model).SerializeToString())
-    sets = labelled.load(given.data, given.cache, detector)
-    given.out.write_bytes(in_integers(graph, seen(sets)))
+    integers = is_rectified(model)
+    graph = bytes(image_graph(model, halves=not integers).SerializeToString())
+    if integers:
+        graph = in_integers(graph, seen(labelled.load(given.data, given.cache, detector)))
+    given.out.write_bytes(graph)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ pytest.importorskip("open_clip", reason="needs faceclust[clip]")
 import torch
 
 from faceclust import weights
-from faceclust.embed.open_clip_model import MEAN, STD, architecture, prepare
-from faceclust.train.portable import image_graph, in_integers, scaling
+from faceclust.embed.open_clip_model import FACE_CLIP, MEAN, STD, architecture, load, prepare
+from faceclust.train.portable import image_graph, in_integers, is_rectified, scaling
 from faceclust.weights import own as file_of
 
 
@@ -40,6 +40,12 @@ def test_the_graph_computes_what_torch_computes() -> None:
     assert float(session.get_modelmeta().custom_metadata_map["scale"]) > 1
 
 
+def test_the_shipped_graph_is_that_of_the_shipped_weights() -> None:
+    model, _ = load(FACE_CLIP)
+    assert not is_rectified(model)
+    assert image_graph(model).SerializeToString() == file_of("face-clip-image.onnx").read_bytes()
+
+
 def test_integers_say_nearly_the_same() -> None:
     """With slopes of zero each PReLU is one Relu."""
     torch.manual_seed(0)
@@ -47,7 +53,8 @@ def test_integers_say_nearly_the_same() -> None:
     for module in model.visual.modules():
         if isinstance(module, torch.nn.PReLU):
             torch.nn.init.zeros_(module.weight)
-    graph = image_graph(model).SerializeToString()
+    assert is_rectified(model)
+    graph = image_graph(model, halves=False).SerializeToString()
     faces = np.random.default_rng(0).integers(0, 256, (8, 14, 14, 3)).astype(np.uint8)
     faces = faces.repeat(8, 1).repeat(8, 2)
     small = in_integers(graph, [faces])
