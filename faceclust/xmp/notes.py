@@ -124,18 +124,13 @@ def _entries(rdf: etree._Element, tag: str) -> list[etree._Element]:
 def _merge_people(
     rdf: etree._Element, block: etree._Element, notes: Notes, read: Collection[str]
 ) -> None:
-    there = [(li, _by(li), _read_person(li)) for li in _entries(rdf, _PEOPLE)]
-    # What is written already stays where it is, or two libraries would rewrite each other's files.
-    same = tuple(person for _, by, person in there if by == notes.author) == notes.people
+    ours = {notes.author, *read}
     births = {fold(note.name): note.birth for note in notes.people}
-    for li, by, person in there:
-        if by == notes.author:
-            stays = same
-        else:
-            stays = person is not None and not _contradicts(births.get(fold(person.name)), person)
-        if not stays or by in read:
+    for li in _entries(rdf, _PEOPLE):
+        theirs = _read_person(li)
+        if _by(li) in ours or theirs is None or _contradicts(births.get(fold(theirs.name)), theirs):
             remove(li)
-    for person in () if same else notes.people:
+    for person in notes.people:
         _write_person(_new(rdf, block, _PEOPLE, notes.author), person)
 
 

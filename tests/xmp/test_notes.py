@@ -92,7 +92,7 @@ def test_what_another_library_knows_of_a_person_stays() -> None:
     first = written(None, noting(people=(theirs,)))
     second = written(first, noting(people=(ours,), by="other"))
     assert read_notes(second, INFO).people == (theirs, ours)
-    assert same(written(second, noting(people=(theirs,))), second)
+    assert same(written(second, noting(people=(ours,), by="other")), second)
 
 
 def test_a_photo_of_which_nothing_is_to_be_said_has_no_notes_left() -> None:
