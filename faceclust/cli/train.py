@@ -59,8 +59,9 @@ def train(
     that are held out, and used for that library if it tells those apart better.
     """
     from faceclust.train import run
+    from faceclust.train.options import TrainOptions
 
-    options = run.TrainOptions(stage, seed, device, precision, epochs, steps, resume, variant)  # type: ignore[arg-type]
+    options = TrainOptions(stage, seed, device, precision, epochs, steps, resume, variant)  # type: ignore[arg-type]
     with _progress() as tell:
         report = run.train(
             data, out, options, root=root, part=part, profile=profile, library=library, db=db,

@@ -7,10 +7,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -31,71 +31,18 @@ from faceclust.train.data.folders import Embedding
 from faceclust.train.data.sources import Corpus
 from faceclust.train.edges import EdgeTraining
 from faceclust.train.journal import Journal, Row
-from faceclust.weights import Device, Notify
+from faceclust.train.options import ALL, Stage, TrainOptions
+from faceclust.weights import Notify
 
-Stage = Literal["edges", "face-clip", "clip-cluster"]
-Precision = Literal["float32", "bf16"]
-# In the order in which one needs the other.
-STAGES: tuple[Stage, ...] = ("face-clip", "edges", "clip-cluster")
-ALL = "all"
+# A killed training's processes that made batches notice that in 5 seconds, and hold its folder.
 WAIT_SECONDS = 6.0
-LOADERS = 8  # processes that make batches for a GPU: more than one of them can use
+LOADERS = 8  # processes that make batches for a GPU: enough for one
 # All that a stage leaves in its folder beside its result.
 LEFT = (
     "state.safetensors", "losses.jsonl", "losses.png", "edges.npz", "face-clip.safetensors",
     "clip-cluster.safetensors",
 )  # fmt: skip
 Tell = Callable[[Row], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """How a training runs.
-
-    Attributes:
-        stage: which model; "all" for each in turn.
-        seed: of everything random.
-        device: where networks run, for embedding and for the stages that have any.
-        precision: of those stages.
-        epochs, steps: in place of the stage's own number.
-        resume: True goes on from a checkpoint, False begins anew, None goes on where there is one.
-        variant: of the stage clip-cluster, for ablations.
-
-    Raises:
-        OptionError: a value that no training can run with.
-    """
-
-    stage: str = ALL
-    seed: int = 0
-    device: Device = "cpu"
-    precision: Precision = "float32"
-    epochs: int | None = None
-    steps: int | None = None
-    resume: bool | None = None
-    variant: str = "clip-cluster"
-
-    def __post_init__(self) -> None:
-        if self.stage not in (*STAGES, ALL):
-            raise OptionError(f"--stage must be one of {', '.join((*STAGES, ALL))}.")
-        if self.device not in get_args(Device):
-            raise OptionError(f"--device must be one of {', '.join(get_args(Device))}.")
-        if self.precision not in get_args(Precision):
-            raise OptionError(f"--precision must be one of {', '.join(get_args(Precision))}.")
-        if self.precision == "bf16" and self.stage == "edges":
-            raise OptionError("--stage edges is trained in float32 only; leave bf16 out.")
-        if self.variant not in VARIANTS:
-            raise OptionError(f"--variant must be one of {', '.join(VARIANTS)}.")
-        for name in ("epochs", "steps"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise OptionError(f"--{name} must be at least 1, not {value}.")
-        if self.seed < 0:
-            raise OptionError(f"--seed must be 0 or more, not {self.seed}.")
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """The stages to be trained, in order."""
-        chosen = STAGES if self.stage == ALL else (self.stage,)
-        return tuple(stage for stage in STAGES if stage in chosen)
 
 
 def train(
@@ -168,7 +115,6 @@ def _folder(out: Path | None, *, own: bool) -> Iterator[Path]:
         return
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Processes that made batches for a training which was killed notice it in 5 seconds.
         lock = FileLock(out / ".lock", timeout=WAIT_SECONDS, mode=0o600).acquire()
     except Timeout as error:
         raise OptionError(

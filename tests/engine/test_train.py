@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from faceclust.graph import edges
-from faceclust.train.run import TrainOptions, train
+from faceclust.train.options import TrainOptions
+from faceclust.train.run import train
 from tests.conftest import Run
 from tests.train.embedded import people, write_set
 

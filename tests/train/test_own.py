@@ -24,7 +24,8 @@ from faceclust.train import own
 from faceclust.train.data.identities import UNLABELLED, Identities
 from faceclust.train.data.library import read_library
 from faceclust.train.fitting import FitOptions
-from faceclust.train.run import TrainOptions, train
+from faceclust.train.options import TrainOptions
+from faceclust.train.run import train
 from tests.conftest import Run
 from tests.synthetic import group, library, photo
 

@@ -19,7 +19,8 @@ from safetensors.numpy import load_file
 
 from faceclust.errors import InputError, OptionError
 from faceclust.graph import edges
-from faceclust.train.run import TrainOptions, train
+from faceclust.train.options import TrainOptions
+from faceclust.train.run import train
 from tests.conftest import Run
 from tests.train.embedded import people, write_set
 
