@@ -125,7 +125,8 @@ def _summary(report: ScanReport, heads: dict[str, int], edges: str | None, tagge
     elif not heads["named"]:
         if tagged:
             console.say(
-                f"{tagged} photos have sidecars (.xmp); faceclust import takes over names in them."
+                f"{'1 photo has' if tagged == 1 else f'{tagged} photos have'} sidecars (.xmp); "
+                "faceclust import takes over names in them."
             )
         console.say('Next: faceclust people, then faceclust name NUMBER "NAME"')
 
