@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faceclust.cli.console import console, faces, print_json
+from faceclust.cli.console import console, counted, faces, print_json
 from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder, Wait
 
 
@@ -65,7 +65,7 @@ def cluster(
     else:
         threshold_text = "" if report.threshold is None else f" at {report.threshold:g}"
         console.tell(
-            f"{report.faces} faces in {report.clusters} clusters by {report.method}"
+            f"{faces(report.faces)} in {counted(report.clusters, 'cluster')} by {report.method}"
             f"{threshold_text} ({report.seconds:.1f} s)."
         )
         for person in named:

@@ -60,9 +60,14 @@ def _is_shown(character: str) -> bool:
 console = _Console()
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number of things in words: `1 photo`, `2 people`; `many` only where it is not `one`s."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def faces(count: int) -> str:
     """A number of faces in words."""
-    return "1 face" if count == 1 else f"{count} faces"
+    return counted(count, "face")
 
 
 def print_json(value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from faceclust.cli.console import UNBOUNDED, console, err, out, print_json
+from faceclust.cli.console import UNBOUNDED, console, counted, err, faces, out, print_json
 from faceclust.cli.options import Db, Json, LibraryFolder
 from faceclust.errors import OptionError
 
@@ -82,7 +82,8 @@ def evaluate(
         print_json(report)
         return
     out.print(
-        f"{report['faces']} faces of {report['people']} people in {report['clusters']} clusters"
+        f"{faces(report['faces'])} of {counted(report['people'], 'person', 'people')} in "
+        f"{counted(report['clusters'], 'cluster')}"
     )
     for metric in ("pairwise", "bcubed"):
         score = report[metric]
@@ -157,7 +158,7 @@ def _print_table(report: dict[str, Any]) -> None:
     if not out.is_terminal:
         out.width = UNBOUNDED  # a pipe has no width: there, one variant is one line
     out.print(
-        f"{report['faces']} faces of {report['people']} people, one graph of"
+        f"{faces(report['faces'])} of {counted(report['people'], 'person', 'people')}, one graph of"
         f" {report['neighbours']} neighbours a face; F in percent, mean ± standard deviation of"
         f" {report['seeds']} seeds, or once where the seed does not matter"
     )

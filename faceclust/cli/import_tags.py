@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from faceclust.cli.console import console, faces, out, print_json
+from faceclust.cli.console import console, counted, faces, out, print_json
 from faceclust.cli.options import Db, Json, LibraryFolder, Wait
 from faceclust.errors import InputError
 
@@ -134,19 +134,20 @@ def _tell(report: ImportReport, dry_run: bool) -> None:
         console.say(f"skipped: {console.escape(problem.file)}: {console.escape(problem.reason)}")
     if report.hints:
         console.say(
-            f"{len(report.hints)} names without a place in their photo; "
-            "`faceclust import --hints` lists them."
+            f"{counted(len(report.hints), 'name')} without a place in their photo; "
+            "see `faceclust import --hints`."
         )
     if report.answers:
         console.tell(
-            f"{report.answers} other answer{'s' * (report.answers != 1)} "
+            f"{counted(report.answers, 'other answer')} "
             "(not this person, no face, births, ignored, hidden)."
         )
     count = sum(report.people.values())
     console.tell(
         ("Dry run: " if dry_run else "")
-        + f"{faces(count)} of {len(report.people)} people named from {report.photos} photos; "
-        f"{report.known} known already, {len(report.conflicts)} contradictions."
+        + f"{faces(count)} of {counted(len(report.people), 'person', 'people')} named from "
+        f"{counted(report.photos, 'photo')}; {report.known} known already, "
+        f"{counted(len(report.conflicts), 'contradiction')}."
     )
 
 
@@ -165,7 +166,7 @@ def _hints(hints: list[OpenHint], people: Mapping[int, int], json: bool) -> None
             ]
         )
         return
-    console.say(f"{len(hints)} names that no face of their photo has yet:")
+    console.say(f"{counted(len(hints), 'name')} that no face of their photo has yet:")
     for hint in hints:
         numbers = ", ".join(str(people[face]) for face in hint.faces if face in people) or "nobody"
         out.print(

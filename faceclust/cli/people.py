@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from faceclust.cli.console import UNBOUNDED, console, out, print_json
+from faceclust.cli.console import UNBOUNDED, console, counted, out, print_json
 from faceclust.cli.console import faces as count
 from faceclust.cli.options import Db, Json, LibraryFolder
 
@@ -57,9 +57,9 @@ def people(
         return
     _table(shown)
     if collapsed := 0 if strangers else len(summaries) - len(shown):
-        console.say(f"and {collapsed} strangers (--strangers lists them)")
+        console.say(f"and {counted(collapsed, 'stranger')} (see --strangers)")
     if waiting:
-        console.say(f"{waiting} faces are not grouped yet; `faceclust scan` again to finish.")
+        console.say(f"Faces not grouped yet: {waiting}; `faceclust scan` again to finish.")
 
 
 def _record(summary: PersonSummary) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceclust.cli.console import console, err, print_json
+from faceclust.cli.console import console, counted, err, print_json
 from faceclust.cli.console import faces as count
 from faceclust.cli.options import Address, Db, Engine, Json, Wait
 
@@ -102,12 +102,13 @@ def scan(
 
 def _summary(report: ScanReport, heads: dict[str, int], edges: str | None, tagged: int) -> None:
     console.tell(
-        f"{report.found} photos: {report.read} read, {report.unchanged} unchanged, "
+        f"{counted(report.found, 'photo')}: {report.read} read, {report.unchanged} unchanged, "
         f"{report.linked} moved or copied, {report.errors} unreadable, {report.missing} gone "
         f"({report.seconds:.0f} s)."
     )
+    several = counted(heads["several"], "person", "people")
     console.tell(
-        f"{heads['faces']} faces, {heads['several']} people seen more than once, "
+        f"{count(heads['faces'])}, {several} seen more than once, "
         f"{heads['once']} seen once, {heads['named']} with a name."
     )
     if edges and heads["faces"]:
@@ -117,7 +118,9 @@ def _summary(report: ScanReport, heads: dict[str, int], edges: str | None, tagge
     for folder, reason in report.folders:
         console.say(f"Folder {console.escape(folder)} was left out: {console.escape(reason)}")
     if heads["errors"]:
-        console.say(f"{heads['errors']} photos cannot be read; why: faceclust status --errors")
+        console.say(
+            f"{counted(heads['errors'], 'photo')} cannot be read; why: faceclust status --errors"
+        )
     if not report.found:
         console.say("No photos were found; `faceclust scan --help` says which folder is meant.")
     elif not heads["faces"]:
@@ -125,7 +128,7 @@ def _summary(report: ScanReport, heads: dict[str, int], edges: str | None, tagge
     elif not heads["named"]:
         if tagged:
             console.say(
-                f"{'1 photo has' if tagged == 1 else f'{tagged} photos have'} sidecars (.xmp); "
+                f"{counted(tagged, 'photo has', 'photos have')} sidecars (.xmp); "
                 "faceclust import takes over names in them."
             )
         console.say('Next: faceclust people, then faceclust name NUMBER "NAME"')
@@ -153,7 +156,7 @@ def _progress(photos: Callable[[], int]) -> Iterator[Callable[[ScanReport], None
         def update(report: ScanReport) -> None:
             done = report.unchanged + report.linked + report.read + report.errors
             rate = f"{report.read / report.seconds:.1f}" if report.seconds else "-"
-            faces = f"{report.described} described" if report.described else f"{report.faces} faces"
+            faces = f"{report.described} described" if report.described else count(report.faces)
             bar.update(task, completed=done, rate=rate, description=faces)
 
         yield update

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from faceclust.cli.console import console, err, print_json
+from faceclust.cli.console import console, counted, err, faces, print_json
 from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder
 
 EVERY_SECONDS = 5.0
@@ -78,7 +78,10 @@ def train(
 
 
 def _verdict(found: dict[str, Any]) -> None:
-    console.tell(f"Held out: {found['faces']} faces of {found['people']} named people.")
+    console.tell(
+        f"Held out: {faces(found['faces'])} of "
+        f"{counted(found['people'], 'named person', 'named people')}."
+    )
     for name in ("shipped", "trained"):
         f = {measure: found[name][measure]["f"] for measure in ("pairwise", "bcubed")}
         console.tell(f"{name:>8}  F pairwise {f['pairwise']:.2%}  BCubed {f['bcubed']:.2%}")

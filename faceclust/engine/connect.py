@@ -45,7 +45,6 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Ray
     Raises:
         EngineError: Ray is not installed, or the cluster cannot be reached or started.
     """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if address is None:  # every process listens on this machine's loopback alone
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     # Accelerators stay visible to pieces of work that ask for none, as Ray means to have it anyway.

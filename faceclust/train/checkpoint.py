@@ -83,6 +83,7 @@ class Options:
     unseen: float = 0.1
     average: float = 0.998
     rectify: int = 0
+    imitate: float = 0.0
     save_every: int = 100
     threads: int = 2
     device: str = "cpu"
@@ -96,6 +97,10 @@ class Options:
             raise OptionError(f"--precision must be float32 or bf16, not {self.precision}.")
         if self.rectify and (self.head or self.frozen):
             raise OptionError("--rectify goes with --head 0 and --frozen 0 only.")
+        if not 0 <= self.imitate <= 1:
+            raise OptionError(f"--imitate is a share from 0 to 1, not {self.imitate}.")
+        if self.imitate and not self.start:
+            raise OptionError("--imitate needs --start: the weights to imitate.")
 
 
 def optimiser_of(model: nn.Module, options: Options) -> torch.optim.AdamW:
@@ -188,12 +193,13 @@ def _flatten(state: State, steps: int) -> None:
 def export(state: State, tokenize: Any, path: Path, options: Options) -> None:
     """Write the running average in float16; words never seen get the unknown word's vector."""
     rng, seen = np.random.default_rng(options.seed), torch.zeros(END + 1, dtype=torch.bool)
-    for _ in range(400):
-        seen[tokenize(prompts(rng)).unique()] = True
+    # A word's tokens are the same in every text, and the words are few.
+    words = {word for _ in range(400) for text in prompts(rng) for word in text.split()}
+    seen[tokenize(sorted(words)).unique()] = True
     weights = dict(state.average)
-    words = weights["text.token_embedding.weight"].clone()
-    words[~seen] = words[UNSEEN].clone()
-    weights["text.token_embedding.weight"] = words
+    vectors = weights["text.token_embedding.weight"].clone()
+    vectors[~seen] = vectors[UNSEEN].clone()
+    weights["text.token_embedding.weight"] = vectors
     # Weights are given away: whose folders they were trained in is nobody's business.
     kept = {k: v for k, v in asdict(options).items() if k not in ("data", "run", "cache", "start")}
     meta = {"options": json.dumps(kept), "step": str(state.step)}

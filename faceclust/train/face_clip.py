@@ -43,6 +43,7 @@ from faceclust.train.checkpoint import (
     update,
 )
 from faceclust.train.genders import Teaching
+from faceclust.train.imitate import Teacher, imitation_loss
 from faceclust.train.labelled import Faces
 from faceclust.train.losses import Imagined, Weighting, caption_loss, prompt_loss
 from faceclust.train.pools import SETS, log_priors, pools_of
@@ -73,9 +74,9 @@ def start(config: Path, trunk: Path | None, options: Options) -> tuple[State, An
 
 def losses(
     state: State, embed: Callable[[], Tensor], labels: Tensor, words: Words, prior: Tensor,
-    options: Options,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The two losses of one batch.
+    options: Options, taught: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """The losses of one batch: of prompts, of captions, of imitation.
 
     Args:
         state: whose text tower reads.
@@ -84,6 +85,7 @@ def losses(
         words: the texts.
         prior: (V,) log frequencies.
         options: of the run.
+        taught: (B, E) what a teacher's embeddings are, if there is one.
     """
     # What follows the longest text is padding, which a causal tower never looks at.
     length, v = words.tokens.shape[1], OFFSETS[-1]
@@ -95,28 +97,35 @@ def losses(
     i, t, scale = i.float(), t.float(), state.model.logit_scale.exp()
     weighting = Weighting(options.smoothing, options.gender, options.doubt)
     by_prompt = prompt_loss(i, t[:v], labels, scale, prior, weighting)
-    return by_prompt, caption_loss(i, t[v:], words.true, words.known, scale)
+    by_caption = caption_loss(i, t[v:], words.true, words.known, scale)
+    if taught is None:
+        return by_prompt, by_caption, torch.zeros((), device=options.device)
+    return by_prompt, by_caption, imitation_loss(i, taught, t[:v], scale, weighting)
 
 
-def train_step(state: State, batch: Batch, prior: Tensor, options: Options) -> dict[str, float]:
+def train_step(
+    state: State, batch: Batch, prior: Tensor, options: Options, teacher: Teacher | None = None
+) -> dict[str, float]:
     """One step on one batch; returns what to log, which is nothing in most steps."""
     batch = batch.on(options.device)
     trunk = state.model.visual.trunk
     trunk.requires_grad_(state.step >= options.head)
     trunk.blocks[: options.frozen].requires_grad_(False)
     x = prepare(batch.images.permute(0, 3, 1, 2).float(), batch.images.shape[1], MEAN, STD)
-    by_prompt, by_caption = losses(
+    by_prompt, by_caption, by_teacher = losses(
         state, lambda: state.model.encode_image(x, normalize=True), batch.labels, batch.words,
-        prior, options,
+        prior, options, teacher(x) if teacher else None,
     )  # fmt: skip
-    loss = by_prompt + options.captions * by_caption
+    labelled_loss = by_prompt + options.captions * by_caption
+    loss = torch.lerp(labelled_loss, by_teacher, options.imitate)
     state.optimiser.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), 5.0)
     update(state, options)
     if state.step % LOG_EVERY:
         return {}  # to read a number is to wait for the GPU
-    return {"prompts": by_prompt.item(), "captions": by_caption.item(), "norm": norm.item(),
+    return {"prompts": by_prompt.item(), "captions": by_caption.item(),
+            "imitation": by_teacher.item(), "norm": norm.item(),
             "scale": state.model.logit_scale.exp().item()}  # fmt: skip
 
 
@@ -132,7 +141,7 @@ def learn_words(state: State, tokenize: Any, options: Options) -> Iterator[float
         labels = labels.astype(np.int8)
         facts = torch.from_numpy(labels).to(options.device)
         words = words_of(labels, rng, tokenize, options.unseen).on(options.device)
-        by_prompt, by_caption = losses(
+        by_prompt, by_caption, _ = losses(
             state, partial(imagined.forward, facts), facts, words, prior, options
         )
         optimiser.zero_grad()
@@ -191,6 +200,7 @@ def train(
     prior = torch.from_numpy(log_priors(pools, options.batch)).to(options.device)
     state, tokenize = start(config, trunk, options)
     size = int(state.model.visual.image_size[0])
+    teacher = Teacher(config, Path(options.start)).to(options.device) if options.imitate else None
     checkpoint = run / "state.safetensors"
     began = time.monotonic()
     with (run / "losses.jsonl").open("a", encoding="utf-8") as log:
@@ -204,7 +214,7 @@ def train(
                     tell({"words": loss, "step": number, "of": options.words})
             state.average = {k: v.detach().clone() for k, v in state.model.state_dict().items()}
         for batch in Batches(pools, tokenize, size, options).following(state.step):
-            row = train_step(state, batch, prior, options)
+            row = train_step(state, batch, prior, options, teacher)
             if state.step % LOG_EVERY == 0:
                 row |= {"step": state.step, "seconds": round(time.monotonic() - began, 1)}
                 log.write(json.dumps(row) + "\n")

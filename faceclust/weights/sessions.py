@@ -32,6 +32,7 @@ def open_session(
     """
     import onnxruntime
 
+    # Beside what faceclust/__init__.py asks for: some builds for Windows only listen to this.
     onnxruntime.disable_telemetry_events()
     if device == "cuda":
         _prepare_cuda()

@@ -60,7 +60,7 @@ def test_people(capsys: Capture, album: Library) -> None:
         ["1", "Ann", "[bold]", "Ćorić", "2", "2", "2019-07-14", "2019-07-14", "1", "a.jpg"],
         ["2", "2", "2", "3", *LONG.split()],
     ]
-    assert err == "and 1 strangers (--strangers lists them)\n"
+    assert err == "and 1 stranger (see --strangers)\n"
     out, err = run(capsys, album, "people", "--all")
     assert len(lines(out)) == 4
     assert err == ""
@@ -335,7 +335,7 @@ def test_what_is_not_given_is_not_changed(
     assert lines(err)[0].startswith("Pairs of faces scored by edges-universal (")
     assert lines(err)[1:] == [
         "Folder locked was left out: Permission denied",
-        "1 photos cannot be read; why: faceclust status --errors",
+        "1 photo cannot be read; why: faceclust status --errors",
     ]
     assert run(capsys, album, "-q", "scan", album.root) == ("", "")
     assert seen[1].walk.exclude == seen[0].walk.exclude == ("*.gif", "trash/")
@@ -355,10 +355,10 @@ def test_import_says_what_it_took_and_what_not(capsys: Capture, album: Library) 
     out, err = run(capsys, album, "import", "--from", "takeout")
     assert lines(out) == [
         "Cem [red]: 1 face",
-        "1 face of 1 people named from 2 photos; 0 known already, 0 contradictions.",
+        "1 face of 1 person named from 2 photos; 0 known already, 0 contradictions.",
     ]
     assert "skipped: d.jpg.json: not JSON, or damaged" in err
-    assert "1 names without a place in their photo" in err
+    assert "1 name without a place in their photo" in err
     out, err = run(capsys, album, "import", "--hints")
     assert lines(out) == ["Eve: a.jpg (without a name: nobody)"]
     out, _ = run(capsys, album, "undo", "import", "--dry-run")
