@@ -181,6 +181,13 @@ def update(state: State, options: Options) -> None:
             _flatten(state, options.rectify)
 
 
+def make_relus(trunk: nn.Module) -> None:
+    """Compute PReLUs, whose slopes have fallen to zero, as what they are: a third of the time."""
+    for module in trunk.modules():
+        if isinstance(module, nn.PReLU):
+            module.forward = functional.relu
+
+
 def _flatten(state: State, steps: int) -> None:
     """Take slopes of PReLUs one step of `steps` nearer to zero."""
     left = max(0, steps - state.step)

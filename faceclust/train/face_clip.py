@@ -39,6 +39,7 @@ from faceclust.train.checkpoint import (
     export,
     load_start,
     load_trunk,
+    make_relus,
     optimiser_of,
     update,
 )
@@ -111,6 +112,8 @@ def train_step(
     trunk = state.model.visual.trunk
     trunk.requires_grad_(state.step >= options.head)
     trunk.blocks[: options.frozen].requires_grad_(False)
+    if 0 < options.rectify <= state.step:
+        make_relus(trunk)
     x = prepare(batch.images.permute(0, 3, 1, 2).float(), batch.images.shape[1], MEAN, STD)
     by_prompt, by_caption, by_teacher = losses(
         state, lambda: state.model.encode_image(x, normalize=True), batch.labels, batch.words,

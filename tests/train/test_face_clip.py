@@ -22,9 +22,12 @@ from faceclust.train.checkpoint import END, UNSEEN, Options  # noqa: E402
 from faceclust.train.pools import pools_of  # noqa: E402
 
 
+@pytest.mark.parametrize("rectify", [0, 1])
 def test_a_killed_run_resumes_bit_for_bit(
-    options: Options, config: Path, monkeypatch: pytest.MonkeyPatch
+    options: Options, config: Path, monkeypatch: pytest.MonkeyPatch, rectify: int
 ) -> None:
+    if rectify:
+        options = replace(options, rectify=rectify, head=0, frozen=0)
     whole = load_file(face_clip.train(options, config, None))
     for file in Path(options.run).iterdir():
         file.unlink()
