@@ -80,7 +80,12 @@ def evaluate(
     )  # fmt: skip
     if json:
         print_json(report)
-        return
+    else:
+        _tell(report)
+
+
+def _tell(report: Mapping[str, Any]) -> None:
+    """What `pipeline.evaluate` found."""
     out.print(
         f"{faces(report['faces'])} of {counted(report['people'], 'person', 'people')} in "
         f"{counted(report['clusters'], 'cluster')}"

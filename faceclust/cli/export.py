@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceclust.cli.console import console, out
-from faceclust.cli.options import Db, LibraryFolder, Wait
+from faceclust.cli.console import console, out, print_json
+from faceclust.cli.options import Db, Json, LibraryFolder, Wait
+from faceclust.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,7 @@ def export(
     library: LibraryFolder = None,
     db: Db = None,
     wait: Wait = 0.0,
+    json: Json = False,
 ) -> None:
     """Write people as XMP, folders, links, JSON or CSV. `faceclust undo export` takes it back.
 
@@ -87,11 +89,18 @@ def export(
     )
     with pipeline.find_library(library, db) as found:
         if request.to_stdout:
+            if json:
+                raise OptionError("--json tells what was written; leave it out with --to -.")
             typer.echo(pipeline.table_bytes(found, request), nl=False)
             return
         with found.db.exclusive(wait):
-            summary = pipeline.export(found, request, show_event(dry_run))
-    print_summary(summary, dry_run)
+            events: list[Event] = []
+            told = events.append if json else show_event(dry_run)
+            summary = pipeline.export(found, request, told)
+    if json:
+        print_json(_record(summary, events, dry_run))
+    else:
+        print_summary(summary, dry_run)
     if summary.skipped:
         raise typer.Exit(1)
 
@@ -107,6 +116,17 @@ def show_event(dry_run: bool) -> Callable[[Event], None]:
             out.print(f"would be {event.status}: {path}")
 
     return show
+
+
+def _record(summary: Summary, events: list[Event], dry_run: bool) -> dict[str, object]:
+    from dataclasses import asdict
+
+    files = [
+        {"status": event.status, "path": str(event.path), "reason": event.reason or None}
+        for event in events
+        if event.status != "unchanged"
+    ]
+    return {"dry_run": dry_run, **asdict(summary), "files": files}
 
 
 def print_summary(summary: Summary, dry_run: bool) -> None:

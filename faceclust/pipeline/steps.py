@@ -134,8 +134,10 @@ def steps(
     with runner(engine, address, cpus) as connected:
         if engine == "local":
             yield replace(LOCAL, knn=_search(device, notify))
-        else:
-            yield on(connected)
+            return
+        if device == "cuda" and notify is not None:
+            notify("Neighbours are searched on the CPUs of the cluster, whatever --device says.")
+        yield on(connected)
 
 
 def _search(device: Device, notify: Notify | None) -> Search:

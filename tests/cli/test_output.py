@@ -454,3 +454,24 @@ def test_a_scan_that_finds_another_at_work_leaves_its_library(
         assert main(["scan", str(folder)]) == 2
         assert "Another faceclust" in capsys.readouterr().err
         assert working.db.path.exists()
+
+
+def test_an_export_tells_programs_what_it_wrote(
+    capsys: Capture, album: Library, tmp_path: Path
+) -> None:
+    to = tmp_path / "people"
+    given = ("export", "--format", "csv", "--to", to, "--json")
+    planned = json.loads(run(capsys, album, *given, "--dry-run")[0])
+    assert (planned["dry_run"], planned["created"]) == (True, 1)
+    assert not to.exists()
+    written = json.loads(run(capsys, album, *given)[0])
+    assert written["files"] == [{"status": "created", "path": str(to), "reason": None}]
+    again = json.loads(run(capsys, album, *given)[0])
+    assert (again["unchanged"], again["files"]) == (1, [])
+    to.write_text("mine\n")
+    kept = json.loads(run(capsys, album, *given, code=1)[0])
+    assert kept["skipped"] == 1
+    assert kept["files"][0]["reason"]
+    assert to.read_text() == "mine\n"
+    _, err = run(capsys, album, "export", "-f", "csv", "--to", "-", "--json", code=1)
+    assert "leave it out with --to -" in err

@@ -6,6 +6,8 @@ import json
 import shutil
 import socket
 import sqlite3
+import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -168,3 +170,14 @@ def test_readers_on_a_cluster_ask_for_gpus_where_they_compute_on_them(
     make = ExtractorFactory(models.resolve("mobile"), DetectorOptions(), device, 1)
     on(Loop()).read(make, [], workers=1, limits=Limits(), folder=tmp_path)
     assert asked == [device == "cuda"]
+
+
+def test_a_cluster_says_that_it_searches_on_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules[steps.__module__]
+    monkeypatch.setattr(module, "connect", lambda *_: nullcontext(Loop()))
+    said: list[str] = []
+    with steps("ray", device="cpu", notify=said.append), steps("ray", device="cuda"):
+        assert said == []
+    with steps("ray", device="cuda", notify=said.append):
+        assert len(said) == 1
+    assert said[0].startswith("Neighbours are searched on the CPUs of the cluster")
