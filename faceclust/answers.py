@@ -28,7 +28,9 @@ class Answers:
     """All standing decisions.
 
     Attributes:
-        groups: by person id; no face is in two.
+        groups: by person id; no face is in two, no name has two.
+        owner: face to the group that holds it.
+        called: name to the group that has it.
         rejected: person id to the faces that must never be that person's.
         apart: face to the faces that must never be with it; symmetric.
         spares: face to person ids that wait for it where it is not wanted, newest last.
@@ -36,10 +38,23 @@ class Answers:
     """
 
     groups: dict[int, Group] = field(default_factory=dict)
+    owner: dict[int, int] = field(default_factory=dict)
+    called: dict[str, int] = field(default_factory=dict)
     rejected: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     apart: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     spares: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     not_faces: set[int] = field(default_factory=set)
+
+    def meant(self, decision: Decision) -> int:
+        """The person that a decision is about.
+
+        A number may be gone: an import, once taken back, takes along the numbers that it gave. The
+        name that the person had when it was decided on still tells who is meant.
+        """
+        assert decision.person is not None
+        if decision.person in self.groups or decision.name is None:
+            return decision.person
+        return self.called.get(decision.name, decision.person)
 
     def rest(self, cluster: int) -> int:
         """The id of what is left of a cluster: its own, or a spare one where that is taken."""
@@ -89,8 +104,10 @@ def add_up(decisions: Sequence[Decision]) -> Answers:
                 _differ(answers, decision)
             case "not-a-face":
                 answers.not_faces.update(decision.faces)
+            case "a-face":
+                answers.not_faces.difference_update(decision.faces)
             case "birth":
-                if group := answers.groups.get(decision.person or 0):
+                if group := answers.groups.get(answers.meant(decision)):
                     group.birth = decision.date
             case "hint" | "undo":
                 pass
@@ -100,20 +117,26 @@ def add_up(decisions: Sequence[Decision]) -> Answers:
 def _gather(answers: Answers, decision: Decision) -> None:
     """Put the decision's faces, and those of the groups it absorbs, into one group."""
     assert decision.person is not None
-    named = [g for g in answers.groups.values() if decision.name and g.name == decision.name]
-    person = named[0].id if named else decision.person
+    person = answers.called.get(decision.name or "", decision.person)
     group = answers.groups.get(person) or Group(person, decision.spare)
     moved = set(decision.faces)
     absorbed = [other for other in (decision.person, *decision.others) if other != person]
     for other in absorbed:
         if other in answers.groups:
             gone = answers.groups.pop(other)
+            if gone.name is not None:
+                del answers.called[gone.name]
             moved |= gone.faces
             group.birth = group.birth or gone.birth
     _move(answers, group, moved)
-    group.name = decision.name or group.name
+    if decision.name and decision.name != group.name:
+        if group.name is not None:
+            del answers.called[group.name]
+        group.name = decision.name
+        answers.called[group.name] = person
     group.known = max(group.known, decision.known)
-    group.ignored = decision.kind == "ignore"
+    if decision.kind != "hide":  # who is hidden as well stays ignored
+        group.ignored = decision.kind == "ignore"
     if decision.kind in ("hide", "show"):
         group.hidden = decision.kind == "hide"
     for other in absorbed:
@@ -123,12 +146,14 @@ def _gather(answers: Answers, decision: Decision) -> None:
 
 def _move(answers: Answers, group: Group, faces: set[int]) -> None:
     """Put faces into a group, out of all others; older answers that say otherwise fall."""
-    for other in answers.groups.values():
-        other.faces -= faces
+    for face in faces - group.faces:
+        if holder := answers.groups.get(answers.owner.get(face, group.id)):
+            holder.faces.discard(face)
+        answers.owner[face] = group.id
     group.faces |= faces
     answers.groups[group.id] = group
     answers.not_faces -= faces
-    answers.rejected[group.id] -= group.faces
+    answers.rejected[group.id] = {f for f in answers.rejected[group.id] if f not in group.faces}
     for face in group.faces & answers.apart.keys():
         answers.apart[face] -= group.faces
 
@@ -145,19 +170,21 @@ def _split(answers: Answers, decision: Decision) -> None:
 
 
 def _reject(answers: Answers, decision: Decision) -> None:
-    assert decision.person is not None
-    _bar(answers, decision.faces, decision.person, decision.spare)
+    person = answers.meant(decision)
+    _bar(answers, decision.faces, person, decision.spare)
     _part(answers, decision.faces, decision.against)
-    if group := answers.groups.get(decision.person):
-        group.faces.difference_update(decision.faces)
+    for face in decision.faces:
+        if answers.owner.get(face) == person:
+            answers.groups[person].faces.discard(face)
+            del answers.owner[face]
 
 
 def _differ(answers: Answers, decision: Decision) -> None:
-    assert decision.person is not None
+    person = answers.meant(decision)
     (other,) = decision.others
-    _bar(answers, decision.against, decision.person, decision.spare)
+    _bar(answers, decision.against, person, decision.spare)
     _bar(answers, decision.faces, other, None)
-    if decision.person not in answers.groups and other not in answers.groups:
+    if person not in answers.groups and other not in answers.groups:
         _part(answers, decision.against, decision.faces)
 
 

@@ -146,6 +146,7 @@ DecisionKind: TypeAlias = Literal[
     "reject",
     "differ",
     "not-a-face",
+    "a-face",
     "birth",
     "ignore",
     "hide",
@@ -168,9 +169,10 @@ class Decision:
             person. "split": id of the new person, and an unused one for it.
         against: "split": the faces that go to the new person. "reject", "differ": faces that those
             of `faces` are not one person with, where these make up no decided person.
-        name: "name", "merge": the person's name, NFC.
+        name: the person's name, NFC; for "name" and "merge" the one that is given.
         date: "birth": ISO 8601, whole or its beginning ("2015-07"); None takes it away.
-        known: newest face id at that time: what the user could have seen and did not include.
+        known: newest face id that was grouped at that time: what the user could have seen and did
+            not include.
         spare: an unused person id, for what is left behind (the rest of the cluster that was
             named, or the face that was rejected).
         undoes: "undo": id of the decision that no longer holds.

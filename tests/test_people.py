@@ -107,6 +107,40 @@ def test_ignored_people_are_marked() -> None:
     assert people([Decision(1, "ignore", (4, 5), 102, known=6, spare=9)])[102].ignored
 
 
+def test_who_is_hidden_as_well_stays_ignored() -> None:
+    aside = Decision(1, "ignore", (4, 5), 102, known=6, spare=9)
+    hidden = Decision(2, "hide", (4, 5), 102, known=6, spare=10)
+    person = people([aside, hidden])[102]
+    assert (person.ignored, person.hidden) == (True, True)
+    shown = Decision(3, "show", (4, 5), 102, known=6, spare=11)
+    person = people([aside, hidden, shown])[102]
+    assert (person.ignored, person.hidden) == (False, False)
+
+
+def test_answers_about_a_name_outlive_the_number_that_it_had() -> None:
+    imported = named(1, (1, 2), 900, "Ann")
+    decisions = [
+        imported,
+        named(2, (3, 4, 5), 102, "Ann"),
+        Decision(3, "reject", (4,), 900, name="Ann", spare=901),
+        Decision(4, "birth", (), 900, name="Ann", date="2015"),
+        Decision(5, "differ", (3,), 900, (103,), name="Ann", against=(6,), spare=902),
+        Decision(6, "undo", undoes=1),
+    ]
+    ann = people(decisions)[102]
+    assert (ann.name, ann.birth) == ("Ann", "2015")
+    assert 4 not in ann.faces
+    assert 4 not in people(decisions, {3: 102, 4: 102, 5: 102})[102].faces
+    assert 6 not in people(decisions, {3: 102, 5: 102, 6: 102})[102].faces
+
+
+def test_a_detection_is_a_face_after_all() -> None:
+    none = Decision(1, "not-a-face", (4, 5))
+    after_all = Decision(2, "a-face", (4,))
+    assert not_faces([none, after_all]) == {5}
+    assert not_faces([none, after_all, Decision(3, "undo", undoes=2)]) == {4, 5}
+
+
 def test_undo_takes_back_and_can_itself_be_undone() -> None:
     undo = Decision(2, "undo", undoes=1)
     redo = Decision(3, "undo", undoes=2)

@@ -126,7 +126,9 @@ def extend(x: FloatArray, neighbours: Neighbours, new: IntArray) -> tuple[Neighb
         rows.append(face)
         cols.append(block[which])
         values.append(near[which, face])
-    row, col, value = map(np.concatenate, (rows, cols, values)) if rows else (new, new, x[:0, 0])
+    row, col, value = (
+        map(np.concatenate, (rows, cols, values)) if rows else (new, new, x[:0].ravel())
+    )
     keep = value > -2
     changed = np.unique(row[keep])
     old = index[changed] >= 0

@@ -70,11 +70,11 @@ class Clerk:
             kind: DecisionKind = "ignore" if group.ignored else "merge"
             yield Decision(0, kind, group.faces, person)
         for face, name in heeded.rejected:
-            yield Decision(0, "reject", (face,), self.numbers[name])
+            yield Decision(0, "reject", (face,), self.numbers[name], name=name)
         for face in heeded.no_faces:
             yield Decision(0, "not-a-face", (face,))
         for name, date in heeded.births:
-            yield Decision(0, "birth", (), self.numbers[name], date=date)
+            yield Decision(0, "birth", (), self.numbers[name], name=name, date=date)
         for name in heeded.hidden:
             yield Decision(0, "hide", (), self.numbers[name], name=name)
 

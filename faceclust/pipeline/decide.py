@@ -12,7 +12,7 @@ import numpy as np
 from faceclust.cluster.split import nearer
 from faceclust.embed.arcface import normalise
 from faceclust.errors import OptionError, PersonError
-from faceclust.people import bonds, not_faces, standing, steps
+from faceclust.people import bonds, not_faces, steps
 from faceclust.pipeline import brought
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import space
@@ -123,7 +123,7 @@ def reject(library: Library, face: int, who: str) -> Person | None:
         raise PersonError(f"Face {face} is not among the faces of {who}; `faceclust people {who}`.")
     decided = person.id in bonds(ledger.decisions(library.db), person.faces).together.values()
     others = () if decided else some(tuple(f for f in person.faces if f != face))
-    _decide(library, Decision(0, "reject", (face,), person.id, against=others))
+    _decide(library, Decision(0, "reject", (face,), person.id, name=person.name, against=others))
     return next((p for p in all_people(library) if face in p.faces), None)
 
 
@@ -161,7 +161,12 @@ def differ(library: Library, who: str, other: str, *, batch: int | None = None) 
     # The second one makes room where a cluster mixes them: the less certain one.
     one, two = sorted((one, two), key=lambda p: (p.id not in decided, -len(p.faces), p.id))
     faces, against = some(one.faces), some(two.faces)
-    _decide(library, Decision(0, "differ", faces, one.id, (two.id,), against=against, batch=batch))
+    _decide(
+        library,
+        Decision(
+            0, "differ", faces, one.id, (two.id,), name=one.name, against=against, batch=batch
+        ),
+    )
 
 
 def not_a_face(library: Library, face: int, *, show: bool = False) -> None:
@@ -175,12 +180,8 @@ def not_a_face(library: Library, face: int, *, show: bool = False) -> None:
     """
     if face not in catalogue.live_face_ids(library.db):
         raise PersonError(f"There is no face {face}; `faceclust people WHO` lists faces.")
-    decisions = ledger.decisions(library.db)
-    if show:
-        said = [d for d in standing(decisions) if d.kind == "not-a-face" and face in d.faces]
-        ledger.put_decisions(library.db, [Decision(0, "undo", undoes=made.id) for made in said])
-    elif face not in not_faces(decisions):
-        _decide(library, Decision(0, "not-a-face", (face,)))
+    if (face in not_faces(ledger.decisions(library.db))) == show:
+        _decide(library, Decision(0, "a-face" if show else "not-a-face", (face,)))
 
 
 def birth(library: Library, who: str, born: str | None) -> tuple[Person, int]:
@@ -204,7 +205,7 @@ def birth(library: Library, who: str, born: str | None) -> tuple[Person, int]:
     if person.name is None:
         raise PersonError(f'Name the person first: `faceclust name {who} "NAME"`.')
     if born != person.birth:
-        _decide(library, Decision(0, "birth", (), person.id, date=born))
+        _decide(library, Decision(0, "birth", (), person.id, name=person.name, date=born))
     now = next((p for p in all_people(library) if p.id == person.id), replace(person, faces=()))
     return now, len(set(person.faces) - set(now.faces))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -91,8 +91,7 @@ def gallery(library: Library) -> Gallery:
         photo_of = memo.get("photos", stamp.revision, lambda: catalogue.photo_of_faces(db))
         before: Gallery | None = memo.last("gallery")
         known = before.people if before is not None and before.facts is facts else {}
-        memo.get("live", stamp.revision, lambda: frozenset(facts))
-        found = [_summary(person, facts, known.get(person.id)) for person in all_people(library)]
+        found = list(_summaries(all_people(library), facts, known))
         found.sort(key=lambda each: (-len(each.person.faces), each.person.id))
         holding = standing(ledger.decisions(db))
         return Gallery(stamp, facts, photo_of, {s.person.id: s for s in found}, holding)
@@ -100,8 +99,18 @@ def gallery(library: Library) -> Gallery:
     return memo.get("gallery", stamp, read)
 
 
-def _summary(person: Person, facts: Facts, before: PersonSummary | None) -> PersonSummary:
-    return before if before is not None and before.person == person else summary(person, facts)
+def _summaries(
+    people: Iterable[Person], facts: Facts, known: Mapping[int, PersonSummary]
+) -> Iterator[PersonSummary]:
+    for person in people:
+        before = known.get(person.id)
+        if before is not None and before.person == person:
+            yield before
+            continue
+        # A scan may have ended since the facts were read: its faces come with the next ones.
+        faces = tuple(face for face in person.faces if face in facts)
+        if faces:
+            yield summary(replace(person, faces=faces), facts)
 
 
 def mark(found: PersonSummary) -> str:

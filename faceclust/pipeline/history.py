@@ -20,8 +20,8 @@ class LogEntry:
 
     Attributes:
         decision: of an import, the newest.
-        who: name or number of the person that it is about; None for "not-a-face", "undo" and
-            imports.
+        who: name or number of the person that it is about; None for "not-a-face", "a-face",
+            "undo" and imports.
         other: of "differ" and "merge", names or numbers of the others.
         imported: it was taken over from other programs.
         stands: it was not taken back.

@@ -23,7 +23,8 @@ def reject_all(library: Library, faces: Collection[int], who: str) -> None:
     decided = person.id in bonds(ledger.decisions(library.db), person.faces).together.values()
     others = () if decided else some(tuple(f for f in person.faces if f not in set(faces)))
     ledger.put_decision(
-        library.db, Decision(0, "reject", tuple(sorted(faces)), person.id, against=others)
+        library.db,
+        Decision(0, "reject", tuple(sorted(faces)), person.id, name=person.name, against=others),
     )
 
 

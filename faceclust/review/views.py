@@ -209,6 +209,8 @@ def sentence(decision: Decision, known_as: str | None = None) -> str:
             return f"kept {who} and number {decision.others[0]} apart"
         case "not-a-face":
             return f"left out {faces}"
+        case "a-face":
+            return f"brought back {faces}"
         case "birth":
             return f"{who} was born {decision.date}" if decision.date else f"birth of {who} unknown"
         case "ignore":

@@ -108,7 +108,11 @@ def new_ids(db: Database, count: int) -> list[int]:
 def put_decisions(db: Database, decisions: Iterable[Decision]) -> None:
     """Append decisions; their `id`, `made_at`, `made_by` and `known` are set here."""
     with db.transaction() as sql:
-        known = sql.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0]
+        # Faces that a scan has found and nothing has grouped yet were shown to nobody.
+        known = sql.execute(
+            "SELECT coalesce(max(face_id), 0) FROM memberships "
+            "WHERE clustering_id = (SELECT max(id) FROM clusterings)"
+        ).fetchone()[0]
         for decision in decisions:
             # An import speaks of single faces: nobody has looked at the rest of their clusters.
             seen = 0 if decision.source == "import" else int(known)

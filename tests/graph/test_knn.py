@@ -7,7 +7,7 @@ from faceclust.errors import OptionError
 from faceclust.graph import approximate
 from faceclust.graph import knn as module
 from faceclust.graph.approximate import share_of
-from faceclust.graph.knn import knn, knn_graph
+from faceclust.graph.knn import extend, knn, knn_graph
 from faceclust.records import FloatArray, Neighbours
 
 
@@ -20,6 +20,12 @@ def people(count: int, faces: int, D: int = 64) -> FloatArray:
     """Unit vectors in tight groups, as embeddings of faces are."""
     x = np.repeat(unit(count, D), faces, axis=0) + 0.6 * unit(count * faces, D, seed=1)
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_lists_of_nobody_are_extended_by_nobody() -> None:
+    nobody = np.zeros((0, 0), np.float32)
+    lists, changed = extend(nobody, knn(nobody, 3), np.zeros(0, np.int64))
+    assert (lists.index.shape, changed.shape) == ((0, 3), (0,))
 
 
 def test_finds_what_a_full_sort_finds() -> None:

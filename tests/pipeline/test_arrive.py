@@ -75,6 +75,14 @@ def test_new_faces_join_their_people_and_nobody_else_moves(town: Library) -> Non
     assert stranger not in before.values()
 
 
+def test_a_library_whose_photos_are_all_gone_has_nobody(town: Library) -> None:
+    with town.db.transaction() as sql:
+        intake.mark_missing(sql, [f"{p}-{n}.jpg" for p in range(PEOPLE) for n in range(SEEN)])
+    report = cluster(town, ClusterOptions(), anew=False)
+    assert (report.faces, report.clusters) == (0, 0)
+    assert all_people(town) == []
+
+
 def test_the_order_of_arrival_does_not_matter(town: Library) -> None:
     late = [photo(f"late{n}.jpg", view(n % 9, 50 + n)) for n in range(18)]
     known = people(town)

@@ -34,15 +34,21 @@ from faceclust.pipeline import (
     split,
     summaries,
     undo,
+    undo_import,
 )
 from faceclust.pipeline.people import find
-from faceclust.records import Person, PhotoInfo
+from faceclust.pipeline.selected import not_faces
+from faceclust.records import Decision, Person, PhotoInfo
 from faceclust.store import Scanned, ledger
-from tests.synthetic import MODEL, group, library, photo, put
+from tests.synthetic import MODEL, face_ids, group, library, photo, put
 
 
 def faces(album: Library) -> dict[str | int, tuple[int, ...]]:
     return {person.name or person.id: person.faces for person in all_people(album)}
+
+
+def number_of(album: Library, face: int) -> int:
+    return next(person.id for person in all_people(album) if face in person.faces)
 
 
 def of_year(path: str, person: int, year: int) -> Scanned:
@@ -371,4 +377,41 @@ def test_what_is_a_face_after_all(album: Library) -> None:
     assert 2 in faces(album)["Ann"] + tuple(f for fs in faces(album).values() for f in fs)
     assert 3 not in {f for fs in faces(album).values() for f in fs}
     not_a_face(album, 2, show=True)
-    assert [entry.decision.kind for entry in log(album)].count("undo") <= 1
+    assert [entry.decision.kind for entry in log(album)].count("a-face") == 1
+
+
+def test_one_of_many_that_were_left_out_together_comes_back_alone(album: Library) -> None:
+    not_faces(album, (2, 3))
+    not_a_face(album, 2, show=True)
+    there = {f for fs in faces(album).values() for f in fs}
+    assert 2 in there
+    assert 3 not in there
+    undo(album)
+    assert 2 not in {f for fs in faces(album).values() for f in fs}
+
+
+def test_a_later_import_undone_leaves_what_the_user_said_of_the_person(album: Library) -> None:
+    batch, number = ledger.new_ids(album.db, 2)
+    ledger.put_decisions(
+        album.db,
+        [Decision(0, "name", (1,), number, name="Ann", batch=batch, source="import")],
+    )
+    name(album, "2", "Ann")
+    reject(album, 5, "Ann")
+    birth(album, "Ann", "2015")
+    assert undo_import(album)
+    ann = next(person for person in all_people(album) if person.name == "Ann")
+    assert ann.birth == "2015"
+    assert ann.faces == (4,)
+
+
+def test_a_name_given_before_new_faces_were_grouped_is_theirs_too(album: Library) -> None:
+    """As while a scan runs: faces are there that nobody has been shown yet."""
+    first = number_of(album, 1)
+    mine = faces(album)[first]
+    put(album.db, *(photo(f"late{n}.jpg", 1) for n in range(9)))
+    name(album, str(first), "Ann")
+    late = [f for path, fs in face_ids(album.db).items() if path.startswith("late") for f in fs]
+    rest = [fs for who, fs in faces(album).items() if who != "Ann"]
+    group(album.db, (*mine, *late), *rest)
+    assert set(late) <= set(faces(album)["Ann"])

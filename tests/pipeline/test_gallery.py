@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import sys
+
+import pytest
+
 from faceclust.pipeline import Library, gallery, hide, mark, merge, name, undo
 from faceclust.pipeline.library import Library as Opened
 from faceclust.pipeline.memo import Memo
+from faceclust.records import Person
 from faceclust.store import intake
 from tests.synthetic import group, photo, put
 
@@ -19,6 +24,15 @@ def test_the_same_while_nothing_changes_and_another_after(album: Library) -> Non
     assert gallery(album).stamp.clustering > second.stamp.clustering
     put(album.db, photo("new.jpg", 9))
     assert len(gallery(album).facts) == 7
+
+
+def test_a_scan_that_ends_meanwhile_spoils_nothing(
+    album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = [Person(1, "Ann", (1, 2, 99)), Person(50, None, (98,))]
+    monkeypatch.setattr(sys.modules[gallery.__module__], "all_people", lambda _: late)
+    found = gallery(album).people
+    assert {number: each.person.faces for number, each in found.items()} == {1: (1, 2)}
 
 
 def test_views_and_orders(album: Library) -> None:

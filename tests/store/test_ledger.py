@@ -72,9 +72,10 @@ def test_a_decision_notes_when_by_whom_and_what_was_known(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(getpass, "getuser", lambda: "ann")
+    group(db, (1, 2), (3, 5))  # a scan has found face 6, which nothing has grouped yet
     ledger.put_decisions(db, [Decision(0, "not-a-face", (2,), known=99)])
     (kept,) = ledger.decisions(db)
-    assert (kept.id, kept.faces, kept.known, kept.made_by) == (1, (2,), 6, "ann")
+    assert (kept.id, kept.faces, kept.known, kept.made_by) == (1, (2,), 5, "ann")
     assert kept.made_at.endswith("+00:00")
 
 
