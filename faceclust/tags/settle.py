@@ -5,7 +5,7 @@ Nothing is guessed. Where two answers are possible, neither is taken and both ar
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -258,12 +258,23 @@ class _Desk:
         named = None if group is None else self.placed.names.get(group)
         return self.given.get(face) or named
 
+    def _spellings(self) -> dict[str, str]:
+        """How each name is spelled here, or else by most: two spellings are one person."""
+        here: defaultdict[str, list[str]] = defaultdict(list)
+        for name in sorted(self.placed.names.values()):
+            here[fold(name)].append(name)
+        said = Counter(self.given.values())
+        for name in sorted(said, key=lambda name: (-said[name], name)):
+            here[fold(name)] = here.get(fold(name)) or [name]
+        return {name: name if name in here[fold(name)] else here[fold(name)][0] for name in said}
+
     def outcome(self) -> Outcome:
         """The sum, in an order that does not depend on the order of files."""
         groups: defaultdict[int | None, defaultdict[str, list[int]]]
         groups = defaultdict(lambda: defaultdict(list))
+        spelled = self._spellings()
         for face, name in self.given.items():
-            groups[self.placed.group.get(face)][name].append(face)
+            groups[self.placed.group.get(face)][spelled[name]].append(face)
         return Outcome(
             seeds=tuple(
                 Seed(name, tuple(sorted(faces)), own, self.whole.issuperset(faces))

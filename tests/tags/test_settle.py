@@ -42,6 +42,16 @@ def test_boxes_name_faces() -> None:
     assert outcome.conflicts == ()
 
 
+def test_one_name_in_two_spellings_is_one_person() -> None:
+    claims = [claim(41, "ANN"), claim(21, "Ann"), claim(31, "Ann")]
+    assert seeds(run(claims)) == seeds(run(claims[::-1])) == {"Ann": (21, 31, 41)}
+    here = Placed({12: 7}, {7: "aNN"})
+    assert seeds(run(claims, placed=here)) == {"aNN": (21, 31, 41)}
+    both = Placed({12: 7, 11: 8}, {7: "aNN", 8: "Ann"})
+    claims[2] = claim(31, "aNN")
+    assert seeds(run(claims, placed=both)) == {"Ann": (21, 41), "aNN": (31,)}
+
+
 def test_two_names_for_one_face() -> None:
     outcome = run([claim(11, "Ann"), claim(11, "Anna"), claim(12, "Bob")])
     assert seeds(outcome) == {"Bob": (12,)}
