@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +32,9 @@ class Read:
     authors: frozenset[str]
 
 
-def previous(library: Library, path: str) -> Previous:
-    """What exports, not undone since, brought into the photo at `path`."""
+def previous(library: Library, photo: Path) -> Previous:
+    """What exports, not undone since, brought into a photo."""
+    path = photo.relative_to(library.root).as_posix()
     return Previous(*journal.names_at(library.db, path), journal.notes_at(library.db, path))
 
 
@@ -47,8 +47,9 @@ def adopt(library: Library, batch: int | None, read: Iterable[Read]) -> None:
     """
     number = journal.begin_export(library.db, _adopted(batch))
     for each in read:
-        path = os.fspath(library.root / each.path)
-        journal.put_names(library.db, number, path, each.names, each.names, authors=each.authors)
+        journal.put_names(
+            library.db, number, each.path, each.names, each.names, authors=each.authors
+        )
 
 
 def disown(library: Library, batches: Iterable[int | None]) -> None:
@@ -115,7 +116,7 @@ class OurNames:
                 journal.put_names(
                     self.library.db,
                     self.export_id,
-                    os.fspath(self.photo),
+                    self.photo.relative_to(self.library.root).as_posix(),
                     self.brought.names,
                     self.brought.keywords,
                     authors=self.brought.notes,

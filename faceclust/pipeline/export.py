@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from faceclust.errors import OptionError, PersonError, WriteError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
-from faceclust.export.journal import Entry, Event, Summary
+from faceclust.export.journal import Entry, Event, Status, Summary
 from faceclust.export.plan import Action, LinkKind, WriteText
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import XmpOptions
@@ -159,23 +160,23 @@ def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], 
         (number, Entry(**fields))  # type: ignore[arg-type]
         for number, fields in journal.entries(library.db, last[0])
     ]
-    left: set[Path] = set()
+    done: dict[Path, Status] = {}
 
     def watch(event: Event) -> None:
-        if event.status == "left":
-            left.add(event.path)
+        done[event.path] = event.status
         on_event(event)
 
     summary = apply.undo(entries, _Book(library, last[0]), dry_run=dry_run, on_event=watch)
     if not dry_run:
-        journal.close_undone(library.db, last[0], lambda photo: not left.isdisjoint(_homes(photo)))
+        journal.close_undone(library.db, last[0], lambda path: _is_left(library.root / path, done))
     return summary
 
 
-def _homes(photo: str) -> set[Path]:
-    """Where the names of a photo may have been written."""
-    path = Path(photo)
-    return {path, path.with_name(f"{path.name}.xmp"), path.with_suffix(".xmp")}
+def _is_left(photo: Path, done: Mapping[Path, Status]) -> bool:
+    """Whether the names of a photo are still there: changed since, or moved to where it is now."""
+    homes = (photo, photo.with_name(f"{photo.name}.xmp"), photo.with_suffix(".xmp"))
+    came = [done[path] for path in homes if path in done]
+    return not came or "left" in came
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,7 @@ def _plan(
             return xmp.plan(
                 photos,
                 XmpOptions(request.sidecar_style, request.embed, placeholders is True),
-                lambda path: brought.previous(library, os.fspath(path)),
+                partial(brought.previous, library),
                 on_error=refuse,
             )
         case "json" | "csv":

@@ -30,8 +30,9 @@ def go_on(sql: sqlite3.Connection, path: str, copy: int) -> int | None:
         The photo's id; None where the copy is another photo.
     """
     row = sql.execute(
-        """SELECT photo_id FROM files WHERE path = :path AND photo_id < :copy AND NOT EXISTS (
-            SELECT 1 FROM files AS other WHERE other.photo_id = files.photo_id
+        """SELECT coalesce(photo_id, before) AS photo FROM files
+        WHERE path = :path AND photo < :copy AND NOT EXISTS (
+            SELECT 1 FROM files AS other WHERE other.photo_id = photo
                 AND other.path != :path AND other.missing_since IS NULL)""",
         {"path": path_to_db(path), "copy": copy},
     ).fetchone()

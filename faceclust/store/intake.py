@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from faceclust.records import Box, Face, FloatArray, PhotoInfo
+from faceclust.store import journal
 from faceclust.store.copies import SAME_FACE_IOU, alike, go_on
 from faceclust.store.database import now, path_to_db
 
@@ -41,6 +42,7 @@ def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:
     """Record that `file` holds the photo `photo_id`: a new name of known content."""
     photo_id = go_on(sql, file.path, photo_id) or photo_id
     _put_file(sql, file, photo_id)
+    journal.carry(sql, file.path, photo_id)
     _next_revision(sql)
 
 
@@ -128,8 +130,14 @@ def _put_photo(sql: sqlite3.Connection, digest: str, info: PhotoInfo, extractor:
 
 
 def _put_file(sql: sqlite3.Connection, item: Scanned, photo_id: int | None) -> None:
+    """Record a file; of one that cannot be read, also which photo stood there before."""
     sql.execute(
-        "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, NULL)",
+        """INSERT INTO files (path, size, mtime_ns, photo_id, error_kind, error)
+        VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
+            before = iif(excluded.photo_id IS NULL, coalesce(photo_id, before), NULL),
+            photo_id = excluded.photo_id, error_kind = excluded.error_kind,
+            error = excluded.error, missing_since = NULL""",
         (
             path_to_db(item.path),
             item.size,
@@ -149,7 +157,7 @@ def _rename_content(sql: sqlite3.Connection, path: str, content_hash: str) -> bo
     """
     cursor = sql.execute(
         """UPDATE photos SET content_hash = :hash
-        WHERE id = (SELECT photo_id FROM files WHERE path = :path)
+        WHERE id = (SELECT coalesce(photo_id, before) FROM files WHERE path = :path)
             AND content_hash != :hash
             AND NOT EXISTS (SELECT 1 FROM photos WHERE content_hash = :hash)
             AND NOT EXISTS (SELECT 1 FROM files
@@ -206,11 +214,14 @@ def _put_face(sql: sqlite3.Connection, photo_id: int, face: Face, face_id: int |
 def forget_moved(sql: sqlite3.Connection) -> int:
     """Forget missing files whose content is there under another name; returns how many."""
     _next_revision(sql)
-    return sql.execute(
+    moved = sql.execute(
         """DELETE FROM files WHERE missing_since IS NOT NULL AND EXISTS (
             SELECT 1 FROM files AS other WHERE other.photo_id = files.photo_id
-                AND other.missing_since IS NULL)"""
-    ).rowcount
+                AND other.missing_since IS NULL)
+        RETURNING path"""
+    ).fetchall()
+    journal.drop(sql, moved)
+    return len(moved)
 
 
 def mark_missing(sql: sqlite3.Connection, paths: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 
 from faceclust.store.database import Database, now, path_from_db, path_to_db
@@ -108,6 +109,7 @@ def put_names(
     """Note which names and keywords an export brought into the photo at `path`.
 
     Args:
+        path: relative to the library, with "/", as `files` has it.
         authors: whose notes came with them.
     """
     brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
@@ -137,6 +139,28 @@ def notes_at(db: Database, path: str) -> frozenset[str]:
     """Whose notes exports, not undone since, brought into the photo at `path`."""
     query = "SELECT author FROM exported_notes WHERE path = ?"
     return db.column(query, (path_to_db(path),))
+
+
+def carry(sql: sqlite3.Connection, path: str, photo_id: int) -> None:
+    """Let what exports brought into a photo be known under another name of it, too.
+
+    Its sidecar may have been moved or copied with it, and a picture has its metadata with it.
+    """
+    others = "SELECT path FROM files WHERE photo_id = :photo AND path != :path"
+    facts = {"path": path_to_db(path), "photo": photo_id}
+    for table, columns in (("exported_names", "kind, name"), ("exported_notes", "author")):
+        sql.execute(
+            f"INSERT OR IGNORE INTO {table} SELECT export_id, :path, {columns} FROM {table} "
+            f"WHERE path IN ({others})",
+            facts,
+        )
+
+
+def drop(sql: sqlite3.Connection, paths: Iterable[tuple[str | bytes]]) -> None:
+    """Forget what was brought to places where the photo is no longer, as the database has them."""
+    places = list(paths)
+    for table in ("exported_names", "exported_notes"):
+        sql.executemany(f"DELETE FROM {table} WHERE path = ?", places)
 
 
 def forget(db: Database, export_format: str) -> None:

@@ -5,6 +5,7 @@ A migration that has been released is never edited; a change of schema is a new 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 
@@ -65,11 +66,30 @@ def m0004_notes(db: sqlite3.Connection) -> None:
     )
 
 
+def m0005_moved(db: sqlite3.Connection) -> None:
+    """What must follow a photo: exported names by its path in the library, not on this machine.
+
+    And which photo stood where a file cannot be read now: it may be back, edited, the next time.
+    """
+    db.execute("ALTER TABLE files ADD COLUMN before INTEGER REFERENCES photos (id)")
+    root = db.execute("SELECT value FROM library WHERE key = 'root'").fetchone()
+    inside = os.fsencode(root[0]).rstrip(os.sep.encode()) if root else b""
+    inside += os.sep.encode()
+    for table in ("exported_names", "exported_notes"):
+        for (path,) in db.execute(f"SELECT DISTINCT path FROM {table}").fetchall():
+            was = path if isinstance(path, bytes) else path.encode()
+            if was.startswith(inside):
+                rest = was.removeprefix(inside).replace(os.sep.encode(), b"/")
+                short = rest if isinstance(path, bytes) else rest.decode()
+                db.execute(f"UPDATE {table} SET path = ? WHERE path = ?", (short, path))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m0001_initial,
     m0002_attributes,
     m0003_neighbours,
     m0004_notes,
+    m0005_moved,
 )
 
 _INITIAL = (

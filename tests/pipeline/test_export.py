@@ -25,7 +25,7 @@ from faceclust.pipeline import (
 from faceclust.pipeline.export import tagged_photos
 from faceclust.pipeline.people import all_people
 from faceclust.records import PhotoInfo
-from faceclust.store import intake, journal
+from faceclust.store import Scanned, catalogue, intake, journal
 from tests.export.xmp.samples import MWG, packet
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
 
@@ -75,7 +75,7 @@ def people(album: Library, file: str = "a.jpg") -> set[str]:
 
 
 def ours(album: Library, file: str = "a.jpg") -> set[str]:
-    return set(journal.names_at(album.db, str(album.root / file))[0])
+    return set(journal.names_at(album.db, file)[0])
 
 
 # --- which names are ours ---
@@ -91,6 +91,42 @@ def test_a_renamed_person_is_renamed_everywhere(album: Library) -> None:
     assert (people(album), people(album, "b.jpg")) == ({"Anna", "Bob"}, {"Anna"})
     assert not re.search(rb"\bAnn\b", sidecar(album).read_bytes())
     assert run(album)[0] == Summary()
+
+
+def test_names_are_ours_wherever_the_photo_goes(album: Library) -> None:
+    """As a scan sees it: the photos were moved together with their sidecars."""
+    name(album, "1", "Ann")
+    run(album)
+    (album.root / "2019").mkdir()
+    for file in ("a.jpg", "b.jpg"):
+        photos = {path: number for path, number, _ in catalogue.photos_with_files(album.db)}
+        (album.root / file).rename(album.root / "2019" / file)
+        sidecar(album, file).rename(sidecar(album, f"2019/{file}"))
+        with album.db.transaction() as sql:
+            intake.link_file(sql, Scanned(f"2019/{file}", 1000, 1), photos[file])
+            intake.mark_missing(sql, [file])
+            intake.forget_moved(sql)
+    name(album, "Ann", "Zoe")
+    assert run(album)[0] == Summary(updated=2)
+    assert (people(album, "2019/a.jpg"), people(album, "2019/b.jpg")) == ({"Zoe"}, {"Zoe"})
+    assert ours(album) == set()  # whatever comes to stand there is another photo's
+    undo(album)
+    assert people(album, "2019/a.jpg") == {"Ann"}
+    undo(album)  # of the first export nothing can be taken back
+    assert ours(album, "2019/a.jpg") == {"Ann"}
+    name(album, "Zoe", "Eve")
+    run(album)
+    assert people(album, "2019/a.jpg") == {"Eve"}
+
+
+def test_names_are_ours_when_the_whole_library_has_moved(album: Library, tmp_path: Path) -> None:
+    name(album, "1", "Ann")
+    run(album)
+    moved = Library(album.root.rename(tmp_path / "elsewhere"), album.db)
+    moved.db.set_setting("root", str(moved.root))
+    name(moved, "Ann", "Zoe")
+    assert run(moved)[0] == Summary(updated=2)
+    assert people(moved) == {"Zoe"}
 
 
 def test_a_person_who_is_not_there_any_more_is_taken_out(album: Library) -> None:
