@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -187,13 +188,13 @@ class _Walk:
         beside = [self.library.root / picasa.CONTACTS_NAME]
         for path in [*self.request.contacts, *(p for p in beside if p.exists())]:
             try:
-                known = {**picasa.read_contacts(read_bounded(path)), **known}
+                _learn(known, picasa.read_contacts(read_bounded(path)))
             except InputError as error:
                 self._problem(str(path), str(error))
         for folder in sorted(self.shots):
             for path in _inis(self.library.root / folder):
                 with suppress(InputError):
-                    known = {**picasa.read_ini(read_bounded(path)).contacts, **known}
+                    _learn(known, picasa.read_ini(read_bounded(path)).contacts)
         return known
 
     def _picasa(
@@ -201,18 +202,19 @@ class _Walk:
         folder: str,
         shots: list[PhotoFile],
         names: Mapping[str, str],
-        contacts: Mapping[str, str],
+        contacts: dict[str, str],
     ) -> Said:
         by_name = {shot.name.casefold(): shot for shot in shots}
         for name in (names[n] for n in picasa.INI_NAMES if n in names):
             file = f"{folder}/{name}" if folder else name
             content = self._read(file)
             ini = picasa.read_ini(content or b"")
+            named = ChainMap(ini.contacts, contacts)
             for photo, faces in ini.faces.items():
                 shot = by_name.get(photo.casefold())
                 if shot is None or [shot.path, file] not in self.request:
                     continue
-                found, unknown = picasa.people_in(faces, {**contacts, **ini.contacts}, file)
+                found, unknown = picasa.people_in(faces, named, file)
                 yield shot, found
                 if unknown:
                     self._problem(
@@ -275,6 +277,12 @@ def _is_list(path: Path) -> bool:
         return False
     # exiftool's lists, which osxphotos too writes as sidecars, begin with the name of a file.
     return head.startswith(b"[") and b'"SourceFile"' not in head
+
+
+def _learn(known: dict[str, str], contacts: Mapping[str, str]) -> None:
+    """Take over the contacts that are not known yet; in place, as every folder may have a list."""
+    for contact, name in contacts.items():
+        known.setdefault(contact, name)
 
 
 def _inis(folder: Path) -> Iterator[Path]:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -25,8 +27,11 @@ from faceclust.pipeline import (
     undo,
     undo_import,
 )
+from faceclust.pipeline.gather import _Walk, gather, wanted
+from faceclust.pipeline.shots import by_folder
 from faceclust.records import Box, PhotoInfo
 from faceclust.store import ledger
+from faceclust.tags import Problem, picasa
 from tests.export.xmp.samples import MWG, packet
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
 
@@ -73,6 +78,10 @@ def google(album: Library, file: str, *people: str) -> None:
 
 def named(album: Library) -> dict[str | int, tuple[int, ...]]:
     return {person.name or person.id: person.faces for person in all_people(album)}
+
+
+def no_problem(problem: Problem) -> None:
+    raise AssertionError(problem)
 
 
 def kinds(report: ImportReport) -> list[str]:
@@ -330,6 +339,56 @@ def test_apple_photos_are_found_by_path_and_by_name_and_date(
     assert [problem.reason for problem in report.problems] == [
         "1 of its photos are not in this library"
     ]
+
+
+class Counted(dict[str, str]):
+    """Contacts that count how often all of them are gone through."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[str]:
+        Counted.walks += 1
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        Counted.walks += 1
+        return super().keys()
+
+
+def test_contacts_are_not_gone_through_again_for_each_photo(
+    album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rect = "rect64(66664ccc99998000)"
+    (album.root / ".picasa.ini").write_text(
+        "[Contacts2]\n7=Ann;;\n" + "".join(f"[{file}.jpg]\nfaces={rect},7\n" for file in "abc")
+    )
+    read = picasa.read_ini
+
+    def counted(content: bytes) -> picasa.PicasaIni:
+        ini = read(content)
+        return replace(ini, contacts=Counted(ini.contacts))
+
+    monkeypatch.setattr(picasa, "read_ini", counted)
+    assert import_tags(album, (), ("picasa",)).people == {"Ann": 3}
+    assert Counted.walks <= 1
+
+
+def test_a_folder_s_own_contacts_come_before_those_of_others(album: Library) -> None:
+    rect = "rect64(66664ccc99998000)"
+    (album.root / ".picasa.ini").write_text(f"[Contacts2]\n8=Bo;;\n[a.jpg]\nfaces={rect},7\n")
+    (album.root / "sub" / ".picasa.ini").write_text(
+        f"[Contacts2]\n8=Cy;;\n7=Ann;;\n[d.jpg]\nfaces={rect},8\n"
+    )
+    found = gather(album, wanted(album, (), ("picasa",)), no_problem)
+    named = {shot.path: [r.name for r in said.regions] for shot, said in found}
+    assert named == {"a.jpg": ["Ann"], "sub/d.jpg": ["Cy"]}
+
+
+def test_of_folders_that_disagree_the_first_names_a_contact(album: Library) -> None:
+    (album.root / ".picasa.ini").write_text("[Contacts2]\n8=Bo;;\n9=;;\n")
+    (album.root / "sub" / ".picasa.ini").write_text("[Contacts2]\n8=Cy;;\n9=Di;;\n7=Ann;;\n")
+    walk = _Walk(album, wanted(album, (), ("picasa",)), no_problem, by_folder(album))
+    assert walk._contacts() == {"8": "Bo", "9": "", "7": "Ann"}
 
 
 def test_contacts_of_another_folder_and_of_contacts_xml(album: Library, tmp_path: Path) -> None:
