@@ -23,7 +23,7 @@ from faceclust.embed.arcface import Embedder
 from faceclust.embed.clip import Clip
 from faceclust.errors import InputError, PhotoError
 from faceclust.faces.align import CROP
-from faceclust.photos import WalkOptions
+from faceclust.photos import WalkOptions, tars
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.models import Models
 from faceclust.records import Box, FloatArray, ImageArray
@@ -88,7 +88,7 @@ def as_folder(data: Path) -> Iterator[Path]:
         raise InputError(f"{data} does not exist; give a folder or a tar with one folder a person.")
     with tempfile.TemporaryDirectory(prefix="faceclust-") as scratch:
         try:
-            with tarfile.open(data) as tar:
+            with tars.open_tar(data) as tar:
                 _unpack(tar, data, Path(scratch))
         except _UNPACKING as error:
             reason = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
@@ -100,7 +100,7 @@ def as_folder(data: Path) -> Iterator[Path]:
 
 def _unpack(tar: tarfile.TarFile, data: Path, folder: Path) -> None:
     total = 0
-    for member in tar:
+    for member in tars.members(tar):
         total += member.size
         if total > MAX_TAR_BYTES:
             raise InputError(

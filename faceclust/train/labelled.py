@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import lzma
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,22 +17,28 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from faceclust.errors import InputError
+from faceclust.errors import InputError, PhotoError
 from faceclust.faces.align import CROP, yaw
 from faceclust.faces.detector import Detector
+from faceclust.photos import MAX_PIXELS, tars
+from faceclust.photos.limits import DECODER_ERRORS, check_pixels
 from faceclust.records import FloatArray, ImageArray
 from faceclust.train.captions import NAMES, UNKNOWN, VALUES, Labels
 
 FRONTAL, PROFILE = 20.0, 35.0
 TRAIN, VALIDATION, TEST = 0, 1, 2
 HOLD_OUT = 10
+MAX_CROP_BYTES = 16 << 20
 _LIFE = (3, 13, 20, 65)
 _FOLDERS = {
     "angry": "anger", "anger": "anger", "disgust": "disgust", "fear": "fear", "happy": "happy",
     "neutral": "neutral", "sad": "sad", "sadness": "sad", "surprise": "surprise",
 }  # fmt: skip
+_BROKEN: tuple[type[Exception], ...] = (
+    *DECODER_ERRORS, tarfile.TarError, lzma.LZMAError, PhotoError,
+)  # fmt: skip
 # A face of a few pixels more around the detector's view than the crop has of its own.
 _MARGIN = 40
 
@@ -74,11 +81,11 @@ def read_crops(archive: Path, cache: Path) -> tuple[ImageArray, list[str]]:
 def _decode(archive: Path) -> tuple[list[str], ImageArray]:
     names, crops = [], []
     try:
-        with tarfile.open(archive) as tar:
+        with tars.open_tar(archive) as tar:
             for name, crop in _images(tar):
                 names.append(name)
                 crops.append(crop)
-    except (OSError, tarfile.TarError, UnidentifiedImageError) as error:
+    except _BROKEN as error:
         raise InputError(f"{archive} cannot be read as a tar of face crops: {error}.") from error
     if not crops:
         raise InputError(f"{archive} holds no face crops; give a tar of WebP or PNG files.")
@@ -86,15 +93,24 @@ def _decode(archive: Path) -> tuple[list[str], ImageArray]:
 
 
 def _images(tar: tarfile.TarFile) -> Iterator[tuple[str, ImageArray]]:
-    for member in tar:
-        stream = tar.extractfile(member) if member.name.endswith((".webp", ".png")) else None
-        if stream is None:
+    for member in tars.members(tar):
+        if not (member.isfile() and member.name.endswith((".webp", ".png"))):
             continue
-        with Image.open(io.BytesIO(stream.read())) as image:
-            crop = image.convert("RGB")
-        if crop.size != (CROP, CROP):
-            crop = crop.resize((CROP, CROP), Image.Resampling.BICUBIC)
-        yield member.name, np.asarray(crop, np.uint8)
+        if member.size > MAX_CROP_BYTES:
+            raise PhotoError(f"{member.name} is over {MAX_CROP_BYTES >> 20} MB, which no crop is")
+        stream = tar.extractfile(member)
+        assert stream is not None
+        yield member.name, _crop(stream.read())
+
+
+def _crop(content: bytes) -> ImageArray:
+    with Image.open(io.BytesIO(content), formats=["WEBP", "PNG"]) as image:
+        width, height = image.size
+        check_pixels(width, height, MAX_PIXELS, len(content))
+        crop = image.convert("RGB")
+    if crop.size != (CROP, CROP):
+        crop = crop.resize((CROP, CROP), Image.Resampling.BICUBIC)
+    return np.asarray(crop, np.uint8)
 
 
 def is_held_out(key: str) -> bool:

@@ -134,3 +134,11 @@ def test_a_member_whose_name_holds_a_nul_is_refused(tmp_path: Path) -> None:
     path = tar_of(tmp_path / "nul.tar", member("ann/1.png", pax_headers={"path": "ann/\0.png"}))
     with pytest.raises(InputError, match=r"nul\.tar cannot be unpacked"):
         unpacked(path)
+
+
+def test_headers_of_many_bytes_are_refused(tmp_path: Path) -> None:
+    first, (long, content) = member("ann/1.png"), member("ann/2.png", bytes(2 << 20))
+    long.type = tarfile.GNUTYPE_LONGNAME
+    path = tar_of(tmp_path / "long.tar", first, (long, content), member("ann/3.png"))
+    with pytest.raises(InputError, match=r"long\.tar cannot be unpacked .*headers are over 1 MB"):
+        unpacked(path)

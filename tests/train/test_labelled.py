@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from faceclust.errors import InputError
 from faceclust.faces.detector import Detections
@@ -67,6 +70,37 @@ def test_everything_is_read_and_split_by_person(tmp_path: Path) -> None:
     assert [len(faces.rows(split)) for split in (TRAIN, VALIDATION, TEST)] == [14, 14, 14]
     again = labelled.load(tmp_path, tmp_path / "cache", nobody)
     assert np.array_equal(again["attr-age"].crops, age.crops)
+
+
+def tar_of_one(path: Path, name: str, content: bytes) -> Path:
+    with tarfile.open(path, "w") as tar:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "says"),
+    [
+        ("BMP", b"", "cannot identify"),
+        ("PNG", bytes(16 << 20), "over 16 MB"),
+    ],
+)
+def test_what_is_no_crop_is_refused(tmp_path: Path, form: str, content: bytes, says: str) -> None:
+    stream = io.BytesIO()
+    picture(1).save(stream, form)
+    path = tar_of_one(tmp_path / "a.tar", "ann/1.png", stream.getvalue() + content)
+    with pytest.raises(InputError, match=rf"a\.tar cannot be read as a tar.*{says}"):
+        labelled.read_crops(path, tmp_path / "cache")
+
+
+def test_a_crop_of_many_pixels_in_few_bytes_is_refused(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.new("1", (8_000, 8_000)).save(stream, "PNG")
+    path = tar_of_one(tmp_path / "a.tar", "ann/1.png", stream.getvalue())
+    with pytest.raises(InputError, match="suspicious"):
+        labelled.read_crops(path, tmp_path / "cache")
 
 
 def test_the_face_in_the_middle_gives_the_pose(tmp_path: Path) -> None:
