@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,6 +54,16 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FACECLUST_DATA", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return folder
+
+
+@pytest.fixture
+def everybody_reads() -> Iterator[None]:
+    """A user whose new files are everybody's to read and write, unless their maker sees to it."""
+    if os.name == "nt":
+        pytest.skip("modes mean nothing on Windows")
+    before = os.umask(0)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

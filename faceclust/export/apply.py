@@ -102,6 +102,8 @@ def _write(run: Run, action: WriteText) -> Status:
         disk.write(new, action.content)
         if entry.before_mode is not None:
             disk.take_after(new, path)
+        elif action.photo is not None:
+            disk.sit_beside(new, action.photo)
         run.install(entry, new)
     return status
 

@@ -16,6 +16,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from faceclust.errors import WriteError
 from faceclust.export.plan import LinkKind
@@ -24,6 +25,10 @@ FOREIGN = "a file we did not write is there"
 CHANGED = "changed meanwhile"
 READ_ONLY = "read-only folder"
 
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
+"""Modes of what shows or names people: its owner's alone."""
+
+_NO_PROGRAM = 0o666
 _SCRATCH = re.compile(r"\.faceclust-[0-9a-f]{16}\.\w+")
 _CHUNK = 1 << 20
 _FICLONE = 0x40049409  # linux/fs.h
@@ -103,9 +108,19 @@ def sweep(folder: Path) -> None:
             path.unlink()
 
 
+def private(name: str, flags: int) -> int:
+    """An opener for `open`: a file that it makes is its owner's alone from the first byte."""
+    return os.open(name, flags, PRIVATE)
+
+
+def create(path: Path) -> BinaryIO:
+    """Open the new file `path` for writing; it is its owner's alone."""
+    return open(path, "xb", opener=private)
+
+
 def write(path: Path, content: bytes) -> None:
-    """Make the new file `path` with `content`, on the disk when this returns."""
-    with path.open("xb") as file:
+    """Make the new file `path` with `content`, its owner's, on the disk when this returns."""
+    with create(path) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -114,12 +129,14 @@ def write(path: Path, content: bytes) -> None:
 def clone(source: Path, path: Path, link: LinkKind) -> str:
     """Make the new file `path` a copy or reflink of `source`, times and all; returns its digest.
 
+    Until it has the permissions of `source` it is its owner's alone.
+
     Raises:
         RefusedError: the file system has no reflinks.
         OSError: as from `open`, `read`, `write`.
     """
     digest = hashlib.sha256()
-    with source.open("rb") as photo, path.open("xb") as file:
+    with source.open("rb") as photo, create(path) as file:
         if link == "reflink":
             _reflink(photo.fileno(), file.fileno())
         while chunk := photo.read(_CHUNK):
@@ -186,11 +203,23 @@ def flush(path: Path) -> None:
 
 def take_after(path: Path, model: Path) -> None:
     """Give `path` the permissions and, where allowed, the owner of `model`."""
+    path.chmod(stat.S_IMODE(_own_as(path, model).st_mode))
+
+
+def sit_beside(path: Path, photo: Path) -> None:
+    """Let those read and write the sidecar `path` who may the photo; its owner may in any case.
+
+    A sidecar of a photo that is write-protected is no photo: the next export has to update it.
+    """
+    path.chmod(stat.S_IMODE(_own_as(path, photo).st_mode) & _NO_PROGRAM | PRIVATE)
+
+
+def _own_as(path: Path, model: Path) -> os.stat_result:
     info = model.stat()
     if hasattr(os, "chown"):
         with suppress(PermissionError):
             os.chown(path, info.st_uid, info.st_gid)
-    path.chmod(stat.S_IMODE(info.st_mode))
+    return info
 
 
 def reason(error: OSError, path: Path) -> str:

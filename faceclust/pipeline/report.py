@@ -116,11 +116,11 @@ def _check(library: Library, request: ReportRequest, target: Path) -> None:
 
 
 def _write(path: Path, pieces: Iterable[bytes], force: bool) -> Path:
-    """Make a file, all or nothing."""
+    """Make a file, its owner's alone, all or nothing."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=disk.PRIVATE_FOLDER, parents=True, exist_ok=True)
         with disk.scratch(path.parent) as new:
-            with new.open("xb") as file:
+            with disk.create(new) as file:
                 for piece in pieces:
                     file.write(piece)
                 file.flush()

@@ -10,6 +10,7 @@ import numpy as np
 
 from faceclust.embed.clip import Clip, model_id, name_of
 from faceclust.errors import LibraryError, OptionError, WriteError
+from faceclust.export import disk
 from faceclust.pipeline.guesses import SETTING
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, find
@@ -97,18 +98,19 @@ def _model(library: Library) -> str:
 def save_crops(library: Library, matches: Sequence[Match], folder: Path) -> None:
     """Write the crops of found faces as `RANK face NUMBER.jpg` into a folder, new or empty.
 
+    They, and the folder if it is new, are the user's alone.
+
     Raises:
         OptionError: there is something in the folder.
         WriteError: it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=disk.PRIVATE_FOLDER, parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise OptionError(f"{folder} is not empty; give --crops a new folder.")
         for match in matches:
             image = catalogue.thumbnail(library.db, match.face)
             if image is not None:
-                with (folder / f"{match.rank:04} face {match.face}.jpg").open("xb") as file:
-                    file.write(image)
+                disk.write(folder / f"{match.rank:04} face {match.face}.jpg", image)
     except OSError as error:
         raise WriteError(f"{folder} cannot be written ({error.strerror}).") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ from faceclust import weights
 from faceclust.config import Config
 from faceclust.engine.tasks import Runner
 from faceclust.errors import InputError, OptionError, WeightsError, WriteError
+from faceclust.export import disk
 from faceclust.graph import gpu
 from faceclust.graph.architecture import VARIANTS
 from faceclust.pipeline import find_library, models
@@ -105,6 +107,19 @@ def train(
 
 
 @contextmanager
+def _private() -> Iterator[None]:
+    """What is written meanwhile is its owner's alone, as it tells people apart.
+
+    Process wide. No weights are fetched meanwhile: several users may share those.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
 def _folder(out: Path | None, *, own: bool) -> Iterator[Path]:
     """The run's folder, held; a library's own model can do with one that is gone afterwards."""
     if out is None:
@@ -178,6 +193,7 @@ def _stages(
         if stage != "face-clip" and corpus is None:
             corpus = sources.read(data, using, root=root, part=part)
         out = folder / stage
+        out.mkdir(mode=disk.PRIVATE_FOLDER, exist_ok=True)
         told = partial(_told, tell, stage)
         rows = Journal(out, told)
         match stage:
@@ -186,12 +202,15 @@ def _stages(
             case "edges":
                 assert corpus is not None
                 wanted = edge_options(options)
-                model = edges.train(corpus.crowd, wanted, out, tell=rows, runner=runner)
+                with _private():
+                    model = edges.train(corpus.crowd, wanted, out, tell=rows, runner=runner)
                 files[stage] = str(model)
             case "clip-cluster":
                 assert corpus is not None
-                files[stage] = str(_clip_cluster(corpus, options, out, rows))
-        journal.draw(journal.read(rows.path), out / "losses.png")
+                with _private():
+                    files[stage] = str(_clip_cluster(corpus, options, out, rows))
+        with _private():
+            journal.draw(journal.read(rows.path), out / "losses.png")
     return files
 
 
@@ -212,10 +231,11 @@ def _tune(
     if options.stage not in ("edges", ALL):
         raise OptionError("--data library trains the edge model; use --stage edges, or none.")
     identities = sources.read_library(library)
-    rows = Journal(folder / "edges", partial(_told, tell, "edges"))
     wanted = edge_options(options, own.TUNING)
-    verdict = own.tune(library, identities, wanted, folder / "edges", rows, runner)
-    journal.draw(journal.read(rows.path), folder / "edges" / "losses.png")
+    with _private():
+        rows = Journal(folder / "edges", partial(_told, tell, "edges"))
+        verdict = own.tune(library, identities, wanted, folder / "edges", rows, runner)
+        journal.draw(journal.read(rows.path), folder / "edges" / "losses.png")
     return {**asdict(verdict), "kept": str(verdict.kept) if verdict.kept else None}
 
 

@@ -147,6 +147,31 @@ def test_the_same_bytes_of_someone_else_are_fine_but_not_ours(tmp_path: Path) ->
     assert path.exists()
 
 
+@pytest.mark.usefixtures("everybody_reads")
+def test_tables_and_crops_are_the_owners_alone(tmp_path: Path) -> None:
+    run([WriteText(tmp_path / "a.json", b"{}")], MemoryJournal(), tmp_path)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("everybody_reads")
+@pytest.mark.parametrize(
+    ("photo", "sidecar"),
+    [(0o644, 0o644), (0o664, 0o664), (0o600, 0o600), (0o755, 0o644), (0o440, 0o640)],
+)
+def test_who_may_read_a_photo_may_read_its_new_sidecar(
+    tmp_path: Path, photo: int, sidecar: int
+) -> None:
+    path, beside = tmp_path / "a.jpg", tmp_path / "a.jpg.xmp"
+    path.touch()
+    path.chmod(photo)
+    journal = MemoryJournal()
+    run([WriteText(beside, b"1", photo=path)], journal, tmp_path)
+    assert beside.stat().st_mode & 0o777 == sidecar
+    beside.chmod(0o604)
+    run([WriteText(beside, b"2", merged_from=b"1", photo=path)], journal, tmp_path)
+    assert beside.stat().st_mode & 0o777 == 0o604
+
+
 def test_our_own_file_is_updated_and_undone_step_by_step(tmp_path: Path) -> None:
     path, journal = tmp_path / "a.json", MemoryJournal()
     run([WriteText(path, b"1")], journal, tmp_path)

@@ -108,6 +108,31 @@ def test_a_copy_keeps_times_and_permissions(tmp_path: Path) -> None:
         disk.clone(source, path, "copy")
 
 
+@pytest.mark.usefixtures("everybody_reads")
+def test_what_is_written_is_the_owners_alone(tmp_path: Path) -> None:
+    disk.write(tmp_path / "a", b"x")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
+    with pytest.raises(FileExistsError):
+        disk.write(tmp_path / "a", b"y")
+
+
+@pytest.mark.usefixtures("everybody_reads")
+def test_a_copy_is_never_more_open_than_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, path = tmp_path / "source", tmp_path / "path"
+    source.write_bytes(b"photo")
+    source.chmod(0o640)
+    modes = []
+
+    def copystat(source: Path, path: Path) -> None:
+        modes.append(stat.S_IMODE(path.stat().st_mode))
+
+    monkeypatch.setattr(disk.shutil, "copystat", copystat)
+    disk.clone(source, path, "copy")
+    assert modes == [0o600]
+
+
 def test_a_reflink_is_asked_of_the_file_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

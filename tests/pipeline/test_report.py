@@ -51,3 +51,13 @@ def test_targets_that_cannot_be(album: Library, tmp_path: Path) -> None:
 def test_nobody_to_show(tmp_path: Path) -> None:
     with library(tmp_path / "empty") as empty, pytest.raises(PersonError, match="nobody"):
         report(empty, ReportRequest(tmp_path / "x.html"))
+
+
+@pytest.mark.usefixtures("everybody_reads")
+def test_faces_are_the_owners_alone(album: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "sheets"
+    written = report(album, ReportRequest(folder, "png"))
+    written += report(album, ReportRequest(tmp_path / "page.html"))
+    written += report(album, ReportRequest(tmp_path / "all.png", "png"))
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700

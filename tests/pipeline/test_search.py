@@ -83,3 +83,10 @@ def test_crops_never_overwrite(described: Library, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="file"):
         save_crops(described, found, tmp_path / "file")
+
+
+@pytest.mark.usefixtures("everybody_reads")
+def test_crops_are_the_owners_alone(described: Library, tmp_path: Path) -> None:
+    save_crops(described, search(described, "a man", limit=2), tmp_path / "crops")
+    assert {p.stat().st_mode & 0o777 for p in (tmp_path / "crops").iterdir()} == {0o600}
+    assert (tmp_path / "crops").stat().st_mode & 0o777 == 0o700

@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from faceclust.errors import InputError, PhotoError, WriteError
+from faceclust.export import disk
 from faceclust.xmp.extract import DECODER_ERRORS, photo_format, read_embedded
 from faceclust.xmp.packet import same
 
@@ -29,7 +30,8 @@ def embed(path: Path, packet: bytes, out: Path) -> None:
     """Writes a copy of a photo with `packet` as its XMP; the photo itself is not touched.
 
     Mode and modification time are those of the original: the pixels have not changed, and a new
-    time would make other programs take it for a new photo. Size and content hash do change.
+    time would make other programs take it for a new photo. Size and content hash do change. Until
+    it is whole the copy is its owner's alone.
 
     Args:
         path: the photo.
@@ -44,6 +46,8 @@ def embed(path: Path, packet: bytes, out: Path) -> None:
     """
     with ExitStack() as undo:
         undo.callback(out.unlink, missing_ok=True)
+        out.unlink(missing_ok=True)
+        disk.create(out).close()
         _write(path, packet, out)
         _verify(path, packet, out)
         with out.open("r+b") as file:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from faceclust.errors import InputError, WriteError
+from faceclust.export import disk
 from faceclust.photos import content_hash
 from faceclust.pipeline.identities import Embedded, Extras
 from faceclust.pipeline.models import Models
@@ -76,7 +77,9 @@ def embed(cache: Path, what: What, run: Embed, count: Count) -> Path:
     if path.is_file() and stored_digest(path) == what.digest:
         return path
     try:
-        scratch.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(mode=disk.PRIVATE_FOLDER, parents=True, exist_ok=True)
+        scratch.parent.mkdir(mode=disk.PRIVATE_FOLDER, exist_ok=True)
+        scratch.mkdir(exist_ok=True)
         parts = sorted(scratch.glob("*.npz"))
         done = [str(entry) for part in parts for entry in _read(part)["names"]]
         _collect(scratch, len(parts), run(frozenset(done)), len(done), count)
@@ -113,9 +116,10 @@ def _put(path: Path, found: list[Embedded]) -> int:
 
 
 def _save(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write an .npz whole or not at all."""
+    """Write an .npz whole or not at all; embeddings tell people apart, so it is its owner's."""
     part = path.with_suffix(".part")
-    with part.open("wb") as stream:
+    part.unlink(missing_ok=True)
+    with disk.create(part) as stream:
         np.savez(stream, **arrays)
     part.replace(path)
 
@@ -156,6 +160,8 @@ def _join(path: Path, parts: list[Path], what: What) -> None:
 def _empty(path: Path, shape: tuple[int, int]) -> FloatArray:
     if not shape[1]:
         return np.zeros(shape, np.float32)
+    path.unlink(missing_ok=True)
+    disk.create(path).close()
     return npy.open_memmap(path, "w+", np.float32, shape)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,33 @@ def test_mode_and_time_are_kept(portrait: Path, exiftool: Exiftool) -> None:
     embed(portrait, PACKET, out)
     assert out.stat().st_mode == portrait.stat().st_mode
     assert out.stat().st_mtime_ns == 10**18
+
+
+@pytest.mark.usefixtures("everybody_reads")
+@pytest.mark.parametrize("program", ["exiftool", "exiv2"])
+def test_the_copy_is_the_owners_alone_until_it_is_whole(
+    portrait: Path, monkeypatch: pytest.MonkeyPatch, exiftool: Exiftool, program: str
+) -> None:
+    if program == "exiv2":
+        pytest.importorskip("exiv2", reason="needs the extra faceclust[embed]")
+        monkeypatch.setattr(inject.shutil, "which", lambda _: None)
+    portrait.chmod(0o644)
+    out = portrait.with_name("out.jpg")
+    modes = []
+
+    def look(step: Callable[[Path, bytes, Path], None]) -> Callable[[Path, bytes, Path], None]:
+        def looked(path: Path, packet: bytes, out: Path) -> None:
+            modes.append(out.stat().st_mode & 0o777)
+            step(path, packet, out)
+            modes.append(out.stat().st_mode & 0o777)
+
+        return looked
+
+    monkeypatch.setattr(inject, "_write", look(inject._write))
+    monkeypatch.setattr(inject, "_verify", look(inject._verify))
+    embed(portrait, PACKET, out)
+    assert modes == [0o600] * 4
+    assert out.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_photo_that_cannot_be_written_leaves_nothing_behind(

@@ -71,6 +71,23 @@ def test_a_stopped_embedding_goes_on_where_it_was(
     assert len(asked) == 3
 
 
+@pytest.mark.usefixtures("everybody_reads")
+def test_embeddings_are_the_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: set[int] = set()
+    removed = cache.shutil.rmtree
+
+    def rmtree(folder: Path) -> None:
+        modes.update(path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file())
+        assert folder.stat().st_mode & 0o777 == 0o700
+        removed(folder)
+
+    monkeypatch.setattr(cache.shutil, "rmtree", rmtree)
+    path = cache.embed(tmp_path / "embeddings", WHAT, lambda _: [embedded("1", "2")], nothing)
+    assert modes == {0o600}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_data_without_faces_and_damaged_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no face"):
         cache.embed(tmp_path, WHAT, lambda known: [], nothing)
