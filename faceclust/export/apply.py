@@ -42,6 +42,7 @@ def apply(
     root: Path,
     dry_run: bool = False,
     on_event: Callable[[Event], None],
+    embed: Callable[[Path, bytes, Path], None] | None = None,
 ) -> Summary:
     """Carry out `actions` in order; each ends as created, updated, unchanged or skipped.
 
@@ -51,11 +52,12 @@ def apply(
         root: the folder that nothing may be written outside of, symbolic links resolved.
         dry_run: touch nothing and tell what would happen.
         on_event: called after each action.
+        embed: see `Run`.
 
     Raises:
         WriteError: the disk is full; what was written so far stands and is journalled.
     """
-    run = Run(journal, Path(os.path.realpath(root)), dry_run)
+    run = Run(journal, Path(os.path.realpath(root)), dry_run, embed=embed)
     statuses: Counter[str] = Counter()
     for action in actions:
         event = _attempt(run, action)
@@ -173,7 +175,7 @@ def _embed(run: Run, action: EmbedXmp) -> Status:
     if not run.proceed(path.parent, "updated"):
         return "updated"
     with disk.scratch(path.parent, path.suffix) as new:
-        after = _embedded(path, action.packet, new)
+        after = _embedded(run, path, action.packet, new)
         if after == entry.before_digest:
             return "unchanged"
         backup = _free_backup(path)
@@ -183,11 +185,11 @@ def _embed(run: Run, action: EmbedXmp) -> Status:
     return "updated"
 
 
-def _embedded(path: Path, packet: bytes, new: Path) -> str | None:
+def _embedded(run: Run, path: Path, packet: bytes, new: Path) -> str | None:
     from faceclust.export.xmp import embed
 
     try:
-        embed(path, packet, new)
+        (run.embed or embed)(path, packet, new)
     except PhotoError as error:
         raise RefusedError(str(error)) from error
     disk.take_after(new, path)

@@ -23,6 +23,7 @@ class Run:
         root: the folder that nothing is written outside of, without symbolic links.
         visited: folders that hold no scratch files of an earlier run.
         entered: folders that are there and in the journal.
+        embed: writes a packet into a copy of a photo, as `xmp.embed`; None is that.
     """
 
     journal: Journal
@@ -30,6 +31,7 @@ class Run:
     dry_run: bool
     visited: set[Path] = field(default_factory=set)
     entered: set[Path] = field(default_factory=set)
+    embed: Callable[[Path, bytes, Path], None] | None = None
 
     def verdict(self, path: Path, wanted: str) -> Status:
         """What writing the thing with the digest `wanted` at `path` comes to."""

@@ -14,7 +14,6 @@ from faceclust.export.xmp import NOTHING, Previous
 from faceclust.photos import content_hash
 from faceclust.pipeline.library import Library
 from faceclust.store import Scanned, intake, journal
-from faceclust.xmp import embedded_packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,7 @@ class OurNames:
 
     library: Library
     export_id: int
+    read_packet: Callable[[Path], bytes | None]
     photo: Path | None = None
     brought: Previous = NOTHING
     embedded: bool = False
@@ -91,10 +91,16 @@ class OurNames:
                 case WriteText(content=content, photo=Path() as photo):
                     self._note(photo, content, action.merged_from or action.seed)
                 case EmbedXmp(path=photo, packet=content):
-                    self._note(photo, content, embedded_packet(photo))
+                    self._note(photo, content, self._inside(photo))
                 case _:
                     self.photo = None
             yield action
+
+    def _inside(self, photo: Path) -> bytes | None:
+        try:
+            return self.read_packet(photo)
+        except InputError:
+            return None
 
     def _note(self, photo: Path, content: bytes, before: bytes | None) -> None:
         self.photo = photo

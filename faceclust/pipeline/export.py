@@ -17,6 +17,7 @@ from faceclust.export.plan import Action, LinkKind, WriteText
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import XmpOptions
 from faceclust.pipeline import brought
+from faceclust.pipeline.apart import Apart
 from faceclust.pipeline.guesses import Guesses
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.notes import Notebook, notebook
@@ -109,6 +110,17 @@ def export(library: Library, request: ExportRequest, on_event: Callable[[Event],
             'Nobody has a name yet; run `faceclust name NUMBER "NAME"` first, or pass '
             "--placeholders to write numbers."
         )
+    with Apart() as apart:
+        return _carry_out(library, request, people, on_event, apart)
+
+
+def _carry_out(
+    library: Library,
+    request: ExportRequest,
+    people: list[Person],
+    on_event: Callable[[Event], None],
+    apart: Apart,
+) -> Summary:
     number = 0 if request.dry_run else journal.begin_export(library.db, request.format)
     book = _Book(library, number)
     refused: list[Path] = []
@@ -117,15 +129,17 @@ def export(library: Library, request: ExportRequest, on_event: Callable[[Event],
         refused.append(path)
         on_event(Event("skipped", path, reason))
 
-    actions = _plan(library, request, people, refuse)
+    actions = _plan(library, request, people, refuse, apart)
     planned: set[Path] = set()
     if request.format in ("folders", "symlinks"):
         actions = _noting(actions, planned)
-    names = brought.OurNames(library, number)
+    names = brought.OurNames(library, number, apart.read)
     if request.format == "xmp" and not request.dry_run:
         actions, on_event = names.watch(actions), names.after(on_event)
     root = _root(library, request)
-    summary = apply.apply(actions, book, root=root, dry_run=request.dry_run, on_event=on_event)
+    summary = apply.apply(
+        actions, book, root=root, dry_run=request.dry_run, on_event=on_event, embed=apart.embed
+    )
     if request.format in ("folders", "symlinks"):
         stale = _stale(library, Path(os.path.realpath(root)), planned)
         pruned = apply.undo(stale, book, dry_run=request.dry_run, on_event=on_event)
@@ -251,6 +265,7 @@ def _plan(
     request: ExportRequest,
     people: list[Person],
     refuse: Callable[[Path, str], None],
+    apart: Apart,
 ) -> Iterator[Action]:
     notes = None
     if request.format == "xmp":
@@ -273,6 +288,7 @@ def _plan(
                 XmpOptions(request.sidecar_style, request.embed, placeholders is True),
                 partial(brought.previous, library),
                 on_error=refuse,
+                read=apart.read,
             )
         case "json" | "csv":
             assert request.to is not None

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from faceclust.errors import InputError
+from faceclust.pipeline.apart import Apart
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.shots import Index, PhotoFile, by_folder, stem, stems_of
 from faceclust.tags import (
@@ -26,7 +27,6 @@ from faceclust.tags import (
     takeout,
 )
 from faceclust.tags.files import open_plain
-from faceclust.xmp import read_embedded
 
 OnProblem: TypeAlias = Callable[[Problem], None]
 Said: TypeAlias = Iterator[tuple["PhotoFile", Found]]
@@ -97,10 +97,11 @@ def gather(library: Library, request: Wanted, on_problem: OnProblem) -> Said:
     """Everything that is said about photos of the library, in order of folders and names."""
     shots = by_folder(library)
     shots.setdefault("", [])
-    walk = _Walk(library, request, on_problem, shots)
-    yield from walk.folders()
-    if "osxphotos" in request.sources:
-        yield from walk.lists()
+    with Apart() as apart:
+        walk = _Walk(library, request, on_problem, shots, apart.read)
+        yield from walk.folders()
+        if "osxphotos" in request.sources:
+            yield from walk.lists()
 
 
 @dataclass(slots=True)
@@ -111,6 +112,7 @@ class _Walk:
     request: Wanted
     on_problem: OnProblem
     shots: Mapping[str, list[PhotoFile]]
+    read_packet: Callable[[Path], bytes | None]
     found_lists: list[Path] = field(default_factory=list)
 
     def folders(self) -> Said:
@@ -167,7 +169,7 @@ class _Walk:
         try:
             # No link, no pipe: what is opened is the file that was scanned.
             open_plain(self.library.root / shot.path).close()
-            packet = read_embedded(self.library.root / shot.path)
+            packet = self.read_packet(self.library.root / shot.path)
         except InputError as error:
             self._problem(shot.path, _short(str(error), self.library.root / shot.path))
             return

@@ -32,6 +32,7 @@ from faceclust.pipeline.shots import by_folder
 from faceclust.records import Box, PhotoInfo
 from faceclust.store import ledger
 from faceclust.tags import Problem, picasa
+from faceclust.xmp import read_embedded
 from tests.export.xmp.samples import MWG, packet
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
 
@@ -387,7 +388,8 @@ def test_a_folder_s_own_contacts_come_before_those_of_others(album: Library) -> 
 def test_of_folders_that_disagree_the_first_names_a_contact(album: Library) -> None:
     (album.root / ".picasa.ini").write_text("[Contacts2]\n8=Bo;;\n9=;;\n")
     (album.root / "sub" / ".picasa.ini").write_text("[Contacts2]\n8=Cy;;\n9=Di;;\n7=Ann;;\n")
-    walk = _Walk(album, wanted(album, (), ("picasa",)), no_problem, by_folder(album))
+    request = wanted(album, (), ("picasa",))
+    walk = _Walk(album, request, no_problem, by_folder(album), read_embedded)
     assert walk._contacts() == {"8": "Bo", "9": "", "7": "Ann"}
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 from faceclust.errors import InputError
 from faceclust.export.plan import Action, EmbedXmp, WriteText
@@ -24,8 +25,10 @@ from faceclust.export.xmp.merge import (
 )
 from faceclust.export.xmp.provenance import NOTHING, Previous
 from faceclust.records import TaggedPhoto
-from faceclust.xmp.extract import embedded_packet, read_embedded
+from faceclust.xmp.extract import read_embedded
 from faceclust.xmp.packet import MAX_PACKET_BYTES
+
+Read: TypeAlias = Callable[[Path], bytes | None]
 
 # A packet over 64 KB continues in further JPEG segments, which rewriting the first would orphan.
 _EXTENDED = b"HasExtendedXMP"
@@ -44,6 +47,7 @@ def plan(
     options: XmpOptions,
     previous: Callable[[Path], Previous],
     on_error: Callable[[Path, str], None] | None = None,
+    read: Read = read_embedded,
 ) -> Iterator[Action]:
     """The writes that bring the XMP of photos up to date; none where nothing changes.
 
@@ -53,6 +57,7 @@ def plan(
         previous: what our own earlier exports brought into a photo, `NOTHING` if there were none;
             only that is ever taken out.
         on_error: told the photo and the reason where XMP cannot be read; the photo is skipped.
+        read: gives the packet inside a photo, and fails, as `read_embedded` does.
 
     Yields:
         A `WriteText` for a sidecar; with `embed` an `EmbedXmp`, and a `WriteText` besides where
@@ -67,7 +72,8 @@ def plan(
         try:
             if not photo.path.exists():
                 raise InputError("the photo is gone; run `faceclust scan` again")
-            actions = list(_actions(photo, sidecar_of(photo.path), options, previous(photo.path)))
+            sidecar, before = sidecar_of(photo.path), previous(photo.path)
+            actions = list(_actions(photo, sidecar, options, before, read))
         except InputError as error:
             if on_error is None:
                 raise
@@ -114,28 +120,35 @@ def _photo_names(folder: Path) -> set[str]:
 
 
 def _actions(
-    photo: TaggedPhoto, sidecar: Path, options: XmpOptions, previous: Previous
+    photo: TaggedPhoto, sidecar: Path, options: XmpOptions, previous: Previous, read: Read
 ) -> Iterator[Action]:
     wanted = bool(wanted_regions(photo, options) or photo.notes.faces)
     if not wanted and previous == NOTHING:
         return
     if options.embed:
-        yield from _embed(photo, options, previous, wanted)
+        yield from _embed(photo, options, previous, wanted, read)
     existing = _read_sidecar(sidecar)
     if existing is not None:
         content = merge(existing, photo, previous, options, sidecar)
         if content != existing:
             yield WriteText(sidecar, content, merged_from=existing, photo=photo.path)
     elif wanted and not options.embed:
-        seed = embedded_packet(photo.path)
+        seed = _seed(photo.path, read)
         content = new_sidecar(seed, photo, previous, options)
         yield WriteText(sidecar, content, photo=photo.path, seed=seed)
 
 
+def _seed(path: Path, read: Read) -> bytes | None:
+    try:
+        return read(path)
+    except InputError:  # a new sidecar is there to be written all the same
+        return None
+
+
 def _embed(
-    photo: TaggedPhoto, options: XmpOptions, previous: Previous, wanted: bool
+    photo: TaggedPhoto, options: XmpOptions, previous: Previous, wanted: bool, read: Read
 ) -> Iterator[Action]:
-    existing = read_embedded(photo.path)
+    existing = read(photo.path)
     if existing is None and not wanted:
         return
     if existing is not None and _EXTENDED in existing:
