@@ -289,6 +289,7 @@ def _plan(
                 partial(brought.previous, library),
                 on_error=refuse,
                 read=apart.read,
+                wrote=lambda path: bool(journal.digests_at(library.db, os.fspath(path))),
             )
         case "json" | "csv":
             assert request.to is not None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from faceclust.errors import OptionError, PersonError
 from faceclust.export.xmp import written_in
+from faceclust.export.xmp.merge import SidecarStyle
 from faceclust.pipeline import (
     Event,
     ExportRequest,
@@ -117,6 +119,26 @@ def test_names_are_ours_wherever_the_photo_goes(album: Library) -> None:
     name(album, "Zoe", "Eve")
     run(album)
     assert people(album, "2019/a.jpg") == {"Eve"}
+
+
+@pytest.mark.parametrize(("style", "other"), [("full", "adobe"), ("adobe", "full")])
+def test_sidecars_of_the_other_style_do_not_go_on_saying_what_no_longer_holds(
+    album: Library, style: SidecarStyle, other: SidecarStyle
+) -> None:
+    places = {"full": "a.jpg.xmp", "adobe": "a.xmp"}
+    name(album, "1", "Ann")
+    run(album, replace(XMP, sidecar_style=style))
+    name(album, "Ann", "Zoe")
+    assert run(album, replace(XMP, sidecar_style=other))[0] == Summary(created=2, updated=2)
+    for file in places.values():
+        assert set(written_in((album.root / file).read_bytes()).names) == {"Zoe"}
+    assert run(album, replace(XMP, sidecar_style=other))[0].updated == 0
+    undo(album)
+    assert not (album.root / places[other]).exists()
+    assert set(written_in((album.root / places[style]).read_bytes()).names) == {"Ann"}
+    (album.root / places[other]).write_bytes(packet(region("Bob", 0.5), MWG))
+    run(album, replace(XMP, sidecar_style=style))
+    assert set(written_in((album.root / places[other]).read_bytes()).names) == {"Bob"}
 
 
 def test_names_are_ours_when_the_whole_library_has_moved(album: Library, tmp_path: Path) -> None:

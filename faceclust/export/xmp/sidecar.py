@@ -48,6 +48,7 @@ def plan(
     previous: Callable[[Path], Previous],
     on_error: Callable[[Path, str], None] | None = None,
     read: Read = read_embedded,
+    wrote: Callable[[Path], bool] = lambda path: False,
 ) -> Iterator[Action]:
     """The writes that bring the XMP of photos up to date; none where nothing changes.
 
@@ -58,22 +59,29 @@ def plan(
             only that is ever taken out.
         on_error: told the photo and the reason where XMP cannot be read; the photo is skipped.
         read: gives the packet inside a photo, and fails, as `read_embedded` does.
+        wrote: whether an earlier export wrote the sidecar at a path.
 
     Yields:
         A `WriteText` for a sidecar; with `embed` an `EmbedXmp`, and a `WriteText` besides where
-        a sidecar exists, because it would hide what is embedded.
+        a sidecar exists, because it would hide what is embedded. A sidecar that we wrote in the
+        other style is kept up to date, for programs go on reading it.
 
     Raises:
         InputError: XMP cannot be read and there is no `on_error`.
     """
     photos = list(photos)
-    sidecar_of = sidecar_names([photo.path for photo in photos], options.sidecar_style)
+    paths = [photo.path for photo in photos]
+    sidecar_of = sidecar_names(paths, options.sidecar_style)
+    other_of = sidecar_names(paths, "adobe" if options.sidecar_style == "full" else "full")
     for photo in photos:
         try:
             if not photo.path.exists():
                 raise InputError("the photo is gone; run `faceclust scan` again")
             sidecar, before = sidecar_of(photo.path), previous(photo.path)
             actions = list(_actions(photo, sidecar, options, before, read))
+            other = other_of(photo.path)
+            if before != NOTHING and other != sidecar and wrote(other):
+                actions += _update(photo, other, _read_sidecar(other), options, before)
         except InputError as error:
             if on_error is None:
                 raise
@@ -128,14 +136,23 @@ def _actions(
     if options.embed:
         yield from _embed(photo, options, previous, wanted, read)
     existing = _read_sidecar(sidecar)
-    if existing is not None:
-        content = merge(existing, photo, previous, options, sidecar)
-        if content != existing:
-            yield WriteText(sidecar, content, merged_from=existing, photo=photo.path)
-    elif wanted and not options.embed:
+    yield from _update(photo, sidecar, existing, options, previous)
+    if existing is None and wanted and not options.embed:
         seed = _seed(photo.path, read)
         content = new_sidecar(seed, photo, previous, options)
         yield WriteText(sidecar, content, photo=photo.path, seed=seed)
+
+
+def _update(
+    photo: TaggedPhoto, sidecar: Path, existing: bytes | None, options: XmpOptions,
+    previous: Previous,
+) -> Iterator[Action]:  # fmt: skip
+    """What a sidecar that is there must say now."""
+    if existing is None:
+        return
+    content = merge(existing, photo, previous, options, sidecar)
+    if content != existing:
+        yield WriteText(sidecar, content, merged_from=existing, photo=photo.path)
 
 
 def _seed(path: Path, read: Read) -> bytes | None:
