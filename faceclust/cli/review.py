@@ -11,6 +11,7 @@ from faceclust.cli.options import Db, Json, LibraryFolder
 
 if TYPE_CHECKING:
     from faceclust.pipeline import Library
+    from faceclust.review.server import Addresses
 
 
 def review(
@@ -27,11 +28,11 @@ def review(
     """Review people in the browser, on this machine only; with --json print what it would ask."""
     from faceclust import pipeline
 
-    def ready(address: str) -> None:
-        err.print(console.escape(address), style="bold", highlight=False)
+    def ready(addresses: Addresses) -> None:
+        err.print(console.escape(addresses.lasting), style="bold", highlight=False)
         console.say("Open this address to review; only this machine can. Ctrl-C ends it.")
         if browser:
-            _open(address)
+            _open(addresses.once)
 
     with pipeline.find_library(library, db) as found:
         if json:

@@ -22,7 +22,7 @@ from faceclust.errors import FaceclustError, OptionError, PersonError, PhotoErro
 from faceclust.pipeline import Gallery, Library
 from faceclust.pipeline.gallery import Order, Show
 from faceclust.review import answers, views
-from faceclust.review.guard import Guard
+from faceclust.review.guard import Guard, Ticket
 from faceclust.review.session import Session
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ Look = Callable[[Request, Library, Gallery], object]
 Draw = Callable[[Session, Library, int], bytes]
 
 
-def create_app(session: Session, token: str, port: int) -> Starlette:
-    """The application; `session` is the caller's to close."""
+def create_app(session: Session, token: str, port: int, ticket: Ticket | None = None) -> Starlette:
+    """The application; `session` is the caller's to close, the rest is `Guard`'s."""
     templates = Jinja2Templates(HERE / "templates")
     modules = sorted(path.name for path in (HERE / "static").glob("*.js") if path.stem != "theme")
 
@@ -87,7 +87,7 @@ def create_app(session: Session, token: str, port: int) -> Starlette:
             Route("/api/answers", answer, methods=["POST"]),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
-        middleware=[Middleware(Guard, token=token, port=port)],
+        middleware=[Middleware(Guard, token=token, port=port, ticket=ticket)],
         exception_handlers=_HANDLERS,
     )
 

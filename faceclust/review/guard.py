@@ -8,6 +8,8 @@ sends bears its own Origin. What gets through anyway can run no script that is n
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -41,6 +43,44 @@ LOCKED = (
     "<h1>This page is locked</h1><p>Open the address that <code>faceclust review</code> printed; "
     "it changes each time the command is run.</p></html>"
 )
+USED = LOCKED.replace(
+    "<p>",
+    "<p>This link has been used already; it works once. If it never showed you the page, another "
+    "user of this machine was faster: end the command with Ctrl-C and run it again with "
+    "<code>--no-browser</code>.</p><p>",
+)
+TOKEN_BYTES = 24
+TICKET_SECONDS = 60.0
+
+
+class Ticket:
+    """Opens the page once, and soon: for the browser that this program starts.
+
+    Every user of the machine can read a browser's command line, so what stands there must be
+    worth nothing by the time that they have.
+
+    Args:
+        now: seconds on any clock that only goes forward.
+
+    Attributes:
+        text: what the browser is to show.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.text = secrets.token_urlsafe(TOKEN_BYTES)
+        self._now, self._until = now, now() + TICKET_SECONDS
+        self._used = False
+
+    def use(self, given: str) -> bool:
+        """Whether `given` is this ticket, and opens the page; it does not do so again."""
+        if self._used or self._now() > self._until or not _same(given, self.text):
+            return False
+        self._used = True
+        return True
+
+    def is_used(self, given: str) -> bool:
+        """Whether `given` is this ticket, and has opened the page before."""
+        return self._used and _same(given, self.text)
 
 
 class Guard:
@@ -50,11 +90,13 @@ class Guard:
         token: the secret of this run.
         port: where the page is served; part of the cookie's name, because cookies are shared by
             all ports of a host.
+        ticket: is taken once in place of the token; None where no browser was given one.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, ticket: Ticket | None = None) -> None:
         self._app = app
         self._token = token
+        self._ticket = ticket or Ticket()
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self.cookie = f"faceclust-{port}"
 
@@ -95,11 +137,18 @@ class Guard:
 
     def _open(self, scope: Scope) -> Response:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        if not self._knows(given):
+        if self._ticket.is_used(given):
+            return HTMLResponse(USED, 403)
+        if not (self._knows(given) or self._ticket.use(given)):
             return HTMLResponse(LOCKED, 403)
         response = HTMLResponse(OPENING)
         response.set_cookie(self.cookie, self._token, httponly=True, samesite="strict")
         return response
 
     def _knows(self, given: str) -> bool:
-        return secrets.compare_digest(given.encode(), self._token.encode())
+        return _same(given, self._token)
+
+
+def _same(given: str, secret: str) -> bool:
+    """Compare in a time that tells nothing of the secret."""
+    return secrets.compare_digest(given.encode(), secret.encode())

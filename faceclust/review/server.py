@@ -7,24 +7,38 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust import pipeline
 from faceclust.errors import OptionError, SystemFailure
 from faceclust.review.app import create_app
+from faceclust.review.guard import TOKEN_BYTES, Ticket
 from faceclust.review.session import Session
 
 LOOPBACK = "127.0.0.1"
-TOKEN_BYTES = 24
 SECONDS_TO_END = 3
 
 
-def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the page is.
+
+    Attributes:
+        lasting: for the user to open, in any browser and as often as they like.
+        once: for a browser that is started with it: all users of the machine can read that.
+    """
+
+    lasting: str
+    once: str
+
+
+def serve(database: Path, port: int, on_ready: Callable[[Addresses], None]) -> None:
     """Serve the review page of a library; returns after Ctrl-C or a termination signal.
 
     Args:
         port: 0 for any free one.
-        on_ready: called with the page's address once it answers.
+        on_ready: called with the page's addresses once it answers.
 
     Raises:
         OptionError: the port cannot be had.
@@ -36,7 +50,8 @@ def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            on_ready(f"http://{LOOPBACK}:{port}/?token={token}")
+            page = f"http://{LOOPBACK}:{port}/?token="
+            on_ready(Addresses(page + token, page + ticket.text))
 
     listener = _listen(port)
     port = listener.getsockname()[1]
@@ -44,8 +59,9 @@ def serve(database: Path, port: int, on_ready: Callable[[str], None]) -> None:
     session = Session(database)
     with session.library() as library:
         pipeline.gallery(library)  # read before the browser asks
+    ticket = Ticket()
     config = uvicorn.Config(
-        create_app(session, token, port),
+        create_app(session, token, port, ticket),
         http="h11", ws="none", loop="asyncio", lifespan="off", log_level="critical",
         access_log=False, server_header=False, date_header=False, proxy_headers=False,
         timeout_graceful_shutdown=SECONDS_TO_END,

@@ -44,10 +44,10 @@ class Served:
 
 
 @contextmanager
-def served(database: Path, *options: str) -> Iterator[Served]:
+def served(database: Path, *options: str, browser: str = "--no-browser") -> Iterator[Served]:
     """Run `faceclust review` on a library; killed at the end if it is still there."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "faceclust", "review", "--no-browser", "--db", str(database),
+        [sys.executable, "-m", "faceclust", "review", browser, "--db", str(database),
          *options],
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from faceclust.review.app import HERE, PAGES
+from faceclust.review.app import HERE, PAGES, create_app
+from faceclust.review.guard import TICKET_SECONDS, Ticket
+from faceclust.review.session import Session
 from tests.review.conftest import ORIGIN, PORT, TOKEN, Page
 
 ADDRESSES = [
@@ -56,6 +58,63 @@ def test_the_token_becomes_a_cookie_that_no_script_and_no_other_site_can_use(
     assert '<meta http-equiv="refresh" content="0; url=/">' in response.text
     assert TOKEN not in response.text
     assert stranger.get("/").status_code == 200
+
+
+@pytest.fixture
+def now() -> list[float]:
+    """The time, which a test may set."""
+    return [1000.0]
+
+
+@pytest.fixture
+def ticket(now: list[float]) -> Ticket:
+    return Ticket(lambda: now[0])
+
+
+@pytest.fixture
+def browsers(session: Session, ticket: Ticket) -> list[TestClient]:
+    """Three of them, none of which was given anything."""
+    app = create_app(session, TOKEN, PORT, ticket)
+    return [TestClient(app, base_url=ORIGIN) for _ in range(3)]
+
+
+def test_a_ticket_opens_the_page_once(browsers: list[TestClient], ticket: Ticket) -> None:
+    first, second, third = browsers
+    response = first.get("/", params={"token": ticket.text})
+    assert ticket.text not in response.text
+    assert first.get("/api/state").status_code == 200
+    refused = second.get("/", params={"token": ticket.text})
+    assert refused.status_code == 403
+    assert "set-cookie" not in refused.headers
+    assert "Open the address that <code>faceclust review</code> printed" in refused.text
+    assert "has been used already" in refused.text
+    assert second.get("/api/state").status_code == 403
+    # The printed address opens it as often as one likes.
+    for browser in (second, third):
+        assert browser.get("/", params={"token": TOKEN}).status_code == 200
+        assert browser.get("/api/state").status_code == 200
+
+
+def test_a_ticket_is_not_the_cookie(browsers: list[TestClient], ticket: Ticket) -> None:
+    assert ticket.text != TOKEN
+    headers = {"Cookie": f"{COOKIE}={ticket.text}"}
+    assert browsers[0].get("/api/state", headers=headers).status_code == 403
+
+
+def test_a_ticket_expires(browsers: list[TestClient], ticket: Ticket, now: list[float]) -> None:
+    now[0] += TICKET_SECONDS + 1
+    refused = browsers[0].get("/", params={"token": ticket.text})
+    assert refused.status_code == 403
+    assert "has been used already" not in refused.text
+    assert browsers[0].get("/", params={"token": TOKEN}).status_code == 200
+
+
+def test_a_guess_does_not_use_the_ticket_up(browsers: list[TestClient], ticket: Ticket) -> None:
+    for guess in ("", "é", ticket.text[:-1]):
+        refused = browsers[0].get("/", params={"token": guess})
+        assert refused.status_code == 403
+        assert "has been used already" not in refused.text
+    assert browsers[0].get("/", params={"token": ticket.text}).status_code == 200
 
 
 @pytest.mark.parametrize(
