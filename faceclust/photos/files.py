@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import TypeAlias
 from faceclust.errors import InputError
 from faceclust.photos.formats import EXTENSIONS
 from faceclust.photos.limits import open_regular, photo_errors
+from faceclust.photos.patterns import matcher
 
 OnError: TypeAlias = Callable[[str, str], None]
 
@@ -30,7 +30,6 @@ _SYSTEM_FOLDERS = frozenset(
         "__macosx",
     }
 )
-_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 _SUFFIXES = tuple(EXTENSIONS)
 _CHUNK = 1 << 20
 
@@ -165,20 +164,3 @@ def is_photo(name: str) -> bool:
 
 def _is_photo(entry: os.DirEntry[str]) -> bool:
     return is_photo(entry.name) and entry.is_file(follow_symlinks=False)
-
-
-def matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    """Whether a path is excluded; what is asked for ends in "/" where it is a folder."""
-    if not any(patterns):
-        return lambda path: False
-    union = re.compile("|".join(_regex(p) for p in patterns if p), re.IGNORECASE | re.DOTALL)
-    return lambda path: union.fullmatch(path) is not None
-
-
-def _regex(pattern: str) -> str:
-    anywhere = "(?:.*/)?" if "/" not in pattern.rstrip("/") else ""
-    body = "".join(
-        _WILDCARDS.get(part, re.escape(part))
-        for part in re.split(r"(\*\*/|\*\*|\*|\?)", pattern.strip("/"))
-    )
-    return anywhere + body + ("/" if pattern.endswith("/") else "/?")

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from faceclust.errors import FaceclustError, InputError, PhotoError
-from faceclust.photos.files import FoundFile, OnError, WalkOptions, is_photo, is_wanted, matcher
+from faceclust.photos.files import FoundFile, OnError, WalkOptions, is_photo, is_wanted
+from faceclust.photos.patterns import matcher
 
 MAX_BYTES = 1 << 30
 _CHUNK = 1 << 20

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from faceclust.errors import InputError, PhotoError
 from faceclust.photos import WalkOptions, content_hash, walk
-from faceclust.photos.files import matcher
+from faceclust.photos.patterns import matcher
 
 
 def make(root: Path, *names: str) -> Path:
