@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 CONFIG_NAME = "faceclust.toml"
+OURS = "scan"  # what runs on this machine, and how much of it
 LARGEST_WHOLE_FLOAT = 2**53
 Options = TypeVar("Options", bound="DataclassInstance")
 
@@ -99,22 +100,37 @@ class Config:
 def load(root: Path | None = None) -> Config:
     """Read the user's faceclust.toml and then the one in the library's root, where they exist.
 
+    The library's may come from a stranger with their photos: it has no table [scan], which names
+    the networks that are fetched and run, and the number of workers.
+
     Raises:
-        OptionError: a file is not TOML, or names a setting that does not exist.
+        OptionError: a file is not TOML, or names a setting that does not exist or is not its own.
     """
     config = Config()
-    folders = [platformdirs.user_config_path("faceclust"), *([root] if root else [])]
-    for path in [folder / CONFIG_NAME for folder in folders]:
-        if path.is_file():
-            config = _apply_file(config, path)
+    user = platformdirs.user_config_path("faceclust") / CONFIG_NAME
+    if user.is_file():
+        config = _apply(config, _tables(user), user)
+    if root is not None and (path := root / CONFIG_NAME).is_file():
+        tables = _tables(path)
+        if OURS in tables:
+            raise OptionError(
+                f"{path}: there is no table [{OURS}] here, because photos may come from others; "
+                f"give flags of `faceclust scan`, which are remembered, or put it into {user}."
+            )
+        config = _apply(config, tables, path)
     return config
 
 
-def _apply_file(config: Config, path: Path) -> Config:
+def _tables(path: Path) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"{path} cannot be read as TOML ({error}); mend or remove it.") from error
+    return tables
+
+
+def _apply(config: Config, tables: Mapping[str, Any], path: Path) -> Config:
+    """`config` with what the tables of the file at `path` say."""
     known = {entry.name for entry in fields(Config)}
     for table, values in tables.items():
         if table not in known:

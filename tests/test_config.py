@@ -79,10 +79,32 @@ def test_flags_come_after_files_and_none_is_no_flag(root: Path) -> None:
 
 
 def test_a_whole_number_does_for_a_fraction(root: Path) -> None:
-    write(root, '[scan]\nseconds_per_photo = 90\n[cluster]\nmethod = "infomap"\nthreshold = 1\n')
+    write(mine(), "[scan]\nseconds_per_photo = 90\n")
+    write(root, '[cluster]\nmethod = "infomap"\nthreshold = 1\n')
     config = load(root)
     assert isinstance(config.scan.seconds_per_photo, float)
     assert isinstance(config.cluster.threshold, float)
+
+
+@pytest.mark.parametrize("lines", ['profile = "/photos/models"', "workers = 9999", "", "k = 3"])
+def test_photos_do_not_say_how_a_scan_runs(root: Path, lines: str) -> None:
+    """They may come from a stranger, with other people's networks and a lot of workers."""
+    path = write(root, f"[cluster]\nk = 20\n[scan]\n{lines}\n")
+    with pytest.raises(OptionError, match=r"no table \[scan\] here.*flags of .*scan") as caught:
+        load(root)
+    assert str(caught.value).startswith(f"{path}")
+    assert str(mine() / CONFIG_NAME) in str(caught.value)
+    write(mine(), path.read_text(encoding="utf-8").replace("k = 3", ""))
+    path.unlink()
+    assert load(root).cluster.k == 20
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_mistake_names_the_file_it_is_in(root: Path, ours: bool) -> None:
+    path = write(mine() if ours else root, "[cluster]\nk = 3.5")
+    with pytest.raises(OptionError) as caught:
+        load(root)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +149,7 @@ def test_a_whole_number_does_for_a_fraction(root: Path) -> None:
 def test_each_mistake_gets_one_sentence_that_names_the_file(
     root: Path, text: str, message: str
 ) -> None:
-    path = write(root, text)
+    path = write(mine(), text)
     with pytest.raises(OptionError, match=message) as caught:
         load(root)
     sentence = str(caught.value)
@@ -204,7 +226,7 @@ def test_any_toml_is_read_or_refused(root: Path, tables: dict[str, dict[str, str
         for table, values in tables.items()
         for line in (f"[{table}]", *(f"{key} = {value}" for key, value in values.items()))
     ]
-    write(root, "\n".join(lines))
+    write(mine(), "\n".join(lines))
     try:
         config = load(root)
     except OptionError:
