@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from faceclust.embed import released
 from faceclust.errors import OptionError, WeightsError
 from faceclust.records import FloatArray, ImageArray
 from faceclust.weights import own
@@ -166,6 +167,7 @@ def _load_own(device: Device) -> tuple[Any, Any]:
 
 def _load_any(model: str, tag: str, device: Device) -> tuple[Any, Any]:
     import open_clip
+    from safetensors import SafetensorError
 
     if model not in open_clip.list_models():
         raise OptionError(
@@ -177,15 +179,23 @@ def _load_any(model: str, tag: str, device: Device) -> tuple[Any, Any]:
         raise OptionError(
             f"open_clip has no weights {tag!r} of {model}; choose from {', '.join(tags)}."
         )
+    released_with = open_clip.get_pretrained_cfg(model, tag)
     try:
         with _silent():
-            network = open_clip.create_model(model, pretrained=tag, device=device)
-    except (OSError, RuntimeError) as error:
+            weights = released.weights(model, tag)
+            network = open_clip.create_model(
+                model, str(weights), device=device,
+                force_preprocess_cfg={key: released_with[key] for key in ("mean", "std")},
+            )  # fmt: skip
+            return network.eval(), open_clip.get_tokenizer(model)
+    except SafetensorError as error:
+        raise WeightsError(f"{weights} is damaged; delete it, and it is fetched again.") from error
+    except ImportError as error:
         raise WeightsError(
-            f"the weights {model}/{tag} cannot be fetched: their hub cannot be reached; check the "
-            f"connection, or use --clip {FACE_CLIP}, which comes with faceclust."
+            f"{model} needs {error.name}, which is not installed: run `pip install {error.name}`."
         ) from error
-    return network.eval(), open_clip.get_tokenizer(model)
+    except (OSError, RuntimeError) as error:
+        raise released.unreachable(model, tag) from error
 
 
 @contextmanager

@@ -10,9 +10,15 @@ from faceclust.embed import open_clip_model
 from faceclust.embed.open_clip_model import FACE_CLIP, OpenClipModel
 from faceclust.errors import OptionError, WeightsError
 from faceclust.weights import own
+from tests.embed.hub import MEAN, SAFE, STD, Hub, faked
 
 torch = pytest.importorskip("torch", reason="needs faceclust[clip]")
 open_clip = pytest.importorskip("open_clip", reason="needs faceclust[clip]")
+
+
+@pytest.fixture
+def fake_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    return faked(tmp_path / "hub", monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +89,41 @@ def test_unknown_names_say_what_there_is(name: str) -> None:
         OpenClipModel(name)
 
 
-def test_a_hub_out_of_reach_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: object, **__: object) -> None:
-        raise RuntimeError("Failed to download weights\nmore lines")
+def test_a_model_that_needs_more_says_what_to_install(
+    fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_: str) -> None:
+        raise ModuleNotFoundError("No module named 'transformers'", name="transformers")
 
-    monkeypatch.setattr(open_clip, "create_model", unreachable)
-    with pytest.raises(WeightsError, match=r"hub cannot be reached.*--clip face-clip") as caught:
-        OpenClipModel("ViT-B-32/laion2b_s34b_b79k")
-    assert "\n" not in str(caught.value)
+    fake_hub.keep("us/twin", SAFE, own("face-clip.safetensors"))
+    monkeypatch.setattr(open_clip, "get_tokenizer", missing)
+    with pytest.raises(WeightsError, match=r"needs transformers.*pip install transformers"):
+        OpenClipModel("twin/safe")
+
+
+def test_a_released_model_is_as_its_tag_says(
+    model: OpenClipModel, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_hub.keep("us/twin", SAFE, own("face-clip.safetensors"))
+    monkeypatch.setattr(torch, "load", None)
+    twin = OpenClipModel("twin/safe")
+    crops = np.full((1, 112, 112, 3), 200, np.uint8)
+    assert np.array_equal(twin.encode_texts(["a man"]), model.encode_texts(["a man"]))
+    assert (twin._mean, twin._std) == (MEAN, STD)
+    assert not np.allclose(twin.encode_images(crops), model.encode_images(crops), atol=1e-3)
+    model._mean, mean, model._std, std = MEAN, model._mean, STD, model._std
+    assert np.array_equal(twin.encode_images(crops), model.encode_images(crops))
+    model._mean, model._std = mean, std
+    assert fake_hub.asked == []
+
+
+def test_damaged_weights_of_others_are_named(fake_hub: Hub, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(own("face-clip.safetensors").read_bytes()[:100_000])
+    kept = fake_hub.keep("us/twin", SAFE, damaged)
+    with pytest.raises(WeightsError, match="damaged; delete it") as caught:
+        OpenClipModel("twin/safe")
+    assert str(kept) in str(caught.value)
 
 
 def test_bfloat16_moves_embeddings_hardly(model: OpenClipModel) -> None:

@@ -15,7 +15,12 @@ from tests.conftest import Run
 
 pytestmark = pytest.mark.slow
 
-REPORTING = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "RAY_USAGE_STATS_ENABLED")
+REPORTING = (
+    "ORT_DISABLE_TELEMETRY",
+    "HF_HUB_DISABLE_TELEMETRY",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+    "RAY_USAGE_STATS_ENABLED",
+)
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ def test_a_scan_connects_to_nobody(
 
 def test_whoever_uses_it_as_a_library_reports_nothing_either(home: Path) -> None:
     code = "import faceclust, onnxruntime; from huggingface_hub import constants as hub"
-    code += "; print(hub.HF_HUB_DISABLE_TELEMETRY)"
+    code += "; print(hub.HF_HUB_DISABLE_TELEMETRY, hub.HF_HUB_DISABLE_IMPLICIT_TOKEN)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "True"
+    assert done.stdout.strip() == "True True"
     assert list(home.rglob("*")) == []
