@@ -1,14 +1,16 @@
 """The Ray cluster: connected to, or started here for as long as it is needed.
 
 Nothing is told to anybody: Ray's usage statistics are off, its dashboard too, and a cluster that
-is started here listens on this machine alone.
+is started here listens on this machine alone, and to this program alone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import platform
+import secrets
 import shutil
 import socket
 import sys
@@ -30,6 +32,7 @@ OBJECTS = 512 << 20  # bytes of shared memory of a cluster started here; the res
 CONNECT_SECONDS = 10.0
 # Ray's sockets have paths of 107 bytes at most, of which it takes about 70 for itself.
 LONGEST_FOLDER = 30
+TOKEN_BYTES = 32
 MISSING = "--engine ray needs Ray; pip install 'faceclust[ray]', or leave --engine out."
 
 
@@ -59,7 +62,8 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Ray
         yield RayRunner(_cpus(ray))
         return
     # What Ray has to say of its workers it says on stdout, which is for data.
-    with _folder() as folder, contextlib.redirect_stdout(sys.stderr):
+    own = _secret() if address is None else contextlib.nullcontext()
+    with own, _folder() as folder, contextlib.redirect_stdout(sys.stderr):
         try:
             _start(ray, address, cpus, folder)
             yield RayRunner(_cpus(ray))
@@ -87,6 +91,39 @@ def _start(ray: Any, address: str | None, cpus: int | None, folder: Path) -> Non
             what = "A Ray cluster cannot be started on this machine"
             remedy = "free some memory, or leave --engine out"
         raise EngineError(f"{what} ({_first_line(error)}); {remedy}.") from error
+
+
+@contextlib.contextmanager
+def _secret() -> Iterator[None]:
+    """What a cluster started meanwhile asks of whoever gives it work: known to this program alone.
+
+    Ray would keep one in `~/.ray/auth_token`, where all users of the machine can read it. This one
+    is in the environment of this program and of Ray's processes, which they cannot.
+    """
+    ours = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(TOKEN_BYTES)}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        _read_secret()
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]
+        os.environ.update({name: value for name, value in before.items() if value is not None})
+        _read_secret()
+
+
+def _read_secret() -> None:
+    """Let Ray read anew what it has read when it was imported."""
+    try:
+        innards: Any = importlib.import_module("ray._raylet")
+        innards.Config.initialize("")  # first, or a thread of Ray's misses the secret and aborts
+        innards.AuthenticationTokenLoader.instance().reset_cache()
+    except (ImportError, AttributeError) as error:
+        raise EngineError(
+            "This version of Ray cannot keep its cluster to this program; "
+            "pip install 'ray[data]==2.60.*', or leave --engine out."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -61,6 +63,33 @@ def test_nothing_is_told_to_anybody(runner: RayRunner) -> None:
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
     assert not usage_lib.usage_stats_enabled()
     assert ray.get_runtime_context().gcs_address.startswith("127.0.0.1:")
+
+
+@pytest.mark.slow
+def test_a_cluster_of_ours_takes_work_from_nobody_else(needs_ray: None, tmp_path: Path) -> None:
+    theirs = {"HOME": str(tmp_path), "RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "another"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.engine.secret"], env={**os.environ, **theirs},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert report["in"] == {"nobody": False, "owner": True}
+    first, second = report["secrets"]
+    assert len(first) == len(second) == 64
+    assert first != second
+    assert report["environment"] == ["disabled", "another"]
+    assert report["home"] == []
+
+
+def test_a_ray_that_keeps_no_secret_is_refused(
+    needs_ray: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setitem(sys.modules, "ray._raylet", None)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "another")
+    with pytest.raises(EngineError, match="cannot keep its cluster"), connect.connect(cpus=1):
+        pass
+    assert os.environ["RAY_AUTH_TOKEN"] == "another"
 
 
 def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
