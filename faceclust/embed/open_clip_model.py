@@ -179,6 +179,12 @@ def _load_any(model: str, tag: str, device: Device) -> tuple[Any, Any]:
         raise OptionError(
             f"open_clip has no weights {tag!r} of {model}; choose from {', '.join(tags)}."
         )
+    twin = f"{model}-quickgelu"
+    if tag in open_clip.list_pretrained_tags_by_model(twin):
+        raise OptionError(
+            f"the weights {model}/{tag} were trained with another activation function than {model} "
+            f"has; give --clip {twin}/{tag}."
+        )
     released_with = open_clip.get_pretrained_cfg(model, tag)
     try:
         with _silent():

@@ -89,6 +89,11 @@ def test_unknown_names_say_what_there_is(name: str) -> None:
         OpenClipModel(name)
 
 
+def test_weights_of_another_activation_name_the_model_that_has_it() -> None:
+    with pytest.raises(OptionError, match="give --clip ViT-B-32-quickgelu/openai"):
+        OpenClipModel("ViT-B-32/openai")
+
+
 def test_a_model_that_needs_more_says_what_to_install(
     fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
