@@ -115,7 +115,8 @@ def load(root: Path | None = None) -> Config:
         if OURS in tables:
             raise OptionError(
                 f"{path}: there is no table [{OURS}] here, because photos may come from others; "
-                f"give flags of `faceclust scan`, which are remembered, or put it into {user}."
+                "give flags of `faceclust scan`, most of which are remembered, or put it into "
+                f"{user}."
             )
         config = _apply(config, tables, path)
     return config

@@ -102,10 +102,12 @@ def _write(run: Run, action: WriteText) -> Status:
     entry = with_bytes(entry)
     with disk.scratch(path.parent) as new:
         disk.write(new, action.content)
-        if entry.before_mode is not None:
-            disk.take_after(new, path)
-        elif action.photo is not None:
-            disk.sit_beside(new, action.photo)
+        # A table stays its owner's alone, also in the place of one that was open to others.
+        if action.photo is not None:
+            if entry.before_mode is not None:
+                disk.take_after(new, path)
+            else:
+                disk.sit_beside(new, action.photo)
         run.install(entry, new)
     return status
 

@@ -211,14 +211,22 @@ def sit_beside(path: Path, photo: Path) -> None:
 
     A sidecar of a photo that is write-protected is no photo: the next export has to update it.
     """
-    path.chmod(stat.S_IMODE(_own_as(path, photo).st_mode) & _NO_PROGRAM | PRIVATE)
+    info = _own_as(path, photo)
+    mode = stat.S_IMODE(info.st_mode) & _NO_PROGRAM
+    if path.stat().st_gid != info.st_gid:
+        # Another group than the photo's may do what everybody may.
+        mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
+    with suppress(OSError):  # file systems without permissions
+        path.chmod(mode | PRIVATE)
 
 
 def _own_as(path: Path, model: Path) -> os.stat_result:
+    """Give `path` the owner and group of `model`, or at least the group, where that is allowed."""
     info = model.stat()
-    if hasattr(os, "chown"):
-        with suppress(PermissionError):
-            os.chown(path, info.st_uid, info.st_gid)
+    for owner in (info.st_uid, -1) if hasattr(os, "chown") else ():
+        with suppress(OSError):
+            os.chown(path, owner, info.st_gid)
+            break
     return info
 
 

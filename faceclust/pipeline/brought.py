@@ -13,7 +13,7 @@ from faceclust.export.plan import Action, EmbedXmp, WriteText
 from faceclust.export.xmp import NOTHING, Previous
 from faceclust.photos import content_hash
 from faceclust.pipeline.library import Library
-from faceclust.store import Scanned, intake, journal
+from faceclust.store import Scanned, catalogue, intake, journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,33 @@ class Read:
     """What an import took over of one photo.
 
     Attributes:
-        path: of the photo, relative to the library.
+        photo: its id.
         names: people whom faces there have now.
         authors: the libraries whose notes were read.
     """
 
-    path: str
+    photo: int
     names: tuple[str, ...]
     authors: frozenset[str]
 
 
-def previous(library: Library, photo: Path) -> Previous:
-    """What exports, not undone since, brought into a photo."""
-    path = photo.relative_to(library.root).as_posix()
-    return Previous(*journal.names_at(library.db, path), journal.notes_at(library.db, path))
+def numbers(library: Library) -> dict[Path, int]:
+    """Ids of the photos of all files that are there, by their places on this machine."""
+    return {
+        library.root / path: photo for path, photo, _ in catalogue.photos_with_files(library.db)
+    }
+
+
+def previous(library: Library) -> Callable[[Path], Previous]:
+    """What exports, not undone since, brought into the photo at a place."""
+    photos, db = numbers(library), library.db
+
+    def brought(place: Path) -> Previous:
+        if (photo := photos.get(place)) is None:
+            return NOTHING
+        return Previous(*journal.names_in(db, photo), journal.notes_in(db, photo))
+
+    return brought
 
 
 def adopt(library: Library, batch: int | None, read: Iterable[Read]) -> None:
@@ -47,7 +60,7 @@ def adopt(library: Library, batch: int | None, read: Iterable[Read]) -> None:
     number = journal.begin_export(library.db, _adopted(batch))
     for each in read:
         journal.put_names(
-            library.db, number, each.path, each.names, each.names, authors=each.authors
+            library.db, number, each.photo, each.names, each.names, authors=each.authors
         )
 
 
@@ -79,6 +92,7 @@ class OurNames:
     library: Library
     export_id: int
     read_packet: Callable[[Path], bytes | None]
+    photos: dict[Path, int]
     photo: Path | None = None
     brought: Previous = NOTHING
     embedded: bool = False
@@ -122,7 +136,7 @@ class OurNames:
                 journal.put_names(
                     self.library.db,
                     self.export_id,
-                    self.photo.relative_to(self.library.root).as_posix(),
+                    self.photos[self.photo],
                     self.brought.names,
                     self.brought.keywords,
                     authors=self.brought.notes,

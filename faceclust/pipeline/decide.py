@@ -252,8 +252,17 @@ def hide(library: Library, who: str, *, show: bool = False) -> Person:
 def _set_aside(library: Library, who: str, kind: DecisionKind, show: bool) -> Person:
     person = find(all_people(library), who)
     if (person.ignored if kind == "ignore" else person.hidden) == show:
-        kind = "show" if show else kind
-        _decide(library, Decision(0, kind, person.faces, person.id, name=person.name))
+        made = [Decision(0, "show" if show else kind, person.faces, person.id, name=person.name)]
+        if show and person.ignored and person.hidden:  # which one was not asked for
+            made.append(replace(made[0], kind="hide" if kind == "ignore" else "ignore"))
+        batch, *spares = ledger.new_ids(library.db, 1 + len(made))
+        ledger.put_decisions(
+            library.db,
+            [
+                replace(each, spare=spare, batch=batch if len(made) > 1 else None)
+                for each, spare in zip(made, spares, strict=True)
+            ],
+        )
     return person
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -133,8 +133,8 @@ def _carry_out(
     planned: set[Path] = set()
     if request.format in ("folders", "symlinks"):
         actions = _noting(actions, planned)
-    names = brought.OurNames(library, number, apart.read)
     if request.format == "xmp" and not request.dry_run:
+        names = brought.OurNames(library, number, apart.read, brought.numbers(library))
         actions, on_event = names.watch(actions), names.after(on_event)
     root = _root(library, request)
     summary = apply.apply(
@@ -182,15 +182,24 @@ def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], 
 
     summary = apply.undo(entries, _Book(library, last[0]), dry_run=dry_run, on_event=watch)
     if not dry_run:
-        journal.close_undone(library.db, last[0], lambda path: _is_left(library.root / path, done))
+        came = _by_photo(library, done)
+        journal.close_undone(
+            library.db, last[0], lambda photo: not came[photo] or "left" in came[photo]
+        )
     return summary
 
 
-def _is_left(photo: Path, done: Mapping[Path, Status]) -> bool:
-    """Whether the names of a photo are still there: changed since, or moved to where it is now."""
-    homes = (photo, photo.with_name(f"{photo.name}.xmp"), photo.with_suffix(".xmp"))
-    came = [done[path] for path in homes if path in done]
-    return not came or "left" in came
+def _by_photo(library: Library, done: Mapping[Path, Status]) -> defaultdict[int, set[Status]]:
+    """What an undo came to at the places where the names of each photo may have been written.
+
+    Nothing, for a photo that was moved since with its sidecar: its names are still there.
+    """
+    came: defaultdict[int, set[Status]] = defaultdict(set)
+    for photo, number in brought.numbers(library).items():
+        place = Path(os.path.realpath(photo.parent), photo.name)
+        homes = (place, place.with_name(f"{place.name}.xmp"), place.with_suffix(".xmp"))
+        came[number].update(done[home] for home in homes if home in done)
+    return came
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +295,7 @@ def _plan(
             return xmp.plan(
                 photos,
                 XmpOptions(request.sidecar_style, request.embed, placeholders is True),
-                partial(brought.previous, library),
+                brought.previous(library),
                 on_error=refuse,
                 read=apart.read,
                 wrote=lambda path: bool(journal.digests_at(library.db, os.fspath(path))),

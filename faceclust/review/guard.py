@@ -124,9 +124,11 @@ class Guard:
         if headers.getlist("host") not in [[host] for host in self._hosts]:
             return PlainTextResponse("This is not the address of this page.", 421)
         safe = scope["method"] in SAFE
+        known = self._knows(cookie_parser(headers.get("cookie", "")).get(self.cookie, ""))
         if safe and scope["path"] == "/" and scope["query_string"].startswith(b"token="):
-            return self._open(scope)
-        if not self._knows(cookie_parser(headers.get("cookie", "")).get(self.cookie, "")):
+            # A browser that is restored opens its first address again.
+            return HTMLResponse(OPENING) if known else self._open(scope)
+        if not known:
             return HTMLResponse(LOCKED, 403)
         if headers.get("sec-fetch-site") in FOREIGN:
             return PlainTextResponse("Another page may not ask for this.", 403)

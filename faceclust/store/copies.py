@@ -49,7 +49,8 @@ def go_on(sql: sqlite3.Connection, path: str, copy: int) -> int | None:
     hashes = dict(sql.execute(both, (photo, copy)).fetchall())
     for number, digest in ((copy, ""), (photo, hashes[copy]), (copy, hashes[photo])):
         sql.execute("UPDATE photos SET content_hash = ? WHERE id = ?", (digest, number))
-    sql.execute("UPDATE files SET photo_id = ? WHERE photo_id = ?", (photo, copy))
+    for table in ("files", "exported_names", "exported_notes"):
+        sql.execute(f"UPDATE OR IGNORE {table} SET photo_id = ? WHERE photo_id = ?", (photo, copy))
     return photo
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from faceclust.records import Box, Face, FloatArray, PhotoInfo
-from faceclust.store import journal
 from faceclust.store.copies import SAME_FACE_IOU, alike, go_on
 from faceclust.store.database import now, path_to_db
 
@@ -42,7 +41,6 @@ def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:
     """Record that `file` holds the photo `photo_id`: a new name of known content."""
     photo_id = go_on(sql, file.path, photo_id) or photo_id
     _put_file(sql, file, photo_id)
-    journal.carry(sql, file.path, photo_id)
     _next_revision(sql)
 
 
@@ -214,14 +212,11 @@ def _put_face(sql: sqlite3.Connection, photo_id: int, face: Face, face_id: int |
 def forget_moved(sql: sqlite3.Connection) -> int:
     """Forget missing files whose content is there under another name; returns how many."""
     _next_revision(sql)
-    moved = sql.execute(
+    return sql.execute(
         """DELETE FROM files WHERE missing_since IS NOT NULL AND EXISTS (
             SELECT 1 FROM files AS other WHERE other.photo_id = files.photo_id
-                AND other.missing_since IS NULL)
-        RETURNING path"""
-    ).fetchall()
-    journal.drop(sql, moved)
-    return len(moved)
+                AND other.missing_since IS NULL)"""
+    ).rowcount
 
 
 def mark_missing(sql: sqlite3.Connection, paths: Iterable[str]) -> None:

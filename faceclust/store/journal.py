@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 
 from faceclust.store.database import Database, now, path_from_db, path_to_db
@@ -100,67 +99,42 @@ def _columns(row: tuple[object, ...]) -> dict[str, object]:
 def put_names(
     db: Database,
     export_id: int,
-    path: str,
+    photo: int,
     names: Iterable[str],
     keywords: Iterable[str],
     *,
     authors: Iterable[str] = (),
 ) -> None:
-    """Note which names and keywords an export brought into the photo at `path`.
+    """Note which names and keywords an export brought into a photo, wherever its files go.
 
     Args:
-        path: relative to the library, with "/", as `files` has it.
+        photo: its id.
         authors: whose notes came with them.
     """
     brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
-    where = path_to_db(path)
     with db.transaction() as sql:
         sql.executemany(
             "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?, ?)",
-            ((export_id, where, kind, name) for kind, name in brought),
+            ((export_id, photo, kind, name) for kind, name in brought),
         )
         sql.executemany(
             "INSERT OR IGNORE INTO exported_notes VALUES (?, ?, ?)",
-            ((export_id, where, author) for author in authors),
+            ((export_id, photo, author) for author in authors),
         )
 
 
-def names_at(db: Database, path: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Names and keywords that exports, not undone since, brought into the photo at `path`."""
-    query = "SELECT kind, name FROM exported_names WHERE path = ?"
-    rows = list(db.rows(query, (path_to_db(path),)))
+def names_in(db: Database, photo: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Names and keywords that exports, not undone since, brought into a photo."""
+    rows = list(db.rows("SELECT kind, name FROM exported_names WHERE photo_id = ?", (photo,)))
     return (
         frozenset(str(name) for kind, name in rows if kind == "person"),
         frozenset(str(name) for kind, name in rows if kind == "keyword"),
     )
 
 
-def notes_at(db: Database, path: str) -> frozenset[str]:
-    """Whose notes exports, not undone since, brought into the photo at `path`."""
-    query = "SELECT author FROM exported_notes WHERE path = ?"
-    return db.column(query, (path_to_db(path),))
-
-
-def carry(sql: sqlite3.Connection, path: str, photo_id: int) -> None:
-    """Let what exports brought into a photo be known under another name of it, too.
-
-    Its sidecar may have been moved or copied with it, and a picture has its metadata with it.
-    """
-    others = "SELECT path FROM files WHERE photo_id = :photo AND path != :path"
-    facts = {"path": path_to_db(path), "photo": photo_id}
-    for table, columns in (("exported_names", "kind, name"), ("exported_notes", "author")):
-        sql.execute(
-            f"INSERT OR IGNORE INTO {table} SELECT export_id, :path, {columns} FROM {table} "
-            f"WHERE path IN ({others})",
-            facts,
-        )
-
-
-def drop(sql: sqlite3.Connection, paths: Iterable[tuple[str | bytes]]) -> None:
-    """Forget what was brought to places where the photo is no longer, as the database has them."""
-    places = list(paths)
-    for table in ("exported_names", "exported_notes"):
-        sql.executemany(f"DELETE FROM {table} WHERE path = ?", places)
+def notes_in(db: Database, photo: int) -> frozenset[str]:
+    """Whose notes exports, not undone since, brought into a photo."""
+    return db.column("SELECT author FROM exported_notes WHERE photo_id = ?", (photo,))
 
 
 def forget(db: Database, export_format: str) -> None:
@@ -173,18 +147,18 @@ def forget(db: Database, export_format: str) -> None:
             )
 
 
-def close_undone(db: Database, export_id: int, is_left: Callable[[str], bool]) -> None:
+def close_undone(db: Database, export_id: int, is_left: Callable[[int], bool]) -> None:
     """Note that an export was undone: the next undo goes to the one before it.
 
     What the undo had to leave in place stays known as ours: names and notes too, of the photos of
-    which `is_left` says so.
+    which `is_left`, given the id, says so.
     """
     with db.transaction() as sql:
         sql.execute("UPDATE exports SET undone_at = ? WHERE id = ?", (now(), export_id))
         for table in ("exported_names", "exported_notes"):
             of_export = f"FROM {table} WHERE export_id = ?"
-            photos = sql.execute(f"SELECT DISTINCT path {of_export}", (export_id,)).fetchall()
+            photos = sql.execute(f"SELECT DISTINCT photo_id {of_export}", (export_id,)).fetchall()
             sql.executemany(
-                f"DELETE {of_export} AND path = ?",
-                [(export_id, path) for (path,) in photos if not is_left(path_from_db(path))],
+                f"DELETE {of_export} AND photo_id = ?",
+                [(export_id, photo) for (photo,) in photos if not is_left(int(photo))],
             )

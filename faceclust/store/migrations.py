@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -67,21 +67,44 @@ def m0004_notes(db: sqlite3.Connection) -> None:
 
 
 def m0005_moved(db: sqlite3.Connection) -> None:
-    """What must follow a photo: exported names by its path in the library, not on this machine.
+    """What exports brought into a photo, by the photo: it may be moved, or the whole library.
 
     And which photo stood where a file cannot be read now: it may be back, edited, the next time.
     """
     db.execute("ALTER TABLE files ADD COLUMN before INTEGER REFERENCES photos (id)")
-    root = db.execute("SELECT value FROM library WHERE key = 'root'").fetchone()
-    inside = os.fsencode(root[0]).rstrip(os.sep.encode()) if root else b""
-    inside += os.sep.encode()
-    for table in ("exported_names", "exported_notes"):
-        for (path,) in db.execute(f"SELECT DISTINCT path FROM {table}").fetchall():
-            was = path if isinstance(path, bytes) else path.encode()
-            if was.startswith(inside):
-                rest = was.removeprefix(inside).replace(os.sep.encode(), b"/")
-                short = rest if isinstance(path, bytes) else rest.decode()
-                db.execute(f"UPDATE {table} SET path = ? WHERE path = ?", (short, path))
+    files = {_bytes(path): photo for path, photo in db.execute("SELECT path, photo_id FROM files")}
+    for table, columns in (
+        ("exported_names", "kind TEXT NOT NULL CHECK (kind IN ('person', 'keyword')), name"),
+        ("exported_notes", "author"),
+    ):
+        names = columns.replace(" TEXT NOT NULL CHECK (kind IN ('person', 'keyword'))", "")
+        rows = db.execute(f"SELECT export_id, path, {names} FROM {table}").fetchall()
+        db.execute(f"DROP TABLE {table}")
+        db.execute(
+            f"""CREATE TABLE {table} (
+            export_id INTEGER NOT NULL REFERENCES exports (id),
+            photo_id INTEGER NOT NULL REFERENCES photos (id),
+            {columns} TEXT NOT NULL,
+            PRIMARY KEY (photo_id, {names}, export_id)
+        ) WITHOUT ROWID"""
+        )
+        for export, path, *rest in rows:
+            photo = _photo_at(_bytes(path), files)
+            if photo is not None:
+                row = (export, photo, *rest)
+                marks = ", ".join("?" * len(row))
+                db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+
+
+def _bytes(path: str | bytes) -> bytes:
+    return path if isinstance(path, bytes) else path.encode()
+
+
+def _photo_at(path: bytes, files: Mapping[bytes, int | None]) -> int | None:
+    """The photo of an absolute path: the library may have been elsewhere when it was written."""
+    parts = path.replace(os.sep.encode(), b"/").split(b"/")
+    inside = (b"/".join(parts[start:]) for start in range(1, len(parts)))
+    return next((files[rest] for rest in inside if files.get(rest) is not None), None)
 
 
 MIGRATIONS: tuple[Migration, ...] = (

@@ -38,7 +38,7 @@ def fill(library: Library, count: int, dim: int) -> None:
             ((n, str(n)) for n in range(count // 2 + 1)),
         )
         sql.executemany(
-            "INSERT INTO files VALUES (?, 1, 1, ?, NULL, NULL, NULL)",
+            "INSERT INTO files (path, size, mtime_ns, photo_id) VALUES (?, 1, 1, ?)",
             ((f"folder/{n:06}.jpg", n) for n in range(count // 2 + 1)),
         )
         sql.executemany(

@@ -369,6 +369,20 @@ def test_no_clustering_and_no_model_undoes_what_was_decided(steps: Steps) -> Non
                 evening.promise.check(album)
 
 
+@pytest.mark.parametrize("back", [hide, ignore])
+def test_who_is_hidden_and_ignored_comes_back_from_what_was_asked_for(
+    album: Library, back: Callable[..., Person]
+) -> None:
+    ignore(album, "2")
+    hide(album, "2")
+    back(album, "2", show=True)
+    person = find(all_people(album), "2")
+    assert (person.ignored, person.hidden) == (back is hide, back is ignore)
+    undo(album)
+    person = find(all_people(album), "2")
+    assert (person.ignored, person.hidden) == (True, True)
+
+
 def test_what_is_a_face_after_all(album: Library) -> None:
     not_a_face(album, 2)
     not_a_face(album, 3)

@@ -71,7 +71,7 @@ def test_every_older_version_keeps_all_it_held(old: Path) -> None:
             Person(1, "Ann Ćorić", (1, 3)),
             Person(2, None, (2, 4)),
         ]
-        assert journal.names_at(db, "a.jpg") == ({"Ann Ćorić"}, frozenset())
+        assert journal.names_in(db, 1) == ({"Ann Ćorić"}, frozenset())
         assert journal.digests_at(db, "/photos/a.jpg.xmp") == {"d1"}
 
 
@@ -88,6 +88,21 @@ def test_descriptions_are_kept(tmp_path: Path) -> None:
         ]  # fmt: skip
         assert catalogue.live_faces(db, clip)[0].tolist() == [1, 2]
         assert descriptions.faces_without(db, clip) == [3, 4]
+
+
+def test_what_exports_brought_is_found_wherever_the_library_was(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    with sqlite3.connect(path) as sql:
+        sql.executescript((OLD / "m0004_notes.sql").read_text(encoding="utf-8"))
+        sql.executemany(
+            "INSERT INTO exported_names VALUES (1, ?, 'person', ?)",
+            [("/old/place/2019/b.jpg", "Bob"), (b"/b\xe9/photos/copy.jpg", "Cem"),
+             (b"/photos/caf\xe9.jpg", "Dan"), ("/photos/forgotten.jpg", "Eve")],
+        )  # fmt: skip
+    sql.close()
+    with open_database(path) as db:
+        names = [set(journal.names_in(db, photo)[0]) for photo in (1, 2, 3, 4)]
+    assert names == [{"Ann Ćorić", "Cem"}, {"Bob"}, {"Dan"}, set()]
 
 
 def test_every_older_version_never_gives_an_id_twice(old: Path) -> None:
