@@ -93,8 +93,7 @@ def scan(
         StoreError: the database cannot be written.
         WorkerError: worker processes cannot be kept alive.
     """
-    started = time.monotonic()
-    report = ScanReport()
+    started, report = time.monotonic(), ScanReport()
     if next(find_photos(library, folder, config), None) is None:
         _mark_missing(library, folder, config, report)
         return report
@@ -103,11 +102,11 @@ def scan(
     resolved = models.resolve(config.scan.profile, notify)
     clip = attributes.prepare(library, config, notify)
     extractor = extractor_id(resolved, config)
-    run = _Scan(library, folder, config, extractor, report, clip)
+    run = _Scan(library, folder, config, extractor, report, clip, progress, started)
     kept = _shards(library, shards, f"{extractor} {clip} {faceclust.__version__}")
     results = steps.read(
         ExtractorFactory(resolved, config.detector, config.scan.device, threads=1, clip=clip),
-        run.tasks(progress),
+        run.tasks(),
         workers=config.scan.workers,
         limits=Limits(
             seconds=config.scan.seconds_per_photo,
@@ -115,29 +114,17 @@ def scan(
         ),
         folder=kept,
     )
-    batch: list[Scanned] = []
-    committed = time.monotonic()
-    try:
-        with closing(results):
-            for task, result in results:
-                batch.append(_outcome(task, result))
-                run.count(batch[-1])
-                if len(batch) >= BATCH_PHOTOS or time.monotonic() - committed > BATCH_SECONDS:
-                    run.keep(batch, resolved.model_id)
-                    committed = time.monotonic()
-                report.seconds = time.monotonic() - started
-                progress(report)
-    finally:
-        run.keep(batch, resolved.model_id)
+    with closing(results):
+        run.take(results, resolved.model_id)
     if shards is None:
         shutil.rmtree(kept.parent, ignore_errors=True)
     _mark_missing(library, folder, config, report)
     if clip is not None:
-        run.describe(progress)
+        run.describe()
     library.db.set_setting("extractor", extractor)
     library.db.set_setting("model", resolved.model_id)
     library.db.set_setting(SETTING, clip or "")
-    report.seconds = time.monotonic() - started
+    report.seconds = run.seconds
     report.peak_rss_mb = peak_rss_mb()
     return report
 
@@ -192,15 +179,38 @@ class _Scan:
     extractor: str
     report: ScanReport
     clip: str | None
+    progress: Callable[[ScanReport], None]
+    started: float
 
-    def tasks(self, progress: Callable[[ScanReport], None]) -> Iterator[PhotoTask]:
+    @property
+    def seconds(self) -> float:
+        """Since the scan began."""
+        return time.monotonic() - self.started
+
+    def take(self, results: Iterator[tuple[PhotoTask, Scanned | Failure]], model: str) -> None:
+        """Keep what was read, every few photos or seconds; the rest also where this is stopped."""
+        batch: list[Scanned] = []
+        committed = time.monotonic()
+        try:
+            for task, result in results:
+                batch.append(_outcome(task, result))
+                self.count(batch[-1])
+                if len(batch) >= BATCH_PHOTOS or time.monotonic() - committed > BATCH_SECONDS:
+                    self.keep(batch, model)
+                    committed = time.monotonic()
+                self.report.seconds = self.seconds
+                self.progress(self.report)
+        finally:
+            self.keep(batch, model)
+
+    def tasks(self) -> Iterator[PhotoTask]:
         """Yield the files that must be read; deal with all others on the way."""
         root, given = self.library.place, 0
         for file in find_photos(self.library, self.folder, self.config, self._folder_error):
             self.report.found += 1
             if self._known(file):
                 if self.report.unchanged % 256 == 0:
-                    progress(self.report)
+                    self.progress(self.report)
                 continue
             yield PhotoTask(root, file.path, file.size, file.mtime_ns)
             given += 1
@@ -254,13 +264,13 @@ class _Scan:
                 intake.put_scanned(sql, batch, self.extractor, model, self.clip)
             batch.clear()
 
-    def describe(self, progress: Callable[[ScanReport], None]) -> None:
+    def describe(self) -> None:
         """Describe the faces that were found by earlier scans and not described by this model."""
         assert self.clip is not None
 
         def grown(described: int) -> None:
             self.report.described = described
-            progress(self.report)
+            self.progress(self.report)
 
         catch_up(self.library, self.clip, self.config, grown)
 
