@@ -95,6 +95,15 @@ def test_a_ticket_opens_the_page_once(browsers: list[TestClient], ticket: Ticket
         assert browser.get("/api/state").status_code == 200
 
 
+def test_a_browser_that_is_restored_opens_its_first_address_again(
+    browsers: list[TestClient], ticket: Ticket
+) -> None:
+    for _ in range(2):
+        opened = browsers[0].get("/", params={"token": ticket.text})
+        assert opened.status_code == 200
+        assert 'content="0; url=/"' in opened.text
+
+
 def test_a_ticket_is_not_the_cookie(browsers: list[TestClient], ticket: Ticket) -> None:
     assert ticket.text != TOKEN
     headers = {"Cookie": f"{COOKIE}={ticket.text}"}
