@@ -21,12 +21,13 @@ class Read:
     """What an import took over of one photo.
 
     Attributes:
-        photo: its id.
+        photo, path: its id, and its file, relative to the library.
         names: people whom faces there have now.
         authors: the libraries whose notes were read.
     """
 
     photo: int
+    path: str
     names: tuple[str, ...]
     authors: frozenset[str]
 
@@ -45,7 +46,8 @@ def previous(library: Library) -> Callable[[Path], Previous]:
     def brought(place: Path) -> Previous:
         if (photo := photos.get(place)) is None:
             return NOTHING
-        return Previous(*journal.names_in(db, photo), journal.notes_in(db, photo))
+        path = place.relative_to(library.root).as_posix()
+        return Previous(*journal.names_in(db, photo, path), journal.notes_in(db, photo, path))
 
     return brought
 
@@ -60,7 +62,13 @@ def adopt(library: Library, batch: int | None, read: Iterable[Read]) -> None:
     number = journal.begin_export(library.db, _adopted(batch))
     for each in read:
         journal.put_names(
-            library.db, number, each.photo, each.names, each.names, authors=each.authors
+            library.db,
+            number,
+            each.photo,
+            each.path,
+            each.names,
+            each.names,
+            authors=each.authors,
         )
 
 
@@ -137,6 +145,7 @@ class OurNames:
                     self.library.db,
                     self.export_id,
                     self.photos[self.photo],
+                    self.photo.relative_to(self.library.root).as_posix(),
                     self.brought.names,
                     self.brought.keywords,
                     authors=self.brought.notes,

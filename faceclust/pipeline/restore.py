@@ -53,7 +53,7 @@ def _taken_over(
     for shot, found in ours:
         here = {fold(owner[face]) for face in boxes.get(shot.photo, ()) if face in owner}
         names = tuple(note.name for note in found.notes.people if fold(note.name) in here)
-        yield Read(shot.photo, names, found.authors)
+        yield Read(shot.photo, shot.path, names, found.authors)
 
 
 def _modified(library: Library, file: str) -> int:

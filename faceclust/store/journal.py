@@ -100,41 +100,52 @@ def put_names(
     db: Database,
     export_id: int,
     photo: int,
+    path: str,
     names: Iterable[str],
     keywords: Iterable[str],
     *,
     authors: Iterable[str] = (),
 ) -> None:
-    """Note which names and keywords an export brought into a photo, wherever its files go.
+    """Note which names and keywords an export brought into a photo, wherever it goes.
 
     Args:
         photo: its id.
+        path: of the file, relative to the library.
         authors: whose notes came with them.
     """
     brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
+    place = (photo, path_to_db(path), export_id)
     with db.transaction() as sql:
         sql.executemany(
-            "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?, ?)",
-            ((export_id, photo, kind, name) for kind, name in brought),
+            "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?, ?, ?)",
+            ((*place, kind, name) for kind, name in brought),
         )
         sql.executemany(
-            "INSERT OR IGNORE INTO exported_notes VALUES (?, ?, ?)",
-            ((export_id, photo, author) for author in authors),
+            "INSERT OR IGNORE INTO exported_notes VALUES (?, ?, ?, ?)",
+            ((*place, author) for author in authors),
         )
 
 
-def names_in(db: Database, photo: int) -> tuple[frozenset[str], frozenset[str]]:
-    """Names and keywords that exports, not undone since, brought into a photo."""
-    rows = list(db.rows("SELECT kind, name FROM exported_names WHERE photo_id = ?", (photo,)))
+# What is noted of a file, and of the places that the photo has left: of its copies, which may have
+# other programs' names in them, only what was brought into them.
+_NOTED = """photo_id = ?1 AND (path = ?2 OR path NOT IN (
+    SELECT path FROM files WHERE photo_id = ?1 AND missing_since IS NULL))"""
+
+
+def names_in(db: Database, photo: int, path: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names and keywords that exports, not undone since, brought into a photo's file."""
+    query = f"SELECT DISTINCT kind, name FROM exported_names WHERE {_NOTED}"
+    rows = list(db.rows(query, (photo, path_to_db(path))))
     return (
         frozenset(str(name) for kind, name in rows if kind == "person"),
         frozenset(str(name) for kind, name in rows if kind == "keyword"),
     )
 
 
-def notes_in(db: Database, photo: int) -> frozenset[str]:
-    """Whose notes exports, not undone since, brought into a photo."""
-    return db.column("SELECT author FROM exported_notes WHERE photo_id = ?", (photo,))
+def notes_in(db: Database, photo: int, path: str) -> frozenset[str]:
+    """Whose notes exports, not undone since, brought into a photo's file."""
+    query = f"SELECT DISTINCT author FROM exported_notes WHERE {_NOTED}"
+    return frozenset(str(row[0]) for row in db.rows(query, (photo, path_to_db(path))))
 
 
 def forget(db: Database, export_format: str) -> None:

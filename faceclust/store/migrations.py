@@ -72,39 +72,42 @@ def m0005_moved(db: sqlite3.Connection) -> None:
     And which photo stood where a file cannot be read now: it may be back, edited, the next time.
     """
     db.execute("ALTER TABLE files ADD COLUMN before INTEGER REFERENCES photos (id)")
-    files = {_bytes(path): photo for path, photo in db.execute("SELECT path, photo_id FROM files")}
-    for table, columns in (
-        ("exported_names", "kind TEXT NOT NULL CHECK (kind IN ('person', 'keyword')), name"),
-        ("exported_notes", "author"),
+    rows = db.execute("SELECT path, photo_id FROM files WHERE photo_id IS NOT NULL").fetchall()
+    files = {path if isinstance(path, bytes) else path.encode(): (photo, path)
+             for path, photo in rows}  # fmt: skip
+    for table, columns, names in (
+        ("exported_names", _KINDS + ", name TEXT NOT NULL", "kind, name"),
+        ("exported_notes", "author TEXT NOT NULL", "author"),
     ):
-        names = columns.replace(" TEXT NOT NULL CHECK (kind IN ('person', 'keyword'))", "")
-        rows = db.execute(f"SELECT export_id, path, {names} FROM {table}").fetchall()
+        rows = db.execute(f"SELECT path, export_id, {names} FROM {table}").fetchall()
         db.execute(f"DROP TABLE {table}")
+        # `path` is where the photo was then, relative to the library.
         db.execute(
             f"""CREATE TABLE {table} (
-            export_id INTEGER NOT NULL REFERENCES exports (id),
             photo_id INTEGER NOT NULL REFERENCES photos (id),
-            {columns} TEXT NOT NULL,
-            PRIMARY KEY (photo_id, {names}, export_id)
+            path NOT NULL,
+            export_id INTEGER NOT NULL REFERENCES exports (id),
+            {columns},
+            PRIMARY KEY (photo_id, path, {names}, export_id)
         ) WITHOUT ROWID"""
         )
-        for export, path, *rest in rows:
-            photo = _photo_at(_bytes(path), files)
-            if photo is not None:
-                row = (export, photo, *rest)
-                marks = ", ".join("?" * len(row))
-                db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+        for path, *rest in rows:
+            if found := _file_at(path if isinstance(path, bytes) else path.encode(), files):
+                row = (*found, *rest)
+                db.execute(
+                    f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row
+                )
 
 
-def _bytes(path: str | bytes) -> bytes:
-    return path if isinstance(path, bytes) else path.encode()
+_KINDS = "kind TEXT NOT NULL CHECK (kind IN ('person', 'keyword'))"
+_File = tuple[int, "str | bytes"]
 
 
-def _photo_at(path: bytes, files: Mapping[bytes, int | None]) -> int | None:
-    """The photo of an absolute path: the library may have been elsewhere when it was written."""
+def _file_at(path: bytes, files: Mapping[bytes, _File]) -> _File | None:
+    """Photo and path of an absolute path: the library may have been elsewhere when it was noted."""
     parts = path.replace(os.sep.encode(), b"/").split(b"/")
     inside = (b"/".join(parts[start:]) for start in range(1, len(parts)))
-    return next((files[rest] for rest in inside if files.get(rest) is not None), None)
+    return next((files[rest] for rest in inside if rest in files), None)
 
 
 MIGRATIONS: tuple[Migration, ...] = (

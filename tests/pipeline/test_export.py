@@ -30,7 +30,7 @@ from faceclust.pipeline.people import all_people
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned, catalogue, intake, journal
 from tests.export.xmp.samples import MWG, packet
-from tests.synthetic import LEFT, MIDDLE, group, library, photo
+from tests.synthetic import LEFT, MIDDLE, group, library, photo, put
 
 XMP = ExportRequest("xmp")
 INFO = PhotoInfo(400, 300, 1, "JPEG")
@@ -140,6 +140,19 @@ def test_names_are_ours_whoever_finds_the_photo_under_its_new_name(album: Librar
     name(album, "Ann", "Zoe")
     run(album)
     assert (people(album), people(album, "z.jpg")) == ({"Zoe"}, {"Zoe"})
+
+
+def test_what_another_program_says_of_a_copy_of_the_photo_is_not_ours(album: Library) -> None:
+    name(album, "1", "Ann")
+    copy = photo("copy.jpg", 1, 2, info=INFO, content="content of b'a.jpg'")
+    put(album.db, copy)
+    Image.new("RGB", (400, 300)).save(album.root / "copy.jpg")
+    sidecar(album, "copy.jpg").write_bytes(packet(region("Ann", 0.5), MWG))
+    run(album)
+    name(album, "Ann", "Zoe")
+    run(album)
+    assert people(album) == {"Zoe"}
+    assert people(album, "copy.jpg") == {"Ann", "Zoe"}
 
 
 @pytest.mark.parametrize(("style", "other"), [("full", "adobe"), ("adobe", "full")])

@@ -79,46 +79,51 @@ def test_the_last_export_is_the_newest_that_wrote_and_was_not_undone(db: Databas
 
 def test_names_are_known_by_photo_and_forgotten_with_their_export(db: Database) -> None:
     first, second = journal.begin_export(db, "xmp"), journal.begin_export(db, "xmp")
-    journal.put_names(db, first, 1, ["Ann", "Ann"], ["Ann"])
-    journal.put_names(db, first, 2, ["Bob"], [])
-    journal.put_names(db, second, 1, ["Cem", "Ann"], [])
-    assert journal.names_in(db, 1) == ({"Ann", "Cem"}, {"Ann"})
-    assert journal.names_in(db, 2) == ({"Bob"}, frozenset())
-    assert journal.names_in(db, 3) == (frozenset(), frozenset())
+    journal.put_names(db, first, 1, "a.jpg", ["Ann", "Ann"], ["Ann"])
+    journal.put_names(db, first, 2, "b.jpg", ["Bob"], [])
+    journal.put_names(db, second, 1, "a.jpg", ["Cem", "Ann"], [])
+    assert journal.names_in(db, 1, "a.jpg") == ({"Ann", "Cem"}, {"Ann"})
+    assert journal.names_in(db, 2, "b.jpg") == ({"Bob"}, frozenset())
+    assert journal.names_in(db, 3, "c.jpg") == (frozenset(), frozenset())
     journal.close_undone(db, second, lambda photo: False)
-    assert journal.names_in(db, 1) == ({"Ann"}, {"Ann"})
+    assert journal.names_in(db, 1, "a.jpg") == ({"Ann"}, {"Ann"})
     journal.close_undone(db, first, lambda photo: photo == 1)
-    assert journal.names_in(db, 1) == ({"Ann"}, {"Ann"})
-    assert journal.names_in(db, 2) == (frozenset(), frozenset())
+    assert journal.names_in(db, 1, "a.jpg") == ({"Ann"}, {"Ann"})
+    assert journal.names_in(db, 2, "b.jpg") == (frozenset(), frozenset())
 
 
 def test_notes_are_known_by_photo_and_forgotten_with_their_export(db: Database) -> None:
     first, second = journal.begin_export(db, "xmp"), journal.begin_export(db, "xmp")
-    journal.put_names(db, first, 1, [], [], authors=["me"])
-    journal.put_names(db, second, 1, [], [], authors=["me", "other"])
-    journal.put_names(db, second, 2, ["Bob"], [])
-    assert [journal.notes_in(db, photo) for photo in (1, 2)] == [{"me", "other"}, set()]
+    journal.put_names(db, first, 1, "a.jpg", [], [], authors=["me"])
+    journal.put_names(db, second, 1, "a.jpg", [], [], authors=["me", "other"])
+    journal.put_names(db, second, 2, "b.jpg", ["Bob"], [])
+    assert [journal.notes_in(db, *place) for place in ((1, "a.jpg"), (2, "b.jpg"))] == [
+        {"me", "other"},
+        set(),
+    ]
     journal.close_undone(db, second, lambda photo: False)
-    assert journal.notes_in(db, 1) == {"me"}
+    assert journal.notes_in(db, 1, "a.jpg") == {"me"}
     journal.close_undone(db, first, lambda photo: photo == 1)
-    assert journal.notes_in(db, 1) == {"me"}
+    assert journal.notes_in(db, 1, "a.jpg") == {"me"}
     journal.close_undone(db, first, lambda photo: False)
-    assert journal.notes_in(db, 1) == set()
+    assert journal.notes_in(db, 1, "a.jpg") == set()
 
 
 def test_what_imports_read_is_forgotten_by_its_format(db: Database) -> None:
     first, second = journal.begin_export(db, "import 1"), journal.begin_export(db, "import 11")
     for number in (first, second):
-        journal.put_names(db, number, 1, [f"Ann {number}"], ["Ann"], authors=[f"a{number}"])
+        journal.put_names(
+            db, number, 1, "a.jpg", [f"Ann {number}"], ["Ann"], authors=[f"a{number}"]
+        )
     journal.forget(db, "import 1")
-    assert journal.names_in(db, 1) == ({f"Ann {second}"}, {"Ann"})
-    assert journal.notes_in(db, 1) == {f"a{second}"}
+    assert journal.names_in(db, 1, "a.jpg") == ({f"Ann {second}"}, {"Ann"})
+    assert journal.notes_in(db, 1, "a.jpg") == {f"a{second}"}
     assert journal.last_export(db) is None
 
 
 def test_names_need_an_export_and_a_photo(db: Database) -> None:
     with pytest.raises(Exception, match="FOREIGN KEY"):
-        journal.put_names(db, 99, 1, ["Ann"], [])
+        journal.put_names(db, 99, 1, "a.jpg", ["Ann"], [])
     number = journal.begin_export(db, "xmp")
     with pytest.raises(Exception, match="FOREIGN KEY"):
-        journal.put_names(db, number, 99, ["Ann"], [])
+        journal.put_names(db, number, 99, "d.jpg", ["Ann"], [])

@@ -71,7 +71,7 @@ def test_every_older_version_keeps_all_it_held(old: Path) -> None:
             Person(1, "Ann Ćorić", (1, 3)),
             Person(2, None, (2, 4)),
         ]
-        assert journal.names_in(db, 1) == ({"Ann Ćorić"}, frozenset())
+        assert journal.names_in(db, 1, "a.jpg") == ({"Ann Ćorić"}, frozenset())
         assert journal.digests_at(db, "/photos/a.jpg.xmp") == {"d1"}
 
 
@@ -101,8 +101,9 @@ def test_what_exports_brought_is_found_wherever_the_library_was(tmp_path: Path) 
         )  # fmt: skip
     sql.close()
     with open_database(path) as db:
-        names = [set(journal.names_in(db, photo)[0]) for photo in (1, 2, 3, 4)]
-    assert names == [{"Ann Ćorić", "Cem"}, {"Bob"}, {"Dan"}, set()]
+        places = {"a.jpg": 1, "copy.jpg": 1, "2019/b.jpg": 2, os.fsdecode(b"caf\xe9.jpg"): 3}
+        names = [set(journal.names_in(db, *place[::-1])[0]) for place in places.items()]
+    assert names == [{"Ann Ćorić"}, {"Cem"}, {"Bob"}, {"Dan"}]
 
 
 def test_every_older_version_never_gives_an_id_twice(old: Path) -> None:

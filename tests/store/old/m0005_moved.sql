@@ -74,19 +74,21 @@ CREATE TABLE export_entries (
     );
 INSERT INTO "export_entries" VALUES(1,1,'done','write','/photos/a.jpg.xmp','d1',X'3C782F3E',420,'d0',NULL,NULL);
 CREATE TABLE exported_names (
-            export_id INTEGER NOT NULL REFERENCES exports (id),
             photo_id INTEGER NOT NULL REFERENCES photos (id),
+            path NOT NULL,
+            export_id INTEGER NOT NULL REFERENCES exports (id),
             kind TEXT NOT NULL CHECK (kind IN ('person', 'keyword')), name TEXT NOT NULL,
-            PRIMARY KEY (photo_id, kind, name, export_id)
+            PRIMARY KEY (photo_id, path, kind, name, export_id)
         ) WITHOUT ROWID;
-INSERT INTO "exported_names" VALUES(1,1,'person','Ann Ćorić');
+INSERT INTO "exported_names" VALUES(1,'a.jpg',1,'person','Ann Ćorić');
 CREATE TABLE exported_notes (
-            export_id INTEGER NOT NULL REFERENCES exports (id),
             photo_id INTEGER NOT NULL REFERENCES photos (id),
+            path NOT NULL,
+            export_id INTEGER NOT NULL REFERENCES exports (id),
             author TEXT NOT NULL,
-            PRIMARY KEY (photo_id, author, export_id)
+            PRIMARY KEY (photo_id, path, author, export_id)
         ) WITHOUT ROWID;
-INSERT INTO "exported_notes" VALUES(1,1,'a1b2');
+INSERT INTO "exported_notes" VALUES(1,'a.jpg',1,'a1b2');
 CREATE TABLE exports (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         started_at TEXT NOT NULL,
@@ -153,7 +155,7 @@ INSERT INTO "migrations" VALUES('m0001_initial','2026-11-24T07:36:51+00:00');
 INSERT INTO "migrations" VALUES('m0002_attributes','2026-11-25T02:48:11+00:00');
 INSERT INTO "migrations" VALUES('m0003_neighbours','2026-11-25T02:55:28+00:00');
 INSERT INTO "migrations" VALUES('m0004_notes','2026-11-27T19:44:06+00:00');
-INSERT INTO "migrations" VALUES('m0005_moved','2026-11-28T03:59:11+00:00');
+INSERT INTO "migrations" VALUES('m0005_moved','2026-11-28T04:37:20+00:00');
 CREATE TABLE neighbours (
         face_id INTEGER PRIMARY KEY REFERENCES faces (id) ON DELETE CASCADE,
         listed BLOB NOT NULL,
