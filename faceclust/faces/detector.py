@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceclust.errors import OptionError
 from faceclust.faces.scrfd import STRIDE, Detections, Scrfd
 from faceclust.records import ImageArray
 from faceclust.weights import Device
@@ -22,6 +23,9 @@ from faceclust.weights import Device
 @dataclass(frozen=True, slots=True)
 class DetectorOptions:
     """How photos are searched for faces.
+
+    Raises:
+        OptionError: a value with which no photo can be searched.
 
     Attributes:
         min_score: detections below this confidence are dropped, in [0, 1].
@@ -43,6 +47,15 @@ class DetectorOptions:
     large_side: int = 960
     max_reduction: float = 4.0
     tiles: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("min_score", 0.01, 1), ("min_face", 0, 1 << 16), ("nms_iou", 0, 1),
+            ("small_side", 32, 1 << 14), ("large_side", 32, 1 << 14), ("max_reduction", 1, 1000),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise OptionError(f"{name} must be from {low} to {high}, not {value}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,7 @@ def cluster(
         heard: int | None = len(decisions)
         if newest and not anew:
             labels = unasked(library, crowd, labels, newest, decisions)
-            heard = heard if labels.max(initial=0) == result.labels.max(initial=0) else None
+            heard = heard if _same_partition(labels, result.labels) else None
         kept, nearby = _numbered(library, crowd.faces, replace(result, labels=labels), newest)
         facts = {"threshold_used": result.threshold, "anew": len(current), "decisions": heard}
     else:
@@ -240,6 +240,11 @@ def cluster(
     clustering = StoredClustering(model, options.method, noted, kept)
     ledger.put_clustering(library.db, clustering, nearby)
     return _report(clustering, started)
+
+
+def _same_partition(labels: IntArray, others: IntArray) -> bool:
+    pairs = len(np.unique(np.stack([labels, others]), axis=1).T)
+    return pairs == len(np.unique(labels)) == len(np.unique(others))
 
 
 def _anew(

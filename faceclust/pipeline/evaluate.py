@@ -68,7 +68,7 @@ def evaluate(
     if data is None:
         with libraries.find_library(library, db) as found:
             if labels is None:
-                return score_by_names(found, _cluster_options(options, people=1))
+                return score_by_names(found, settings.override(ClusterOptions(), **options))
             return _score_library(found, labels, options)
     wanted = _cluster_options(options, people=1)  # mistakes are told before the long work begins
     faces = labelled_data(data, aligned, profile, clip=wanted.edges == "clip-cluster")

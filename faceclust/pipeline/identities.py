@@ -111,8 +111,8 @@ def _unpack(tar: tarfile.TarFile, data: Path, folder: Path) -> None:
 
 
 def person_of(name: str) -> str:
-    """Whose face a file of a folder of identities shows: the folder that it lies in."""
-    return str(Path(name).parent)
+    """Whose face a file of a folder of identities shows: the folder's; in none, its own."""
+    return name.rpartition("/")[0] or name
 
 
 def embed_folder(

@@ -85,8 +85,13 @@ def labelled_data(
 
 def _photos_named(names: tuple[str, ...]) -> IntArray | None:
     """Which photo each crop was cut from, if all their names say so."""
-    named = [IN_PHOTO.fullmatch(Path(name).stem) for name in names]
-    photos_of_crops = [match.group(1) for match in named if match]
+    named = [(name, IN_PHOTO.fullmatch(Path(name).stem)) for name in names]
+    # Photos are numbered within a family, whose members have a folder each.
+    photos_of_crops = [
+        f"{name.partition('_MID')[0] if '_MID' in name else ''}/{match.group(1)}"
+        for name, match in named
+        if match
+    ]
     if len(photos_of_crops) < len(names):
         return None
     return np.unique(photos_of_crops, return_inverse=True)[1].astype(np.int64)

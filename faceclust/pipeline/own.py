@@ -65,6 +65,8 @@ def score_by_names(library: Library, options: ClusterOptions) -> dict[str, Any]:
         raise LibraryError(
             "Fewer than two people have a name yet; name some, or give --labels CSV or --data."
         )
+    if options.method == "kmeans" and options.num_people is None:
+        options = replace(options, num_people=len(set(persons)))
     photo = photos_of(library, faces)
     described = described_by(library, description_of(library), faces)
     own = own_edges_or_none(library)

@@ -10,6 +10,7 @@ last checkpoint and ends with the same weights, bit for bit.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -111,16 +112,17 @@ def train(
     both: View = "both" if "both" in crowd.views else "first"
     x = crowds.view(crowd.faces, crowd.widths, both)
     basis = principal(x[~apart], options.architecture.D)
+    digest = digest_of(crowd, options, base)
     drawn = [
-        list(graphs.drawn(crowd, mask, side, count, options.seed, out / "graphs", base, basis,
-                          options.neighbours))
+        list(graphs.drawn(crowd, mask, side, count, options.seed, out / "graphs" / digest[:16],
+                          base, basis, options.neighbours))
         for side, mask, count in ((SEEN, ~apart, options.libraries),
                                   (TRIAL, apart, options.trials))
     ]  # fmt: skip
     t, values = vocabulary()
     model = _fresh(t, values, drawn[SEEN], options)
     state = ProxyState(model.to(device), options.rate, options.decay)
-    recipe = json.dumps(asdict(options))
+    recipe = json.dumps({**asdict(options), "data": digest})
     checkpoint = out / "state.safetensors"
     if checkpoint.is_file():
         state.load(checkpoint, recipe)
@@ -136,6 +138,16 @@ def train(
         if state.step % options.save_every == 0 or state.step == total:
             state.save(checkpoint, recipe)
     return _finish(state, basis, space, drawn[TRIAL], options, out, tell)
+
+
+def digest_of(crowd: Crowd, options: ProxyTraining, base: EdgeModel) -> str:
+    """What tells this run's people, and who of them is held out, from another's."""
+    digest = hashlib.sha256(f"{options.seed} {options.held_out} {options.neighbours}".encode())
+    some = slice(None, None, 1 + len(crowd.faces) // 1000)
+    seen = (crowd.person, crowd.group, crowd.faces[some], crowd.clip[some])
+    for array in (*seen, *base.weights, *base.biases):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def vocabulary() -> tuple[FloatArray, tuple[int, ...]]:

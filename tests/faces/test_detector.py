@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceclust import weights
+from faceclust.errors import OptionError
 from faceclust.faces.detector import (
     Detector,
     DetectorOptions,
@@ -54,6 +56,16 @@ def test_no_two_boxes_that_stay_overlap_much(rows: list[tuple[float, ...]]) -> N
             area = np.prod(kept[i, 2:] - kept[i, :2]) + np.prod(kept[j, 2:] - kept[j, :2])
             assert both <= 0.4 * (area - both) + 1e-3
     assert (len(kept) == 0) == (len(rows) == 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"min_score": 0.0}, {"max_reduction": 0.0}, {"small_side": 0}, {"large_side": -1},
+     {"nms_iou": float("nan")}, {"min_face": -1}],
+)  # fmt: skip
+def test_options_with_which_no_photo_can_be_searched(wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match="must be from"):
+        DetectorOptions(**wrong)
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.booleans())

@@ -10,7 +10,7 @@ from faceclust.cluster.methods import ClusterOptions
 from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import Library, all_people, cluster, name, not_a_face, undo
 from faceclust.pipeline.arrive import same_photo
-from faceclust.pipeline.cluster import group
+from faceclust.pipeline.cluster import _same_partition, group
 from faceclust.pipeline.models import Space
 from faceclust.store import ledger, open_database
 from tests.synthetic import looks, photo, put
@@ -111,3 +111,11 @@ def test_each_network_of_the_space_is_normalised() -> None:
     x = np.array([[99, 0, 1, 0], [99, 0, 0, 1], [50, 0, 3, 0]], np.float32)
     assert group(x, COMPONENTS, Space()).labels.tolist() == [0, 0, 0]
     assert group(x, COMPONENTS, Space(parts=(2, 2))).labels.tolist() == [0, 1, 0]
+
+
+def test_partitions_are_compared_by_who_is_with_whom() -> None:
+    labels = np.array([0, 0, 1, 2])
+    assert _same_partition(labels, np.array([5, 5, 9, 1]))
+    assert not _same_partition(labels, np.array([0, 1, 1, 2]))  # as many, but others
+    assert not _same_partition(labels, np.array([0, 0, 0, 1]))
+    assert _same_partition(labels[:0], labels[:0])

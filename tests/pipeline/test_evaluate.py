@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceclust.errors import InputError, LibraryError, OptionError
-from faceclust.pipeline import Library, evaluate, not_a_face
+from faceclust.pipeline import Library, evaluate, name, not_a_face
 from faceclust.pipeline.identities import prominence
 from faceclust.pipeline.labelled import prominent_faces
 from faceclust.pipeline.memory import peak_rss_mb
@@ -47,6 +47,13 @@ def test_names_count_and_what_is_no_face_does_not(album: Library, truth: Path) -
     not_a_face(album, 6)
     report = evaluate(labels=truth, options={}, db=album.db.path)
     assert (report["faces"], report["pairwise"]["precision"]) == (5, 1)
+
+
+def test_kmeans_is_told_how_many_people_have_names(album: Library) -> None:
+    name(album, "1", "Ann")
+    name(album, "2", "Bob")
+    report = evaluate(options={"method": "kmeans"}, db=album.db.path)
+    assert (report["people"], report["clusters"]) == (2, 2)
 
 
 def test_another_method_can_be_tried_without_keeping_it(album: Library, truth: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faceclust.errors import InputError
-from faceclust.pipeline.identities import as_folder
+from faceclust.pipeline.identities import as_folder, person_of
 
 PNG = b"not decoded here"
 
@@ -142,3 +142,8 @@ def test_headers_of_many_bytes_are_refused(tmp_path: Path) -> None:
     path = tar_of(tmp_path / "long.tar", first, (long, content), member("ann/3.png"))
     with pytest.raises(InputError, match=r"long\.tar cannot be unpacked .*headers are over 1 MB"):
         unpacked(path)
+
+
+def test_a_loose_file_is_the_only_one_of_its_person() -> None:
+    names = {"ann/1.jpg": "ann", "a/b/2.jpg": "a/b", "3.jpg": "3.jpg"}
+    assert {name: person_of(name) for name in names} == names

@@ -170,6 +170,17 @@ def test_variants_train_as_well(small: Any, tmp_path: Path, offsets: Any) -> Non
     assert model.space == "made-up"
 
 
+def test_graphs_of_other_people_are_not_taken_for_ones_own(small: Any) -> None:
+    from faceclust.train import clip_cluster
+
+    faces, base = crowd(), ignorant()
+    mine = clip_cluster.digest_of(faces, small, base)
+    assert mine == clip_cluster.digest_of(crowd(), replace(small, steps=small.steps + 1), base)
+    others = replace(faces, person=faces.person[::-1].copy())
+    assert mine != clip_cluster.digest_of(others, small, base)
+    assert mine != clip_cluster.digest_of(faces, replace(small, seed=small.seed + 1), base)
+
+
 def test_the_share_falls_to_nothing_where_the_additions_mislead(tmp_path: Path) -> None:
     from faceclust.train import clip_cluster, graphs
 

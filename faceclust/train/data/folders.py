@@ -27,6 +27,7 @@ from faceclust.pipeline.identities import (
     as_folder,
     embed_all,
     embed_folder,
+    person_of,
 )
 from faceclust.pipeline.models import Models, space
 from faceclust.records import IntArray
@@ -70,6 +71,11 @@ class Embedding:
         return cache.embed(self.folder, what, run, partial(self.count, name))
 
 
+def name_of(data: Path) -> str:
+    """What a folder or tar of identities is called in the cache."""
+    return data.stem if data.is_file() else data.name
+
+
 def embed_set(data: Path, using: Embedding) -> Path:
     """Embed a folder or tar of identities, once: the path of its file in the cache.
 
@@ -77,7 +83,7 @@ def embed_set(data: Path, using: Embedding) -> Path:
         InputError: it is missing, damaged or without a face.
         WriteError: the cache cannot be written.
     """
-    name, source = data.stem if data.is_file() else data.name, _source(data)
+    name, source = name_of(data), _source(data)
 
     def run(known: frozenset[str]) -> Iterable[Embedded]:
         with as_folder(data) as folder:
@@ -129,7 +135,7 @@ def embed_records(
 def read_set(path: Path) -> Identities:
     """A folder or tar that `embed_set` has embedded."""
     names = [str(name) for name in cache.mapped(path)["names"]]
-    people, label = np.unique([_person(name) for name in names], return_inverse=True)
+    people, label = np.unique([person_of(name) for name in names], return_inverse=True)
     found = [FAMILY.fullmatch(name) for name in names]
     group, photo = label, np.full(len(names), -1, np.int64)
     if all(found):
@@ -246,11 +252,6 @@ def _source(data: Path) -> str:
     for file in photos.walk(data, WalkOptions()):
         digest.update(f"{file}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
-
-
-def _person(name: str) -> str:
-    """The folder; a file that lies in none is the only one of its person."""
-    return name.rpartition("/")[0] or name
 
 
 def _number(words: Sequence[str]) -> IntArray:

@@ -56,12 +56,10 @@ def read(
     if data[0] == MS1M:
         identities = _read_ms1m(ms1m.root_of(root), part, using)
         return _corpus(identities, crowds.crowd_of(identities))
-    paths = _embedded(data) or [
-        folders.embed_set(found, embedding)
-        for embedding in [using()]
-        for entry in data
-        for found in members(Path(entry))
-    ]
+    if not (paths := _embedded(data)):
+        found = _in_order([each for entry in data for each in members(Path(entry))])
+        embedding = using()
+        paths = [folders.embed_set(each, embedding) for each in found]
     identities = folders.join([folders.read_set(path) for path in paths])
     sets = [path.stem for path in paths]
     if set(sets) <= set(crowds.SETS) and len(identities.parts) > 1:
@@ -69,6 +67,20 @@ def read(
     else:
         crowd = crowds.crowd_of(identities)
     return _corpus(identities, crowd)
+
+
+def _in_order(data: list[Path]) -> list[Path]:
+    """Data that are to be joined: this project's own sets as `crowds.read` goes through them.
+
+    Raises:
+        OptionError: two have one name, under which their embeddings are kept.
+    """
+    names = [folders.name_of(each) for each in data]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise OptionError(f"--data was given two that are called {twice!r}; rename one of them.")
+    if set(names) <= set(crowds.SETS):
+        return sorted(data, key=lambda each: list(crowds.SETS).index(folders.name_of(each)))
+    return data
 
 
 def _corpus(identities: Identities, crowd: Crowd) -> Corpus:
