@@ -33,7 +33,11 @@ _SCRATCH = re.compile(r"\.faceclust-[0-9a-f]{16}\.\w+")
 _CHUNK = 1 << 20
 _FICLONE = 0x40049409  # linux/fs.h
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+# macOS says ENOTSUP, which is another number there than EOPNOTSUPP; Windows, of exFAT, EINVAL.
+_NO_HARD_LINKS = {
+    errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.EMLINK,
+    errno.EXDEV,
+}  # fmt: skip
 
 
 class RefusedError(Exception):
@@ -194,7 +198,8 @@ def keep(path: Path, backup: Path) -> None:
 
 def flush(path: Path) -> None:
     """Bring the file or folder `path` to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes only what may be written.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

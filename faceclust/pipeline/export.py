@@ -13,6 +13,7 @@ from faceclust.errors import OptionError, PersonError, WriteError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Status, Summary
+from faceclust.export.names import fold
 from faceclust.export.plan import Action, LinkKind, WriteText
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import XmpOptions
@@ -156,9 +157,25 @@ def _noting(actions: Iterator[Action], planned: set[Path]) -> Iterator[Action]:
 def _stale(library: Library, root: Path, planned: set[Path]) -> Iterator[tuple[int, Entry]]:
     """What earlier exports put below `root` and this one does not want: under an old name, say."""
     wanted = planned | {folder for path in planned for folder in path.parents}
+    folded = {fold(str(path)): path for path in wanted}
     for number, fields in journal.entries_below(library.db, os.fspath(root)):
-        if fields["kind"] != "scratch" and Path(str(fields["path"])) not in wanted:
+        path = Path(str(fields["path"]))
+        if fields["kind"] == "scratch" or path in wanted:
+            continue
+        if not _is_same_place(path, folded.get(fold(str(path)))):
             yield number, Entry(**fields)  # type: ignore[arg-type]
+
+
+def _is_same_place(path: Path, other: Path | None) -> bool:
+    """Whether two paths that differ in case only are one, as many file systems have it."""
+    try:
+        return (
+            other is not None
+            and path.parent.samefile(other.parent)
+            and (path.name == other.name or path.samefile(other))
+        )
+    except OSError:
+        return False
 
 
 def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], None]) -> Summary:

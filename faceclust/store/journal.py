@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from faceclust.store.database import Database, now, path_from_db, path_to_db
 
@@ -83,7 +84,7 @@ def entries_below(db: Database, folder: str) -> list[tuple[int, dict[str, object
     return [
         (number, fields)
         for number, fields in found
-        if f"{fields['path']}/".startswith(f"{folder}/")
+        if Path(str(fields["path"])).is_relative_to(folder)
     ]
 
 

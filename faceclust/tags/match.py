@@ -16,6 +16,8 @@ Reason: TypeAlias = Literal["no-face", "ambiguous"]
 MIN_IOU = 0.1
 # Another free face that fits nearly as well: whose face the box shows cannot be told.
 RIVAL_SHARE = 0.75
+# By so much more of overlap is the other frame believed where both match as many regions.
+CLEARLY = 0.3
 _ORIENTATIONS = range(1, 9)
 
 
@@ -38,7 +40,8 @@ def match(
     """Find the face that each region shows.
 
     The regions of one file refer to one picture: as it is stored, or as it is displayed. What the
-    format demands (`frame`) is believed unless the other way matches more of them. Where neither
+    format demands (`frame`) is believed unless the other way matches more of them, or as many and
+    clearly better. Where neither
     matches most, the photo may have been turned after it was tagged: the six other orientations
     are tried, and believed if all of several regions match, and in one way alone.
 
@@ -50,7 +53,12 @@ def match(
     """
     usual = (orientation, 1) if frame == "stored" else (1, orientation)
     tries = [_match(_turned(regions, each), faces) for each in dict.fromkeys(usual)]
-    best = max(tries, key=lambda found: len(found.pairs))
+    best = tries[0]
+    for other in tries[1:]:
+        more = len(other.pairs) - len(best.pairs)
+        better = _fit(other, faces) - _fit(best, faces) > CLEARLY
+        if more > 0 or (more == 0 and better):
+            best = other
     if 2 * len(best.pairs) > len(regions) or len(regions) < 2:
         return best
     others = [_match(_turned(regions, o), faces) for o in _ORIENTATIONS if o not in usual]
@@ -61,6 +69,12 @@ def match(
         if not found.left
     }
     return next(iter(whole.values())) if len(whole) == 1 else best
+
+
+def _fit(found: Matched, faces: Mapping[int, Box]) -> float:
+    """Mean overlap of the regions with their faces."""
+    overlaps = [region.box.iou(faces[face]) for region, face in found.pairs]
+    return sum(overlaps) / len(overlaps) if overlaps else 0.0
 
 
 def _turned(regions: Sequence[Region], orientation: int) -> list[Region]:

@@ -2,13 +2,14 @@
 
 The JSON of a.jpg is a.jpg.json, or a.jpg.supplemental-metadata.json since 2024. Before ".json"
 stand at most 46 characters, so either may be cut short; a counter "(1)" comes after the cut.
-Edited copies (a-edited.jpg) have none of their own.
+Edited copies (a-edited.jpg, in whatever language) have none of their own.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -20,6 +21,13 @@ SUFFIX = ".json"
 _MOST = 46
 _MOST_NAMES = 1000
 _SUPPLEMENT = ".supplemental-metadata"
+# Google's words for an edited copy, as file systems may spell them.
+_EDITED = tuple(
+    unicodedata.normalize(form, f"-{word}")
+    for word in ("edited", "effects", "smile", "mix", "bearbeitet", "bewerkt", "edytowane",
+                 "editat", "editado", "ha editado", "modifi\xe9", "modificato", "編集済み")
+    for form in ("NFC", "NFD")
+)  # fmt: skip
 _COUNTER = re.compile(r"\(\d+\)$")
 
 
@@ -29,7 +37,7 @@ def json_names(photo: str) -> Iterator[str]:
     counter = _COUNTER.search(path.stem)
     plain = path.stem[: counter.start()] if counter else path.stem
     number = counter[0] if counter else ""
-    for stem in dict.fromkeys([plain, plain.removesuffix("-edited")]):
+    for stem in dict.fromkeys([plain, *(plain.removesuffix(suffix) for suffix in _EDITED)]):
         name = f"{stem}{path.suffix}"
         yield f"{name}{number}{SUFFIX}"
         yield f"{name[:_MOST]}{number}{SUFFIX}"

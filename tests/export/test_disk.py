@@ -80,7 +80,7 @@ def test_install_never_goes_over_another_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b"theirs"
 
 
-@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL])
 def test_install_without_hard_links(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

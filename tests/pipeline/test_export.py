@@ -25,7 +25,7 @@ from faceclust.pipeline import (
     table_bytes,
     undo_export,
 )
-from faceclust.pipeline.export import tagged_photos
+from faceclust.pipeline.export import _is_same_place, tagged_photos
 from faceclust.pipeline.people import all_people
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned, catalogue, intake, journal
@@ -360,3 +360,15 @@ def test_options_that_do_not_go_together(
     with pytest.raises(OptionError, match=message):
         run(album, request_)
     assert journal.last_export(album.db) is None
+
+
+def test_paths_that_differ_in_case_are_one_where_the_file_system_says_so(tmp_path: Path) -> None:
+    lower, upper = tmp_path / "ann" / "a.jpg", tmp_path / "Ann" / "a.jpg"
+    lower.parent.mkdir()
+    lower.write_bytes(b"")
+    assert not _is_same_place(lower, upper)
+    assert not _is_same_place(lower, None)
+    if not upper.exists():  # as the file system of a Mac has it
+        upper.parent.symlink_to(lower.parent)
+    assert _is_same_place(lower, upper)
+    assert _is_same_place(lower.parent, upper.parent)

@@ -64,6 +64,17 @@ def test_looser_and_shifted_boxes_find_their_faces(
     assert names(match(given, "displayed", 1, FACES)) == {"Ann": 1, "Bob": 2, "Cem": 3}
 
 
+def test_of_two_frames_that_match_alike_the_one_counts_that_fits() -> None:
+    """A writer that means the photo as it is displayed, where the format means it as stored."""
+    there = Box(0.1, 0.2, 0.2, 0.2)
+    # Turned back, the box touches another face by its edge.
+    turned = stored_box(there, 3)
+    touched = Box(turned.x + 0.09, turned.y + 0.09, 0.2, 0.2)
+    given = [Region("Ann", there)]
+    assert names(match(given, "stored", 3, {1: there, 2: touched})) == {"Ann": 1}
+    assert names(match(given, "stored", 3, {2: turned, 1: there})) == {"Ann": 2}
+
+
 def test_a_box_without_a_face_is_left() -> None:
     found = match([Region("Dan", Box(0.4, 0.8, 0.1, 0.1))], "stored", 6, FACES)
     assert found.pairs == ()

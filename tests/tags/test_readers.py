@@ -72,6 +72,8 @@ def test_any_bytes_are_an_ini(content: bytes) -> None:
         ("a(1).jpg", "a.jpg(1).json"),
         ("a(1).jpg", "a.jpg.supplemental-metadata(1).json"),
         ("a-edited.jpg", "a.jpg.json"),
+        ("a-bearbeitet.jpg", "a.jpg.json"),
+        ("a-modifie\u0301(1).jpg", "a.jpg(1).json"),
         ("x" * 50 + ".jpg", "x" * 46 + ".json"),
         ("x" * 41 + ".jpg", "x" * 41 + ".jpg..json"),
         ("x" * 36 + ".jpg", "x" * 36 + ".jpg.suppl.json"),

@@ -247,13 +247,13 @@ def _merge_keywords(
     wanted: list[str],
     stale: set[str],
 ) -> None:
-    tag, kind, _ = keyword
+    tag = keyword[0]
     found = _keyword_properties(rdf, tag)
     gone = [li for value in found for li in items(value) if clean(text(li)) in stale]
     for li in gone:
         remove(li)
     if wanted:
-        _add_keywords(rdf, block, tag, kind, wanted)
+        _add_keywords(rdf, block, keyword, wanted)
     elif gone:
         for value in found:
             if not items(value):
@@ -261,15 +261,25 @@ def _merge_keywords(
 
 
 def _add_keywords(
-    rdf: etree._Element, block: etree._Element, tag: str, kind: str, wanted: list[str]
+    rdf: etree._Element, block: etree._Element, keyword: tuple[str, str, str], wanted: list[str]
 ) -> None:
+    tag, kind, separator = keyword
     lift_attribute(rdf, tag)
     found = _keyword_properties(rdf, tag) or [add(block, tag)]
     bags = [array(value, kind) for value in found]
     present = {fold(text(li)) for value in found for li in items(value)}
     for name in wanted:
-        if fold(name) not in present:
+        if fold(name) not in present and not _is_deeper(name, separator, present):
             add(bags[0], q("rdf:li")).text = name
+
+
+def _is_deeper(name: str, separator: str, present: set[str]) -> bool:
+    """Whether a person has a place already, further down: People|Family|Ann for People|Ann."""
+    root, _, leaf = fold(name).rpartition(separator) if separator else ("", "", "")
+    return bool(root) and any(
+        each.startswith(f"{root}{separator}") and each.endswith(f"{separator}{leaf}")
+        for each in present
+    )
 
 
 def _keyword_properties(rdf: etree._Element, tag: str) -> list[etree._Element]:

@@ -265,6 +265,19 @@ def test_keywords_in_another_case_or_composition_are_not_doubled() -> None:
     assert keywords(written, "dc:subject") == ["Zoe\u0308"]
 
 
+def test_a_person_who_stands_deeper_in_the_users_tree_gets_no_second_place() -> None:
+    tree = packet(
+        "<lr:hierarchicalSubject><rdf:Bag><rdf:li>People|Family|bob</rdf:li></rdf:Bag>"
+        "</lr:hierarchicalSubject>",
+        f'xmlns:lr="{PREFIXES["lr"]}"',
+    )
+    written = merge(tree, tagged(("Bob", BOB)), NOBODY, OPTIONS)
+    assert keywords(written, "lr:hierarchicalSubject") == ["People|Family|bob"]
+    place = tree.replace(b"People|Family|bob", b"Places|Bob")
+    written = merge(place, tagged(("Bob", BOB)), NOBODY, OPTIONS)
+    assert keywords(written, "lr:hierarchicalSubject") == ["Places|Bob", "People|Bob"]
+
+
 @pytest.mark.parametrize(
     ("body", "attribute"),
     [
