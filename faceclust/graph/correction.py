@@ -40,7 +40,10 @@ class Model:
     clip: str
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
-        """Write a safetensors file in float16; `about` is kept beside: the whole configuration."""
+        """Write a safetensors file in float16; `about` is kept beside: the whole configuration.
+
+        Means stay float32: a feature that never varies is divided by next to nothing.
+        """
         from dataclasses import asdict
 
         from safetensors.numpy import save_file
@@ -48,7 +51,11 @@ class Model:
         kept = {"architecture": asdict(self.architecture), "share": self.share,
                 "space": self.space, "clip": self.clip, "features": list(NAMES)}  # fmt: skip
         arrays = {"basis": self.basis} | {f"model.{k}": v for k, v in self.tensors.items()}
-        half = {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in arrays.items()}
+        exact = {"model.mean", "model.deviation"}
+        half = {
+            k: v.astype(np.float16) if v.dtype == np.float32 and k not in exact else v
+            for k, v in arrays.items()
+        }
         part = path.with_suffix(".part")
         save_file(half, part, {"model": json.dumps(kept), "training": json.dumps(about)})
         part.replace(path)

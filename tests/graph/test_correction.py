@@ -79,6 +79,8 @@ def test_the_same_numbers_as_the_modules(
 def test_a_saved_model_is_read_back_and_a_damaged_one_is_told(tmp_path: Path) -> None:
     made = module(VARIANTS[0])
     tensors = {k: v.detach().numpy() for k, v in made.state_dict().items()}
+    tensors["mean"] = np.full_like(tensors["mean"], 0.3)
+    tensors["deviation"] = np.full_like(tensors["mean"], 1e-6)  # of a feature that never varies
     model = correction.Model(tensors, VARIANTS[0], unit(D, 16), 0.25, "a", "face-clip")
     path = tmp_path / "m.safetensors"
     model.save(path, {"seed": 0})
@@ -86,6 +88,8 @@ def test_a_saved_model_is_read_back_and_a_damaged_one_is_told(tmp_path: Path) ->
     assert (read.architecture, read.share, read.space) == (VARIANTS[0], 0.25, "a")
     for name, value in tensors.items():
         np.testing.assert_allclose(read.tensors[name], value, atol=2e-3)
+    for name in ("mean", "deviation"):
+        np.testing.assert_array_equal(read.tensors[name], tensors[name])
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(WeightsError, match="is no CLIP-Cluster model"):
         correction.load(path)
