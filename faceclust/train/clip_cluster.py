@@ -122,7 +122,7 @@ def train(
     t, values = vocabulary()
     model = _fresh(t, values, drawn[SEEN], options)
     state = ProxyState(model.to(device), options.rate, options.decay)
-    recipe = json.dumps({**asdict(options), "data": digest})
+    recipe = recipe_of(options, digest)
     checkpoint = out / "state.safetensors"
     if checkpoint.is_file():
         state.load(checkpoint, recipe)
@@ -138,6 +138,11 @@ def train(
         if state.step % options.save_every == 0 or state.step == total:
             state.save(checkpoint, recipe)
     return _finish(state, basis, space, drawn[TRIAL], options, out, tell)
+
+
+def recipe_of(options: ProxyTraining, data: str) -> str:
+    """The whole configuration of a run; `data` is of `digest_of`."""
+    return json.dumps({**asdict(options), "data": data})
 
 
 def digest_of(crowd: Crowd, options: ProxyTraining, base: EdgeModel) -> str:

@@ -176,13 +176,20 @@ def examples(crowd: Crowd, library: Library, which: View, k: int, *, quality: bo
 def scored_pairs(
     crowd: Crowd, library: Library, which: View, k: int, *, quality: bool
 ) -> tuple[FloatArray, IntArray]:
-    """Features (E, F) and faces (2, E) of the pairs that the edge model looks at."""
+    """Features (E, F) and faces (2, E) of the pairs that the edge model looks at.
+
+    By one thread, as on a cluster: products that several compute together may differ in their last
+    bits.
+    """
+    from threadpoolctl import threadpool_limits
+
     x = np.ascontiguousarray(crowds.view(library.faces, crowd.widths, which))
     neighbours = knn(x, k)
-    pairs, scale = edges.candidates(x, neighbours)
     columns = {"first": [0], "second": [1]}.get(which, list(range(library.norms.shape[1])))
     known = structure.quality(library.norms[:, columns]) if quality else None
-    chunks = list(structure.features(x, neighbours, pairs, scale, known))
+    with threadpool_limits(1):
+        pairs, scale = edges.candidates(x, neighbours)
+        chunks = list(structure.features(x, neighbours, pairs, scale, known))
     nothing = np.zeros((0, len(structure.NAMES)), np.float32)
     return np.concatenate([nothing, *chunks]), pairs.index
 

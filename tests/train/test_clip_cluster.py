@@ -115,10 +115,8 @@ def test_a_tiny_library_is_learned_by_heart(small: Any, tmp_path: Path) -> None:
     )
     untrained = clip_cluster.additions(model.averaged(), graph)
     assert clip_cluster.f_of(graph, graph.base + untrained) < 0.5
-    import json
-    from dataclasses import asdict
-
-    model.load(tmp_path / "state.safetensors", json.dumps(asdict(options)))
+    data = clip_cluster.digest_of(faces, options, ignorant())
+    model.load(tmp_path / "state.safetensors", clip_cluster.recipe_of(options, data))
     learned = clip_cluster.additions(model.model, graph)
     assert clip_cluster.f_of(graph, graph.base + learned) == 1.0
 
