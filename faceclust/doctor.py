@@ -25,7 +25,7 @@ Level: TypeAlias = Literal["ok", "warn", "error"]
 REQUIRED = (
     *("numpy", "scipy", "sklearn", "faiss", "infomap", "insightface", "onnx", "onnxruntime"),
     *("cv2", "PIL", "pillow_heif", "rawpy", "exifread", "lxml", "typer", "rich", "platformdirs"),
-    *("filelock", "safetensors", "starlette", "uvicorn", "jinja2"),
+    *("filelock", "safetensors", "starlette", "threadpoolctl", "uvicorn", "jinja2"),
 )
 
 _PROBE_SECONDS = 60
