@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Generic, TypeVar
 
 from faceclust.errors import WorkerError
-from faceclust.workers.process import work
+from faceclust.workers.process import without_ctrl_c, work
 from faceclust.workers.tasks import Failure, Limits, cause
 
 Task = TypeVar("Task")
@@ -129,7 +129,8 @@ class Pool(Generic[Task, Result]):
             daemon=True,
             name="faceclust-worker",
         )
-        process.start()
+        with without_ctrl_c():
+            process.start()
         theirs.close()
         worker: _Worker[Task] = _Worker(process, ours, free)
         self._workers.append(worker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -18,6 +18,21 @@ def number() -> int:
     return _number
 
 
+@contextlib.contextmanager
+def without_ctrl_c() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach before they come to say so themselves."""
+    _mask(signal.SIG_BLOCK)
+    try:
+        yield
+    finally:
+        _mask(signal.SIG_UNBLOCK)
+
+
+def _mask(how: int) -> None:
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(how, {signal.SIGINT})
+
+
 def work(
     make: Callable[[], Callable[[Any], Any]], pipe: Connection, memory: int | None, own: int
 ) -> None:
@@ -26,6 +41,7 @@ def work(
     _number = own
     # Ctrl-C is the parent's to handle; it ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _mask(signal.SIG_UNBLOCK)
     try:
         call = make()
     except FaceclustError as error:

@@ -57,6 +57,22 @@ def test_every_task_comes_back_with_its_result() -> None:
     assert run(tasks) == {task: f"done {task}" for task in tasks}
 
 
+def interrupted() -> Make:
+    """What a worker unpickles before its own code runs: the user presses Ctrl-C at this moment."""
+    os.kill(os.getpid(), signal.SIGINT)
+    return Make()
+
+
+class Interrupted(Make):
+    def __reduce__(self) -> tuple[Callable[[], Make], tuple[()]]:
+        return interrupted, ()
+
+
+def test_ctrl_c_while_workers_start_is_the_parents_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["task"], 1, Interrupted()) == {"task": "done task"}
+    assert "Traceback" not in capfd.readouterr().err
+
+
 class Lingers:
     """A worker that has done its work and does not end."""
 
