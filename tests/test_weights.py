@@ -687,10 +687,12 @@ def test_without_cuda_the_cpu_is_used_and_one_sentence_says_so(
 
 def test_a_gpu_that_runs_a_network_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     real, opened = onnxruntime.InferenceSession, []
+    asked: list[Any] = []
 
     class OnTheCard:
-        def __init__(self, model: bytes, *_: object, **__: object) -> None:
+        def __init__(self, model: bytes, *_: object, providers: Any, **__: object) -> None:
             opened.append(real(model, providers=["CPUExecutionProvider"]))
+            asked.extend(providers)
 
         def get_providers(self) -> list[str]:
             return ["CUDAExecutionProvider"]
@@ -701,6 +703,12 @@ def test_a_gpu_that_runs_a_network_is_used(monkeypatch: pytest.MonkeyPatch) -> N
     said: list[str] = []
     assert (weights.usable("cuda", said.append), said) == ("cuda", [])
     assert opened[0].run(None, {"x": np.ones(1, np.float32)})[0].tolist() == [1]
+    ((provider, options),) = asked
+    assert provider == "CUDAExecutionProvider"
+    # Photos differ in size and in how many faces they show: no search for each such shape, and no
+    # more memory than is asked for, as several processes share a card.
+    assert options["cudnn_conv_algo_search"] == "HEURISTIC"
+    assert options["arena_extend_strategy"] == "kSameAsRequested"
 
 
 def test_processes_share_the_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -57,6 +57,9 @@ class ExtractorFactory:
 
     def __call__(self) -> Extractor:
         """Open the models."""
+        import cv2
+
+        cv2.setNumThreads(self.threads)  # there are as many workers as cores
         weights.take_card(self.device, workers.number())
         return Extractor(
             Detector(self.models.detector, self.options, self.device, self.threads),

@@ -22,6 +22,8 @@ from faceclust.train.captions import prompts
 # A word of CLIP's vocabulary that no caption holds; it stands for all unknown words.
 UNSEEN = 49000
 END = 49407
+# Options that say whose folders weights were trained in.
+HIDDEN = ("data", "run", "cache", "start", "teacher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Options:
         rectify: steps in which the slopes of the trunk's PReLUs fall to zero, where they stay:
             ReLUs are what a CPU computes in 8 bits. 0 leaves them alone; else the filters before
             and behind them must be free to adapt, without `head` and `frozen`.
+        imitate: share of the imitation loss, see `imitate`; the rest is that of the labels.
+        teacher: weights of the tower that is imitated; those of `start` if not given.
         save_every: steps between checkpoints.
         threads: of torch; the result depends on it in the last bits.
         device, precision: "cuda" and "bf16" to train faster where that can be had; a run on a GPU
@@ -84,6 +88,7 @@ class Options:
     average: float = 0.998
     rectify: int = 0
     imitate: float = 0.0
+    teacher: str = ""
     save_every: int = 100
     threads: int = 2
     device: str = "cpu"
@@ -101,6 +106,8 @@ class Options:
             raise OptionError(f"--imitate is a share from 0 to 1, not {self.imitate}.")
         if self.imitate and not self.start:
             raise OptionError("--imitate needs --start: the weights to imitate.")
+        if self.teacher and not self.imitate:
+            raise OptionError("--teacher goes with --imitate only.")
 
 
 def optimiser_of(model: nn.Module, options: Options) -> torch.optim.AdamW:
@@ -208,7 +215,7 @@ def export(state: State, tokenize: Any, path: Path, options: Options) -> None:
     vectors[~seen] = vectors[UNSEEN].clone()
     weights["text.token_embedding.weight"] = vectors
     # Weights are given away: whose folders they were trained in is nobody's business.
-    kept = {k: v for k, v in asdict(options).items() if k not in ("data", "run", "cache", "start")}
+    kept = {k: v for k, v in asdict(options).items() if k not in HIDDEN}
     meta = {"options": json.dumps(kept), "step": str(state.step)}
     save_file({k: v.half().contiguous() for k, v in weights.items()}, path, meta)
 

@@ -197,13 +197,16 @@ def train(
         InputError: data are missing or malformed.
     """
     torch.set_num_threads(options.threads)
+    torch.backends.cudnn.benchmark = options.device == "cuda"  # all batches are of one size
     run = Path(options.run)
     run.mkdir(parents=True, exist_ok=True)
     pools = pools_of(data_of(options))
     prior = torch.from_numpy(log_priors(pools, options.batch)).to(options.device)
     state, tokenize = start(config, trunk, options)
     size = int(state.model.visual.image_size[0])
-    teacher = Teacher(config, Path(options.start)).to(options.device) if options.imitate else None
+    teacher = None
+    if options.imitate:
+        teacher = Teacher(config, Path(options.teacher or options.start)).to(options.device)
     checkpoint = run / "state.safetensors"
     began = time.monotonic()
     with (run / "losses.jsonl").open("a", encoding="utf-8") as log:

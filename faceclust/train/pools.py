@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faceclust.records import FloatArray, ImageArray
 from faceclust.train.augment import augment
 from faceclust.train.captions import NAMES, OFFSETS, UNKNOWN, VALUES, Labels
-from faceclust.train.labelled import TRAIN, Faces
+from faceclust.train.labelled import TRAIN, Faces, blank
 from faceclust.train.wordings import CELEBA
 
 # Sets that a batch draws from; "turned" is a pool of faces with a known pose, half in profile,
@@ -39,7 +39,9 @@ class Pool:
 
     def draw(self, count: int, step: int, seed: int) -> list[tuple[Faces, int]]:
         """The faces of one step: each pass through the pool is a new permutation of it."""
-        drawn = []
+        drawn: list[tuple[Faces, int]] = []
+        if not len(self.row):
+            return drawn
         for position in range(step * count, (step + 1) * count):
             epoch, place = divmod(position, len(self.row))
             order = permutation(seed, epoch, len(self.row))
@@ -48,9 +50,10 @@ class Pool:
 
     def labels(self) -> Labels:
         """(N, G) labels of the whole pool."""
-        return np.stack(
-            [self.faces[s].labels[r] for s, r in zip(self.source, self.row, strict=True)]
-        )
+        labels = blank(len(self.row))
+        for place, (s, r) in enumerate(zip(self.source, self.row, strict=True)):
+            labels[place] = self.faces[s].labels[r]
+        return labels
 
 
 @lru_cache(maxsize=16)
@@ -112,7 +115,10 @@ def pools_of(sets: Mapping[str, Faces]) -> list[Pool]:
 def batch_at(
     pools: list[Pool], shares: tuple[int, ...], seed: int, step: int, size: int
 ) -> tuple[ImageArray, Labels]:
-    """Augmented faces (B, S, S, 3) uint8 and labels (B, G) of one step."""
+    """Augmented faces (B, S, S, 3) uint8 and labels (B, G) of one step.
+
+    Pools without a face are left out.
+    """
     images, labels = [], []
     for p, (pool, count) in enumerate(zip(pools, shares, strict=True)):
         rng = np.random.default_rng((seed, 2, step, p))
@@ -132,7 +138,7 @@ def log_priors(pools: list[Pool], shares: tuple[int, ...]) -> FloatArray:
     for g, values in enumerate(VALUES):
         count = np.zeros(len(values))
         for name, pool, share in zip(SETS, pools, shares, strict=True):
-            if share and (NAMES[g] not in CELEBA or name == "train-celeb"):
+            if share and len(pool.row) and (NAMES[g] not in CELEBA or name == "train-celeb"):
                 known = pool.labels()[:, g]
                 found = np.bincount(known[known != UNKNOWN], minlength=len(values))
                 count += share * found / len(known)

@@ -56,18 +56,22 @@ def work(
 
 
 def _limit_memory(extra: int | None) -> None:
-    """Cap the address space at what is in use now plus `extra` bytes, where Linux lets us."""
+    """Cap what may be written to at what there is of it now plus `extra` bytes, where Linux can.
+
+    Not the address space: every thread that allocates reserves 64 MB of that, and libraries start
+    as many threads as there are cores.
+    """
     try:
         import resource
         from pathlib import Path
 
-        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        in_use = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     except (ImportError, OSError, ValueError):
         return
     if extra is not None:
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         limit = in_use + extra
         resource.setrlimit(
-            resource.RLIMIT_AS,
+            resource.RLIMIT_DATA,
             (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard),
         )

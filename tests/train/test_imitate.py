@@ -47,11 +47,21 @@ def test_a_pupil_comes_near_its_teacher_and_the_teacher_stays(
         )  # fmt: skip
         pupil = Teacher(config, face_clip.train(again, config, None))
         near.append(float((pupil(x) * before).sum(1).mean()))
+    apart = replace(
+        options, start=f"{options.run}-0.0/face-clip.safetensors", teacher=str(first), head=0,
+        frozen=0, rectify=1, run=f"{options.run}-apart", batch=(2, 2, 2, 1, 1, 2, 1), imitate=1.0,
+        average=0.9,
+    )  # fmt: skip
+    later = Teacher(config, face_clip.train(apart, config, None))
+    near.append(float((later(x) * before).sum(1).mean()))
     assert torch.equal(Teacher(config, first)(x), before)
     assert near[1] > max(near[0], 0.9)
+    assert near[2] > near[0]
 
 
-@pytest.mark.parametrize("wrong", [{"imitate": 1.0}, {"imitate": 2.0, "start": "weights"}])
+@pytest.mark.parametrize(
+    "wrong", [{"imitate": 1.0}, {"imitate": 2.0, "start": "weights"}, {"teacher": "weights"}]
+)
 def test_who_imitates_needs_somebody_to_imitate(options: Options, wrong: dict[str, object]) -> None:
     with pytest.raises(OptionError, match="--imitate"):
         replace(options, **wrong)

@@ -8,7 +8,7 @@ import pytest
 from faceclust.train import labelled
 from faceclust.train.captions import NAMES, OFFSETS, VALUES
 from faceclust.train.labelled import TRAIN
-from faceclust.train.pools import Pool, batch_at, log_priors, pools_of
+from faceclust.train.pools import SETS, Pool, batch_at, log_priors, pools_of
 from tests.train.faces import write_data, write_yaws
 
 SHARES = (3, 2, 4, 1, 2, 1, 1)
@@ -51,3 +51,19 @@ def test_priors_are_frequencies(pools: list[Pool]) -> None:
 def test_half_of_the_turned_faces_are_in_profile(pools: list[Pool]) -> None:
     pose = pools[-1].labels()[:, NAMES.index("pose")]
     assert 0.4 < pose.mean() < 0.6
+
+
+def test_a_set_about_which_nothing_is_known_is_passed_over(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    for name in ("attr-age", "train-celeb", "train-pins", "train-pubfig", "train-family"):
+        count = len(labelled.read_crops(tmp_path / f"{name}.tar", tmp_path)[1])
+        np.save(tmp_path / f"{name}.yaw.npy", np.full(count, np.nan, np.float32))
+
+    def nobody() -> labelled.Detector:
+        raise AssertionError("the poses are known already")
+
+    pools = pools_of(labelled.load(tmp_path, tmp_path, nobody))
+    images, labels = batch_at(pools, SHARES, 0, 5, 48)
+    without = sum(SHARES) - SHARES[SETS.index("turned")] - SHARES[SETS.index("train-family")]
+    assert len(images) == len(labels) == without
+    assert np.isfinite(log_priors(pools, SHARES)).all()

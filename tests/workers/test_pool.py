@@ -29,7 +29,28 @@ def act(task: str) -> str:
             np.ones(int(argument), np.uint8)
         except MemoryError:
             return "refused"
+    elif word == "spread":
+        return spread(int(argument))
     return f"done {task}"
+
+
+def spread(count: int) -> str:
+    """Allocate a little in each of many threads, and then as much as a photo takes."""
+    ready = threading.Barrier(count + 1)
+
+    def hold() -> None:
+        held = bytearray(1 << 16)
+        ready.wait()
+        ready.wait()
+        del held
+
+    for _ in range(count):
+        threading.Thread(target=hold).start()
+    ready.wait()
+    try:
+        return act(f"eat {200 << 20}")
+    finally:
+        ready.wait()
 
 
 @dataclass(frozen=True)
@@ -112,6 +133,13 @@ def test_a_task_that_hangs_is_killed() -> None:
 def test_memory_is_bounded() -> None:
     results = run([f"eat {1 << 20}", f"eat {1 << 32}"], memory=1 << 30)
     assert results == {f"eat {1 << 20}": f"done eat {1 << 20}", f"eat {1 << 32}": "refused"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits memory on Linux only")
+def test_what_threads_may_come_to_need_is_not_counted() -> None:
+    """Each thread that allocates reserves 64 MB of addresses; a large machine has many threads."""
+    results = run(["spread 12"], count=1, memory=512 << 20)
+    assert results == {"spread 12": f"done eat {200 << 20}"}
 
 
 def test_tasks_are_drawn_only_as_they_are_needed() -> None:
