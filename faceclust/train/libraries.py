@@ -30,10 +30,11 @@ class Library:
 
 
 def held_out(crowd: Crowd, share: float, seed: int) -> BoolArray:
-    """(N,) True for a random share of the families and people."""
+    """(N,) True for a random share of the families and people; at least two are on either side."""
     groups = np.unique(crowd.group)
-    chosen = groups[np.random.default_rng(seed).random(len(groups)) < share]
-    return np.isin(crowd.group, chosen)
+    drawn, least = np.random.default_rng(seed).random(len(groups)), min(2, len(groups) // 2)
+    count = int(np.clip((drawn < share).sum(), least, len(groups) - least))
+    return np.isin(crowd.group, groups[np.argsort(drawn)[:count]])
 
 
 def sample(crowd: Crowd, mask: BoolArray, shape: Shape, rng: np.random.Generator) -> Library:

@@ -1,13 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faceclust.errors import InputError
 from faceclust.train import crowds, libraries
 from faceclust.train.crowds import SHAPES, VIEWS, Crowd
 
 D = (64, 48)
+ROWS = ("faces", "norms", "person", "group", "source", "age", "clip")
 
 
 def write(folder: Path, name: str, names: list[str], centres: np.ndarray) -> None:
@@ -52,6 +56,19 @@ def test_families_and_merged_people_stay_on_one_side(crowd: Crowd) -> None:
     for key in (crowd.person, crowd.group):
         assert not set(key[apart].tolist()) & set(key[~apart].tolist())
     assert len(np.unique(crowd.group[crowd.source == 3])) == 20
+
+
+@given(groups=st.integers(2, 12), share=st.floats(0.05, 0.95), seed=st.integers(0, 1000))
+def test_of_few_people_some_are_on_either_side(
+    crowd: Crowd, groups: int, share: float, seed: int
+) -> None:
+    kept = np.isin(crowd.group, np.unique(crowd.group)[:groups])
+    arrays = {name: getattr(crowd, name)[kept] for name in ROWS}
+    few = replace(crowd, **arrays)
+    apart = libraries.held_out(few, share, seed)
+    least = min(2, groups // 2)
+    for side in (apart, ~apart):
+        assert len(np.unique(few.group[side])) >= least
 
 
 @pytest.mark.parametrize("shape", [*sorted(set(SHAPES)), "any"])
