@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +99,7 @@ def live_boxes(db: Database) -> dict[int, list[tuple[int, Box]]]:
 
 
 def live_faces(
-    db: Database, model: str, live: Container[int] | None = None
+    db: Database, model: str, live: Collection[int] | None = None
 ) -> tuple[IntArray, FloatArray]:
     """Ids (N,) ascending and embeddings (N, D), not normalised, of all live faces of a model.
 
@@ -107,11 +107,17 @@ def live_faces(
         live: the faces that are wanted, where not all of those that count are.
     """
     live = live_face_ids(db) if live is None else live
+    ids, x = np.empty(len(live), np.int64), np.zeros((0, 0), np.float32)
     rows = db.rows("SELECT face_id, vector FROM embeddings WHERE model = ? ORDER BY 1", (model,))
-    kept = [(face, vector) for face, vector in rows if face in live]
-    ids = np.array([face for face, _ in kept], np.int64)
-    x = np.frombuffer(b"".join(vector for _, vector in kept), "<f2").astype(np.float32)
-    return ids, x.reshape(len(kept), len(kept[0][1]) // 2 if kept else 0)
+    found = 0
+    for face, vector in rows:
+        if face not in live:
+            continue
+        if not found:
+            x = np.empty((len(live), len(vector) // 2), np.float32)
+        ids[found], x[found] = face, np.frombuffer(vector, "<f2")
+        found += 1
+    return ids[:found], x[:found]
 
 
 def embedded_faces(db: Database, model: str) -> frozenset[int]:
