@@ -110,12 +110,18 @@ def _file_at(path: bytes, files: Mapping[bytes, _File]) -> _File | None:
     return next((files[rest] for rest in inside if rest in files), None)
 
 
+def m0006_entries(db: sqlite3.Connection) -> None:
+    """The entries of one export, in order: the id of each goes along in every index."""
+    db.execute("CREATE INDEX export_entries_by_export ON export_entries (export_id)")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m0001_initial,
     m0002_attributes,
     m0003_neighbours,
     m0004_notes,
     m0005_moved,
+    m0006_entries,
 )
 
 _INITIAL = (

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from faceclust.errors import StoreError
+from faceclust.export.journal import Entry
 from faceclust.pipeline import Library, all_people
 from faceclust.records import Person
 from faceclust.store import catalogue, descriptions, journal, ledger, migrations, open_database
@@ -104,6 +106,22 @@ def test_what_exports_brought_is_found_wherever_the_library_was(tmp_path: Path) 
         places = {"a.jpg": 1, "copy.jpg": 1, "2019/b.jpg": 2, os.fsdecode(b"caf\xe9.jpg"): 3}
         names = [set(journal.names_in(db, *place[::-1])[0]) for place in places.items()]
     assert names == [{"Ann Ćorić"}, {"Cem"}, {"Bob"}, {"Dan"}]
+
+
+def test_the_entries_of_an_export_are_found_without_looking_at_those_of_others(old: Path) -> None:
+    asked: list[str] = []
+    with open_database(old) as db:
+        export = journal.begin_export(db, "xmp")
+        journal.add_entry(db, export, asdict(Entry("write", "/a.xmp", "d")))
+        db.sql.set_trace_callback(asked.append)
+        assert journal.last_export(db) is not None
+        assert len(list(journal.entries(db, export))) == 1
+        db.sql.set_trace_callback(None)
+        plans = [str(row[-1]) for query in asked for row in db.rows(f"EXPLAIN QUERY PLAN {query}")]
+    found = [plan for plan in plans if "export_entries" in plan]
+    assert len(found) >= 2
+    assert all("export_id=?" in plan for plan in found)
+    assert not any("TEMP B-TREE" in plan for plan in plans)
 
 
 def test_every_older_version_never_gives_an_id_twice(old: Path) -> None:
