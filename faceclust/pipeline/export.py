@@ -187,10 +187,10 @@ def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], 
     last = journal.last_export(library.db)
     if last is None:
         raise PersonError("There is no export to take back.")
-    entries = [
+    entries = (
         (number, Entry(**fields))  # type: ignore[arg-type]
         for number, fields in journal.entries(library.db, last[0])
-    ]
+    )
     done: dict[Path, Status] = {}
 
     def watch(event: Event) -> None:

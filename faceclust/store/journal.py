@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from faceclust.store.database import Database, now, path_from_db, path_to_db
@@ -11,6 +11,7 @@ _PATHS = ("path", "backup", "source")
 _FIELDS = (
     "kind", "path", "digest", "before", "before_mode", "before_digest", "backup", "source",
 )  # fmt: skip
+_ABOVE_ALL = 2**63 - 1  # no id is larger
 
 
 def begin_export(db: Database, export_format: str) -> int:
@@ -63,14 +64,19 @@ def last_export(db: Database) -> tuple[int, str, str] | None:
     return None if row is None else (int(row[0]), str(row[1]), str(row[2]))
 
 
-def entries(db: Database, export_id: int) -> list[tuple[int, dict[str, object]]]:
-    """The entries of an export that are not undone, newest first: id and columns."""
-    rows = db.rows(
+def entries(db: Database, export_id: int) -> Iterator[tuple[int, dict[str, object]]]:
+    """The entries of an export that are not undone, newest first: id and columns.
+
+    Each is read when it is its turn, with the file that it may hold; they may be undone meanwhile.
+    """
+    query = (
         f"SELECT id, {', '.join(_FIELDS)} FROM export_entries "
-        "WHERE export_id = ? AND state != 'undone' ORDER BY id DESC",
-        (export_id,),
+        "WHERE export_id = ? AND id < ? AND state != 'undone' ORDER BY id DESC LIMIT 1"
     )
-    return [(int(row[0]), _columns(row[1:])) for row in rows]
+    number = _ABOVE_ALL
+    while row := db.row(query, (export_id, number)):
+        number = int(row[0])
+        yield number, _columns(row[1:])
 
 
 def entries_below(db: Database, folder: str) -> list[tuple[int, dict[str, object]]]:

@@ -47,6 +47,19 @@ def test_the_newest_entry_comes_first_and_undone_ones_not_at_all(db: Database) -
     assert journal.digests_at(db, "/out/1") == set()
 
 
+def test_entries_are_read_one_at_a_time_while_they_change(db: Database) -> None:
+    export = journal.begin_export(db, "xmp")
+    numbers = [intend(db, export, f"/out/{i}", before=b"before %d" % i) for i in range(4)]
+    found = []
+    for number, fields in journal.entries(db, export):
+        found.append((number, fields["before"]))
+        journal.set_state(db, number, "undone")
+        if number == numbers[3]:  # not read yet: what becomes of the others is still seen
+            journal.set_state(db, numbers[2], "undone")
+            intend(db, export, "/out/new")
+    assert found == [(numbers[i], b"before %d" % i) for i in (3, 1, 0)]
+
+
 def test_digests_of_all_exports_count(db: Database) -> None:
     for digest in ("first", "second"):
         intend(db, journal.begin_export(db, "xmp"), "/a.xmp", digest)
