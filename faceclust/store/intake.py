@@ -211,18 +211,21 @@ def _put_face(sql: sqlite3.Connection, photo_id: int, face: Face, face_id: int |
 
 def forget_moved(sql: sqlite3.Connection) -> int:
     """Forget missing files whose content is there under another name; returns how many."""
-    _next_revision(sql)
-    return sql.execute(
+    moved = sql.execute(
         """DELETE FROM files WHERE missing_since IS NOT NULL AND EXISTS (
             SELECT 1 FROM files AS other WHERE other.photo_id = files.photo_id
                 AND other.missing_since IS NULL)"""
     ).rowcount
+    if moved > 0:
+        _next_revision(sql)
+    return moved
 
 
 def mark_missing(sql: sqlite3.Connection, paths: Iterable[str]) -> None:
     """Mark files as gone; their photos, faces and names are kept."""
-    _next_revision(sql)
-    sql.executemany(
+    marked = sql.executemany(
         "UPDATE files SET missing_since = ? WHERE path = ? AND missing_since IS NULL",
         [(now(), path_to_db(path)) for path in paths],
-    )
+    ).rowcount
+    if marked > 0:
+        _next_revision(sql)

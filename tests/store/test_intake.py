@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faceclust.store import Database, Scanned, intake, open_database
+from faceclust.store import Database, Scanned, catalogue, intake, open_database
 from tests.synthetic import face_ids, photo, put
 
 BROKEN = Scanned("a.jpg", 7, 2, error_kind="truncated", error="ends too early")
@@ -53,3 +53,22 @@ def test_a_moved_photo_that_could_not_be_read_meanwhile_is_forgotten_under_its_o
         intake.link_file(sql, Scanned("b.jpg", 1000, 1), 1)
         intake.mark_missing(sql, ["a.jpg"])
     assert face_ids(db) == {"b.jpg": [1]}
+
+
+def test_only_what_changes_something_is_a_new_revision(db: Database) -> None:
+    put(db, photo("a.jpg", 1), photo("b.jpg", 2))
+
+    def grown(gone: list[str]) -> tuple[bool, int]:
+        before = catalogue.revision(db)
+        with db.transaction() as sql:
+            intake.mark_missing(sql, gone)
+            moved = intake.forget_moved(sql)
+        return catalogue.revision(db) > before, moved
+
+    assert grown([]) == grown(["no.jpg"]) == (False, 0)
+    assert grown(["a.jpg"]) == (True, 0)
+    assert grown(["a.jpg"]) == (False, 0)
+    with db.transaction() as sql:
+        intake.link_file(sql, Scanned("new.jpg", 1000, 1), 1)
+    assert grown([]) == (True, 1)
+    assert grown([]) == (False, 0)
