@@ -149,15 +149,18 @@ def own_edges_or_none(library: Library) -> Path | None:
     return path if path.is_file() else None
 
 
-def description_of(library: Library) -> str | None:
-    """Id of the CLIP model whose embeddings all faces of the library have, or None."""
+def description_of(library: Library, embedded: frozenset[int] | None = None) -> str | None:
+    """Id of the CLIP model whose embeddings all faces of the library have, or None.
+
+    Args:
+        embedded: those faces, where the caller has read them already.
+    """
     clip = library.db.setting(CLIP_SETTING)
-    model = library.db.setting("model") or ""
-    if not clip or catalogue.embedded_faces(library.db, model) - catalogue.embedded_faces(
-        library.db, clip
-    ):
+    if not clip:
         return None
-    return clip
+    if embedded is None:
+        embedded = catalogue.embedded_faces(library.db, library.db.setting("model") or "")
+    return clip if embedded <= catalogue.embedded_faces(library.db, clip) else None
 
 
 def described_by(library: Library, clip: str | None, faces: IntArray) -> Described | None:
@@ -204,21 +207,20 @@ def cluster(
     excluded = people.not_faces(decisions)
     newest = ledger.newest_clustering(library.db)
     recipe = {"faceclust": faceclust.__version__, **asdict(options)}
-    own, clip = own_edges_or_none(library), description_of(library)
+    embedded = catalogue.embedded_faces(library.db, model)
+    own, clip = own_edges_or_none(library), description_of(library, embedded)
     scorer = choose(options, space(model), clip, own)
     recipe["scorer"] = scorer.name if scorer else None
-    current = catalogue.embedded_faces(library.db, model) - excluded
+    current = embedded - excluded
     same = newest is not None and newest.model == model and recipe.items() <= newest.options.items()
     if newest and same and newest.membership.keys() == current:
         known = newest.options.get("anew"), newest.options.get("decisions")
         if not anew or known == (len(current), len(decisions)):
             return _report(newest, started)
-    faces, x = catalogue.live_faces(library.db, model)
-    keep = ~np.isin(faces, list(excluded))
+    faces, x = catalogue.live_faces(library.db, model, current)
     crowd = Crowd(
-        faces[keep], x[keep], photos_of(library, faces[keep]), space(model),
-        scorer.structural if scorer else None,
-    )  # fmt: skip
+        faces, x, photos_of(library, faces), space(model), scorer.structural if scorer else None
+    )
     found = None
     if newest and same and not anew:
         found = arrive(library, crowd, newest, decisions)

@@ -13,6 +13,9 @@ from faceclust.store.database import Database, path_from_db, path_to_db
 # A face counts while a file of its photo is there and the newest detector still finds it.
 LIVE_FACES = """faces.retired_at IS NULL AND EXISTS (
     SELECT 1 FROM files WHERE files.photo_id = faces.photo_id AND files.missing_since IS NULL)"""
+# The same, asked once for all files rather than for each face: for questions about all faces.
+_ALL_LIVE = """retired_at IS NULL AND photo_id IN (
+    SELECT photo_id FROM files WHERE missing_since IS NULL)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def live_faces(
 def embedded_faces(db: Database, model: str) -> frozenset[int]:
     """Ids of all faces that count and have an embedding of a model."""
     query = f"""SELECT face_id FROM embeddings JOIN faces ON faces.id = embeddings.face_id
-        WHERE model = ? AND {LIVE_FACES}"""
+        WHERE model = ? AND {_ALL_LIVE}"""
     return db.column(query, (model,))
 
 
@@ -152,11 +155,7 @@ def photo_of_faces(db: Database) -> dict[int, int]:
 
 def live_face_ids(db: Database) -> frozenset[int]:
     """Ids of all faces that count."""
-    # As LIVE_FACES says, but asked once for all files rather than for each face.
-    return db.column(
-        """SELECT id FROM faces WHERE retired_at IS NULL AND photo_id IN (
-            SELECT photo_id FROM files WHERE missing_since IS NULL)"""
-    )
+    return db.column(f"SELECT id FROM faces WHERE {_ALL_LIVE}")
 
 
 def thumbnail(db: Database, face_id: int) -> bytes | None:

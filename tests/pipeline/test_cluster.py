@@ -13,7 +13,7 @@ from faceclust.pipeline.arrive import same_photo
 from faceclust.pipeline.cluster import _same_partition, group
 from faceclust.pipeline.models import Space
 from faceclust.store import ledger, open_database
-from tests.synthetic import looks, photo, put
+from tests.synthetic import describe, looks, photo, put
 
 COMPONENTS = ClusterOptions("components", threshold=0.9)
 
@@ -84,6 +84,20 @@ def test_nothing_is_clustered_twice(album: Library, monkeypatch: pytest.MonkeyPa
     assert cluster(album, ClusterOptions("components", threshold=0.1)).threshold == 0.1
     put(album.db, photo("new.jpg", 9))
     assert cluster(album, COMPONENTS).faces == 7
+
+
+def test_the_faces_are_counted_once_for_each_model(album: Library) -> None:
+    describe(album.db, 1, 2, 3, 4, 5, 6)
+    first = cluster(album, COMPONENTS)
+    asked: list[str] = []
+    album.db.sql.set_trace_callback(asked.append)
+    again = cluster(album, COMPONENTS, anew=False)
+    album.db.sql.set_trace_callback(None)
+    assert (again.faces, again.clusters) == (first.faces, first.clusters)
+    counts = [query for query in asked if "embeddings" in query]
+    assert len(counts) == 2
+    plans = [str(row[-1]) for q in counts for row in album.db.rows(f"EXPLAIN QUERY PLAN {q}")]
+    assert not any("CORRELATED" in plan for plan in plans)
 
 
 def test_a_clustering_that_fails_leaves_the_last_one(album: Library) -> None:
