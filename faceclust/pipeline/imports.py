@@ -194,7 +194,11 @@ def undo_import(library: Library, *, dry_run: bool = False) -> list[Decision]:
 
 def open_hints(library: Library) -> list[OpenHint]:
     """Stored names without a box that no face of their photo has got yet, in order of path."""
-    boxes, paths = catalogue.live_boxes(library.db), _paths(library)
+    hinted: defaultdict[int, list[str]] = defaultdict(list)
+    for photo, name in _stored_hints(ledger.decisions(library.db)):
+        hinted[photo].append(name)
+    if not hinted:
+        return []
     names = {
         face: person.name or ""
         for person in all_people(library)
@@ -202,12 +206,16 @@ def open_hints(library: Library) -> list[OpenHint]:
         for face in person.faces
     }
     found = []
-    for photo, name in _stored_hints(ledger.decisions(library.db)):
-        faces = [face for face, _ in boxes.get(photo, ())]
+    for photo, missing in hinted.items():
+        file = catalogue.photo_file(library.db, photo)
+        if file is None:
+            continue
+        faces = sorted(face for face, _ in catalogue.boxes_in(library.db, photo))
         there = {fold(names[face]) for face in faces if face in names}
-        if photo in paths and fold(name) not in there:
-            nameless = tuple(face for face in faces if names.get(face) == "")
-            found.append(OpenHint(name, photo, paths[photo], nameless))
+        nameless = tuple(face for face in faces if names.get(face) == "")
+        found += [
+            OpenHint(name, photo, file[0], nameless) for name in missing if fold(name) not in there
+        ]
     return sorted(found, key=lambda hint: (hint.path, hint.name))
 
 

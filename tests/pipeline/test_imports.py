@@ -29,8 +29,8 @@ from faceclust.pipeline import (
 )
 from faceclust.pipeline.gather import _Walk, gather, wanted
 from faceclust.pipeline.shots import by_folder
-from faceclust.records import Box, PhotoInfo
-from faceclust.store import ledger
+from faceclust.records import Box, Decision, PhotoInfo
+from faceclust.store import Scanned, catalogue, intake, ledger
 from faceclust.tags import Problem, picasa
 from faceclust.xmp import read_embedded
 from tests.export.xmp.samples import MWG, packet
@@ -249,6 +249,26 @@ def test_hints_wait_until_a_face_has_the_name(album: Library) -> None:
     assert open_hints(album) == []
     google(album, "c.jpg", "Eve")
     assert [h.name for h in import_tags(album).hints] == ["Eve"]
+
+
+def test_hints_are_read_from_their_own_photos_only(
+    album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for everything in ("live_boxes", "photos_with_files"):
+        monkeypatch.setattr(catalogue, everything, None)
+    with monkeypatch.context() as patch:
+        patch.setattr("faceclust.pipeline.imports.all_people", None)
+        assert open_hints(album) == []
+    with album.db.transaction() as sql:
+        intake.link_file(sql, Scanned("0.jpg", 1000, 1), 3)
+    photos = (3, 1, 99)  # the last is not there
+    hints = [Decision(0, "hint", name=who, photos=photos) for who in ("Eve", "Cem")]
+    ledger.put_decisions(album.db, hints)
+    found = [(hint.path, hint.name, hint.photo) for hint in open_hints(album)]
+    assert found == [("0.jpg", "Cem", 3), ("0.jpg", "Eve", 3), ("a.jpg", "Cem", 1),
+                     ("a.jpg", "Eve", 1)]  # fmt: skip
+    name(album, "1", "Eve")
+    assert [(h.name, h.faces) for h in open_hints(album) if h.photo == 1] == [("Cem", (2,))]
 
 
 def test_a_name_whose_box_shows_no_face_is_no_hint_for_another(album: Library) -> None:
