@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from faceclust.answers import add_up
 from faceclust.people import standing
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people
 from faceclust.records import Decision
 from faceclust.store import ledger
 
@@ -50,7 +50,8 @@ def log(library: Library, limit: int | None = None) -> list[LogEntry]:
     """
     decisions = ledger.decisions(library.db)
     holding = {decision.id for decision in standing(decisions)}
-    names = {person.id: person.name for person in all_people(library)}
+    # Names come of decisions alone, whatever faces a clustering adds.
+    names = {group.id: group.name for group in add_up(decisions).groups.values()}
     entries: defaultdict[tuple[int, bool], list[Decision]] = defaultdict(list)
     imports = {decision.batch for decision in decisions if decision.source is not None}
     for decision in decisions[::-1]:

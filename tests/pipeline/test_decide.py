@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from faceclust.answers import add_up
 from faceclust.cluster.methods import ClusterOptions, Method
 from faceclust.errors import OptionError, PersonError
 from faceclust.pipeline import (
@@ -149,6 +150,33 @@ def test_several_decisions_are_taken_back_at_once_and_logged(album: Library) -> 
         undo(album, 0)
 
 
+def test_the_log_calls_people_as_they_are_called_now_and_looks_at_no_clustering(
+    album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name(album, "1", "Ann")
+    name(album, "2", "Bob")
+    differ(album, "1", "2")
+    differ(album, "2", "3")
+    merge(album, ["1", "3"])
+    hide(album, "1")
+    split(album, "Ann", [1, 2])
+    name(album, "Ann", "Anna")
+    name(album, "2", "Zoe")
+    undo(album)
+    names = {person.id: person.name for person in all_people(album)}
+    assert sorted(filter(None, names.values())) == ["Anna", "Bob"]
+    decisions = ledger.decisions(album.db)[::-1]
+    expected = []
+    for decision in decisions:
+        who = decision.name or names.get(decision.person or 0) or str(decision.person)
+        others = decision.others if decision.kind in ("differ", "merge") else ()
+        other = tuple(names.get(each) or str(each) for each in others)
+        expected.append((None if decision.person is None else who, other))
+    monkeypatch.setattr("faceclust.pipeline.people.resolve", None)
+    album.memo.get("people", "another state", list)
+    assert [(entry.who, entry.other) for entry in log(album)] == expected
+
+
 def test_a_rejection_follows_the_person_into_another(album: Library) -> None:
     name(album, "1", "Ann")
     name(album, "2", "Bob")
@@ -213,6 +241,10 @@ class Promise:
             assert not self.early(face, owner)
         for face in self.gone:
             assert face not in person
+        # Names are decided, whatever the clustering: the log relies on that.
+        groups = add_up(ledger.decisions(album.db)).groups
+        for each in all_people(album):
+            assert each.name == (groups[each.id].name if each.id in groups else None)
 
     def check_clusters(self, album: Library) -> None:
         newest = ledger.newest_clustering(album.db)
