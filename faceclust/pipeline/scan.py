@@ -209,8 +209,6 @@ class _Scan:
         for file in find_photos(self.library, self.folder, self.config, self._folder_error):
             self.report.found += 1
             if self._known(file):
-                if self.report.unchanged % 256 == 0:
-                    self.progress(self.report)
                 continue
             yield PhotoTask(root, file.path, file.size, file.mtime_ns)
             given += 1
@@ -231,6 +229,8 @@ class _Scan:
             )
             if settled and not state.missing:
                 self.report.unchanged += 1
+                if self.report.unchanged % 256 == 0:
+                    self.progress(self.report)
                 return True
         return self._known_content(file)
 
@@ -249,6 +249,7 @@ class _Scan:
         with self.library.db.transaction() as sql:
             intake.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), photo[0])
         self.report.linked += 1
+        self.progress(self.report)
         return True
 
     def count(self, item: Scanned) -> None:

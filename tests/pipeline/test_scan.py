@@ -127,6 +127,16 @@ def test_moved_and_copied_files_are_known_by_content(library: Library, readers: 
     assert "a.jpg" not in after
 
 
+def test_progress_is_told_of_files_that_moved(library: Library, readers: Readers) -> None:
+    write(library.root / "moved" / "1.jpg", "1")
+    write(library.root / "moved" / "2.jpg", "2")
+    run(library)
+    (library.root / "moved").rename(library.root / "now")
+    seen: list[tuple[int, int]] = []
+    run(library, progress=lambda r: seen.append((r.unchanged, r.linked)))
+    assert {linked for unchanged, linked in seen if unchanged % 256} >= {1, 2}
+
+
 def test_a_file_that_was_only_touched_is_not_read(library: Library, readers: Readers) -> None:
     run(library)
     readers.took()
