@@ -50,7 +50,8 @@ def test_the_graph_is_the_image_tower(face_clip: Clip) -> None:
     pytest.importorskip("open_clip", reason="needs faceclust[clip]")
     model = OpenClipModel(FACE_CLIP)
     faces = crops(8)
-    assert np.allclose(face_clip.encode_images(faces), model.encode_images(faces), atol=2e-3)
+    cosines = (face_clip.encode_images(faces) * model.encode_images(faces)).sum(1)
+    assert cosines.min() > 0.99  # the graph computes in 8-bit integers
     assert face_clip.dim == model.dim
     assert face_clip.scale == pytest.approx(model.scale, rel=1e-3)
 
