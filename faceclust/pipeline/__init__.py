@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from faceclust.pipeline.ablate import ablate
     from faceclust.pipeline.cluster import ClusterReport, cluster
     from faceclust.pipeline.decide import (
+        Aside,
         birth,
         differ,
         hide,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         not_a_face,
         overruled,
         reject,
+        set_aside,
         split,
         undo,
     )
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from faceclust.pipeline.suggestions import answer, suggestions
 
 __all__ = [
+    "Aside",
     "ClusterReport",
     "Event",
     "ExportRequest",
@@ -112,6 +115,7 @@ __all__ = [
     "save_crops",
     "scan",
     "search",
+    "set_aside",
     "settings",
     "sidecar_count",
     "split",
@@ -134,7 +138,9 @@ _HOMES = {
     "export.report": "ReportOptions",
     "pipeline.ablate": "ablate",
     "pipeline.cluster": "cluster ClusterReport",
-    "pipeline.decide": "birth differ hide ignore merge name not_a_face overruled reject split undo",
+    "pipeline.decide": (
+        "Aside birth differ hide ignore merge name not_a_face overruled reject set_aside split undo"
+    ),
     "pipeline.evaluate": "evaluate",
     "pipeline.export": "export ExportRequest table_bytes undo_export",
     "pipeline.gallery": "Gallery gallery mark",

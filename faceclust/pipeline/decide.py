@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -16,11 +17,12 @@ from faceclust.people import bonds, not_faces, steps
 from faceclust.pipeline import brought
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import space
-from faceclust.pipeline.people import all_people, clean_name, find
-from faceclust.records import Decision, DecisionKind, Person
+from faceclust.pipeline.people import all_people, clean_name, find, find_all
+from faceclust.records import Decision, Person
 from faceclust.store import catalogue, ledger
 
 COMPARED = 300  # faces of a large unnamed cluster that an answer "not the same" is kept for
+Aside: TypeAlias = Literal["ignore", "hide"]
 
 
 def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | None]:
@@ -42,17 +44,20 @@ def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | No
     return find(all_people(library), text), same[0] if same else None
 
 
-def merge(library: Library, who: Sequence[str], *, batch: int | None = None) -> Person:
+def merge(library: Library, who: Sequence[str]) -> Person:
     """Make several people one; the first named one gives the name.
-
-    Args:
-        batch: of several decisions that `undo` takes back together.
 
     Raises:
         PersonError: someone does not exist, or fewer than two different people are given.
     """
-    people = all_people(library)
-    merged = list({person.id: person for person in (find(people, w) for w in who)}.values())
+    made = merging(find_all(all_people(library), who))
+    _decide(library, made)
+    return merged(library, made)
+
+
+def merging(people: Sequence[Person]) -> Decision:
+    """The decision that people are one; raises as `merge`."""
+    merged = list({person.id: person for person in people}.values())
     if len(merged) < 2:
         raise PersonError("Give two different people to merge, for example `faceclust merge 3 8`.")
     names = [person.name for person in merged if person.name]
@@ -60,9 +65,12 @@ def merge(library: Library, who: Sequence[str], *, batch: int | None = None) -> 
     faces = tuple(sorted(face for person in merged for face in person.faces))
     others = tuple(person.id for person in merged if person.id != first.id)
     name = names[0] if names else None
-    merging = Decision(0, "merge", faces, first.id, others=others, name=name, batch=batch)
-    _decide(library, merging)
-    return find(all_people(library), str(first.id) if name is None else name)
+    return Decision(0, "merge", faces, first.id, others=others, name=name)
+
+
+def merged(library: Library, made: Decision) -> Person:
+    """Who people are now that it was decided that they are one."""
+    return find(all_people(library), str(made.person) if made.name is None else made.name)
 
 
 def split(library: Library, who: str, like: Sequence[int]) -> tuple[Person, Person]:
@@ -144,29 +152,31 @@ def overruled(library: Library, who: Sequence[str]) -> tuple[bool, list[str]]:
     return any(owner[one] != owner[other] for one, other in apart), names[1:]
 
 
-def differ(library: Library, who: str, other: str, *, batch: int | None = None) -> None:
+def differ(library: Library, who: str, other: str) -> None:
     """Say that two people are not one and the same; no clustering will ever join them.
-
-    Args:
-        batch: of several decisions that `undo` takes back together.
 
     Raises:
         PersonError: someone does not exist, or both are the same.
     """
-    people = all_people(library)
-    one, two = find(people, who), find(people, other)
+    one, two = find_all(all_people(library), (who, other))
     if one.id == two.id:
         raise PersonError(f"{who} and {other} are one person; `faceclust split` parts them.")
-    decided = set(bonds(ledger.decisions(library.db), one.faces + two.faces).together.values())
+    ledger.put_steps(library.db, [differing(library, one, [two])])
+
+
+def differing(library: Library, person: Person, others: Sequence[Person]) -> list[Decision]:
+    """The decisions that a person is none of the others."""
+    faces = [face for each in (person, *others) for face in each.faces]
+    owner = bonds(ledger.decisions(library.db), faces).together
+    return [_differing(person, other, owner) for other in others]
+
+
+def _differing(one: Person, two: Person, owner: Mapping[int, int]) -> Decision:
+    decided = {owner.get(face) for face in one.faces + two.faces}
     # The second one makes room where a cluster mixes them: the less certain one.
     one, two = sorted((one, two), key=lambda p: (p.id not in decided, -len(p.faces), p.id))
     faces, against = some(one.faces), some(two.faces)
-    _decide(
-        library,
-        Decision(
-            0, "differ", faces, one.id, (two.id,), name=one.name, against=against, batch=batch
-        ),
-    )
+    return Decision(0, "differ", faces, one.id, (two.id,), name=one.name, against=against)
 
 
 def not_a_face(library: Library, face: int, *, show: bool = False) -> None:
@@ -234,7 +244,7 @@ def ignore(library: Library, who: str, *, show: bool = False) -> Person:
     Raises:
         PersonError: there is no such person.
     """
-    return _set_aside(library, who, "ignore", show)
+    return set_aside(library, {who: "ignore"}, show=show)[0]
 
 
 def hide(library: Library, who: str, *, show: bool = False) -> Person:
@@ -246,24 +256,29 @@ def hide(library: Library, who: str, *, show: bool = False) -> Person:
     Raises:
         PersonError: there is no such person.
     """
-    return _set_aside(library, who, "hide", show)
+    return set_aside(library, {who: "hide"}, show=show)[0]
 
 
-def _set_aside(library: Library, who: str, kind: DecisionKind, show: bool) -> Person:
-    person = find(all_people(library), who)
-    if (person.ignored if kind == "ignore" else person.hidden) == show:
-        made = [Decision(0, "show" if show else kind, person.faces, person.id, name=person.name)]
-        if show and person.ignored and person.hidden:  # which one was not asked for
-            made.append(replace(made[0], kind="hide" if kind == "ignore" else "ignore"))
-        batch, *spares = ledger.new_ids(library.db, 1 + len(made))
-        ledger.put_decisions(
-            library.db,
-            [
-                replace(each, spare=spare, batch=batch if len(made) > 1 else None)
-                for each, spare in zip(made, spares, strict=True)
-            ],
-        )
-    return person
+def set_aside(library: Library, who: Mapping[str, Aside], *, show: bool = False) -> list[Person]:
+    """Ignore some people and hide others, or bring them back; each is one step of `undo`.
+
+    Raises:
+        PersonError: somebody does not exist; then nothing is decided.
+    """
+    people = find_all(all_people(library), who)
+    asked = zip(people, who.values(), strict=True)
+    ledger.put_steps(library.db, [_setting_aside(person, kind, show) for person, kind in asked])
+    return people
+
+
+def _setting_aside(person: Person, kind: Aside, show: bool) -> list[Decision]:
+    """What is to be decided on; nothing where that is so already."""
+    if (person.ignored if kind == "ignore" else person.hidden) != show:
+        return []
+    made = [Decision(0, "show" if show else kind, person.faces, person.id, name=person.name)]
+    if show and person.ignored and person.hidden:  # which one was not asked for
+        made.append(replace(made[0], kind="hide" if kind == "ignore" else "ignore"))
+    return made
 
 
 def undo(library: Library, count: int = 1, *, dry_run: bool = False) -> list[Decision]:

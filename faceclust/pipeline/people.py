@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from faceclust.errors import OptionError, PersonError
@@ -154,6 +154,13 @@ def find(people: Sequence[Person], who: str) -> Person:
             f"There is no person {who!r} in this library; `faceclust people` lists them."
         )
     return named[0]
+
+
+def find_all(people: Sequence[Person], who: Iterable[str]) -> list[Person]:
+    """As `find`, each of several, going through the people once."""
+    called = {str(person.id): person for person in people}
+    called |= {person.name: person for person in people if person.name is not None}
+    return [called.get(each) or find(people, each) for each in who]
 
 
 def clean_name(name: str) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 from faceclust import suggest
 from faceclust.people import bonds
 from faceclust.pipeline.arrive import same_photo
-from faceclust.pipeline.decide import differ, merge
+from faceclust.pipeline.decide import differing, merged, merging
 from faceclust.pipeline.library import Library
-from faceclust.pipeline.people import all_people, dates, find, is_hidden
+from faceclust.pipeline.people import all_people, dates, find, find_all, is_hidden
 from faceclust.records import FloatArray, IntArray, Person
 from faceclust.store import catalogue, ledger, nearby
 from faceclust.suggest import Likeness, Suggestion
@@ -43,16 +43,18 @@ def answer(
 ) -> Person:
     """Answer a question: those of `yes` are `who`, too, those of `no` are not.
 
+    All of that is one step of `undo`.
+
     Raises:
-        PersonError: somebody does not exist.
+        PersonError: somebody does not exist; then nothing is decided.
     """
-    several = len(no) + bool(yes) > 1
-    batch = ledger.new_ids(library.db, 1)[0] if several else None
-    for other in no:
-        differ(library, who, other, batch=batch)
+    person, *others = find_all(all_people(library), [who, *yes, *no])
+    same, not_same = others[: len(yes)], others[len(yes) :]
+    made = differing(library, person, not_same) if no else []
     if yes:
-        return merge(library, [who, *yes], batch=batch)
-    return find(all_people(library), who)
+        made.append(merging([person, *same]))
+    ledger.put_steps(library.db, [made])
+    return merged(library, made[-1]) if yes else find(all_people(library), who)
 
 
 def _rows(faces: IntArray, row_of: dict[int, int]) -> IntArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from faceclust import pipeline
 from faceclust.errors import OptionError, PersonError
-from faceclust.pipeline import Gallery, Library
+from faceclust.pipeline import Aside, Gallery, Library
 from faceclust.records import Person
 from faceclust.review import views
 
@@ -172,11 +172,12 @@ def _split(library: Library, number: int, like: Sequence[int]) -> Done:
 
 
 def _set_aside(library: Library, gallery: Gallery, kind: str, numbers: Sequence[int]) -> Done:
-    for number in numbers:
-        ignored = gallery.people[number].person.ignored
-        set_aside = pipeline.ignore if kind == "ignore" or ignored else pipeline.hide
-        set_aside(library, str(number), show=kind == "show")
     people = [gallery.people[number].person for number in numbers]
+    who: dict[str, Aside] = {
+        str(person.id): "ignore" if kind == "ignore" or person.ignored else "hide"
+        for person in people
+    }
+    pipeline.set_aside(library, who, show=kind == "show")
     done = {"ignore": "ignored", "hide": "hidden", "show": "shown again"}[kind]
     return Done(f"{_labels(people)} {done}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -130,8 +130,20 @@ def put_decisions(db: Database, decisions: Iterable[Decision]) -> None:
 
 def put_decision(db: Database, decision: Decision) -> None:
     """Append one decision, with an unused id for what it leaves behind."""
-    (spare,) = new_ids(db, 1)
-    put_decisions(db, [replace(decision, spare=spare)])
+    put_steps(db, [(decision,)])
+
+
+def put_steps(db: Database, steps: Sequence[Sequence[Decision]]) -> None:
+    """Append decisions, all or none, each with an unused id for what it leaves behind.
+
+    Several in one step are one batch, which `undo` takes back together.
+    """
+    ids = iter(new_ids(db, sum(len(step) + (len(step) > 1) for step in steps)))
+    made: list[Decision] = []
+    for step in steps:
+        batch = next(ids) if len(step) > 1 else None
+        made += [replace(each, spare=next(ids), batch=batch) for each in step]
+    put_decisions(db, made)
 
 
 def _user() -> str:

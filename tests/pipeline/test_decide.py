@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from faceclust.errors import OptionError, PersonError
 from faceclust.pipeline import (
     Library,
     all_people,
+    answer,
     birth,
     cluster,
     differ,
@@ -113,6 +114,28 @@ def test_two_people_are_never_put_together(album: Library) -> None:
             assert not ({1, 2, 3} & {*person.faces} and {4, 5} & {*person.faces})
     with pytest.raises(PersonError, match="are one person"):
         differ(album, "1", "1")
+
+
+@pytest.mark.parametrize("named", [(), ("1",), ("2", "3"), ("1", "2", "3")])
+def test_one_answer_of_several_is_what_several_answers_are(
+    album: Library, named: tuple[str, ...]
+) -> None:
+    for who in named:
+        name(album, who, f"Person {who}")
+    start = len(ledger.decisions(album.db))
+    person = answer(album, "1", yes=["3"], no=["2"])
+    together = ledger.decisions(album.db)[start:]
+    undo(album)
+    middle = len(ledger.decisions(album.db))
+    differ(album, "1", "2")
+    assert merge(album, ["1", "3"]) == person
+    apart = ledger.decisions(album.db)[middle:]
+    assert [_meaning(each) for each in together] == [_meaning(each) for each in apart]
+
+
+def _meaning(decision: Decision) -> Decision:
+    """A decision without what differs each time it is made."""
+    return replace(decision, id=0, made_at="", spare=None, batch=None)
 
 
 def test_hidden_people_are_in_no_list_but_keep_their_names(album: Library) -> None:

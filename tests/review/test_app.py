@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from faceclust.errors import OptionError
-from faceclust.pipeline import Library, Match, Memo, ignore, name, undo
+from faceclust.pipeline import Library, Match, Memo, all_people, ignore, name, undo
+from faceclust.pipeline import people as pipeline_people
 from faceclust.records import Decision
 from faceclust.review import views
 from faceclust.review.answers import parse
@@ -206,6 +207,50 @@ def test_undo_takes_back_whole_answers(page: Page, album: Library) -> None:
     assert people(album) == before
     assert page.get("/api/state")["undo"] is None
     page.answer("undo", expected=0, code=409)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("hide", {}),
+        ("ignore", {}),
+        ("same", {"no": [2, 3]}),
+        ("same", {"yes": [2, 3]}),
+        ("same", {"yes": [3], "no": [2]}),
+    ],
+)
+def test_a_click_on_several_people_looks_at_all_people_once_and_is_kept_whole(
+    page: Page,
+    album: Library,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    fields: dict[str, list[int]],
+) -> None:
+    before = people(album)
+    everybody = [page.person(number) for number in (1, 2, 3)]
+    resolved, kept = [], []
+    resolve, put = pipeline_people.resolve, ledger.put_decisions
+    monkeypatch.setattr(
+        pipeline_people, "resolve", lambda *given: resolved.append(1) or resolve(*given)
+    )
+    monkeypatch.setattr(ledger, "put_decisions", lambda *given: kept.append(1) or put(*given))
+    page.answer(kind, people=everybody, **fields)
+    assert (len(resolved), len(kept)) == (1, 1)  # what it has come to, for the next page
+    page.answer("undo", expected=page.get("/api/state")["undo"]["id"])
+    assert people(album) == before
+    assert page.get("/api/state")["undo"] is None
+
+
+def test_a_click_shows_the_hidden_and_the_ignored(page: Page, album: Library) -> None:
+    page.answer("ignore", people=[page.person(1), page.person(2)])
+    page.answer("hide", people=[page.person(3), page.person(1)])  # who is ignored, stays so
+    assert [(p.ignored, p.hidden) for p in all_people(album)] == [
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+    page.answer("show", people=[page.person(number) for number in (1, 2, 3)])
+    assert not any(p.ignored or p.hidden for p in all_people(album))
 
 
 def test_an_import_is_one_answer_to_take_back(page: Page, album: Library) -> None:

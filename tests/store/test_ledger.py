@@ -79,6 +79,18 @@ def test_a_decision_notes_when_by_whom_and_what_was_known(
     assert kept.made_at.endswith("+00:00")
 
 
+def test_decisions_of_one_step_are_one_batch(db: Database) -> None:
+    one, two, three = (Decision(0, "hide", (face,), face) for face in (1, 2, 3))
+    ledger.put_steps(db, [(one,), (two, three)])
+    made = ledger.decisions(db)
+    assert [decision.faces for decision in made] == [(1,), (2,), (3,)]
+    batch = made[1].batch
+    assert [decision.batch for decision in made] == [None, batch, batch]
+    spares = [decision.spare for decision in made]
+    assert None not in [batch, *spares]
+    assert len({batch, *spares}) == 4
+
+
 def test_a_system_without_user_names(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody() -> str:
         raise KeyError("uid not found")
