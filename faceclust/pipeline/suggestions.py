@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -31,10 +32,10 @@ def suggestions(library: Library, limit: int | None = None) -> list[Suggestion]:
     people = [person for person in all_people(library) if not is_hidden(person)]
     size = np.array([len(person.faces) for person in people], np.int64)
     named = np.array([person.name is not None for person in people], np.bool_)
-    row_of = {face: row for row, person in enumerate(people) for face in person.faces}
+    rows = _Rows(people, size)
     faces, log_odds = nearby.doubts(library.db)
-    found = suggest.likeness(size, *_known(_rows(faces, row_of), log_odds), _met(library, row_of))
-    asked = suggest.rank(size, named, _askable(library, found, row_of), limit)
+    found = suggest.likeness(size, *_known(rows.of(faces), log_odds), _met(library, rows))
+    asked = suggest.rank(size, named, _askable(library, found, rows), limit)
     return [_by_id(question, people) for question in asked]
 
 
@@ -57,10 +58,23 @@ def answer(
     return merged(library, made[-1]) if yes else find(all_people(library), who)
 
 
-def _rows(faces: IntArray, row_of: dict[int, int]) -> IntArray:
-    """(2, M) rows of the people of faces, -1 for faces that are nobody's."""
-    flat = [row_of.get(face, -1) for face in faces.ravel().tolist()]
-    return np.array(flat, np.int64).reshape(faces.shape)
+class _Rows:
+    """In which row of a list of people, of known sizes, each face's person is.
+
+    Attributes:
+        faces: ids of all of their faces.
+    """
+
+    def __init__(self, people: Sequence[Person], size: IntArray) -> None:
+        self.faces = np.fromiter(chain.from_iterable(p.faces for p in people), np.int64)
+        # The last one stands for all later faces: they are nobody's.
+        self._row = np.full(self.faces.max(initial=-1) + 2, -1, np.int64)
+        self._row[self.faces] = np.repeat(np.arange(len(people)), size)
+
+    def of(self, faces: IntArray) -> IntArray:
+        """The rows of faces by their ids, of any shape; -1 for faces that are nobody's."""
+        row: IntArray = self._row[np.minimum(faces, len(self._row) - 1)]
+        return row
 
 
 def _known(rows: IntArray, log_odds: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -68,20 +82,22 @@ def _known(rows: IntArray, log_odds: FloatArray) -> tuple[IntArray, FloatArray]:
     return rows[:, there], log_odds[there]
 
 
-def _met(library: Library, row_of: dict[int, int]) -> IntArray:
+def _met(library: Library, rows: _Rows) -> IntArray:
     """(2, Q) people who were seen in one photo."""
-    photo = catalogue.photo_of_faces(library.db)
-    faces = np.array(sorted(row_of), np.int64)
-    pairs = same_photo(np.array([photo[face] for face in faces.tolist()], np.int64))
-    return _rows(faces[pairs], row_of)
+    faces, photo = catalogue.face_photos(library.db)
+    row = rows.of(faces)
+    photo, row = photo[row >= 0], row[row >= 0]
+    met: IntArray = row[same_photo(photo)]
+    return met
 
 
-def _askable(library: Library, found: Likeness, row_of: dict[int, int]) -> Likeness:
+def _askable(library: Library, found: Likeness, rows: _Rows) -> Likeness:
     """Without the pairs of people that the user's answers keep apart."""
     decisions = ledger.decisions(library.db)
-    apart = bonds(decisions, row_of.keys(), dates(library, decisions)).apart
-    parted = {tuple(sorted((row_of[a], row_of[b]))) for a, b in apart}
-    keep = np.array([tuple(pair) not in parted for pair in found.pairs.T.tolist()], np.bool_)
+    apart = bonds(decisions, rows.faces.tolist(), dates(library, decisions)).apart
+    a, b = np.sort(rows.of(np.array(apart, np.int64).reshape(-1, 2).T), axis=0)
+    K = max(found.pairs.max(initial=0), b.max(initial=0)) + 1
+    keep = ~np.isin(found.pairs[0] * K + found.pairs[1], a * K + b)
     return Likeness(found.pairs[:, keep], found.probability[keep])
 
 

@@ -94,6 +94,7 @@ def neighbours(db: Database, faces: IntArray, k: int) -> tuple[Neighbours, IntAr
 
 def doubts(db: Database) -> tuple[IntArray, FloatArray]:
     """Pairs of face ids (2, E) in two clusters of the newest clustering, and log-odds (E,)."""
-    rows = list(db.rows("SELECT face_a, face_b, log_odds FROM doubts"))
-    pairs = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
-    return pairs.T, np.array([row[2] for row in rows], np.float32)
+    kind = np.dtype([("pair", np.int64, 2), ("log_odds", np.float32)])
+    rows = db.rows("SELECT face_a, face_b, log_odds FROM doubts")
+    found = np.fromiter((((a, b), log_odds) for a, b, log_odds in rows), kind)
+    return found["pair"].T, found["log_odds"]
