@@ -91,7 +91,8 @@ def export(
         if request.to_stdout:
             if json:
                 raise OptionError("--json tells what was written; leave it out with --to -.")
-            typer.echo(pipeline.table_bytes(found, request), nl=False)
+            for piece in pipeline.table_pieces(found, request):
+                typer.echo(piece, nl=False)
             return
         with found.db.exclusive(wait):
             events: list[Event] = []

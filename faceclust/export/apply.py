@@ -25,6 +25,7 @@ from faceclust.export.plan import (
     LinkKind,
     PlaceFile,
     PlaceSymlink,
+    WriteTable,
     WriteText,
 )
 from faceclust.export.run import Run, entry_for, with_bytes
@@ -82,6 +83,8 @@ def _carry_out(run: Run, action: Action) -> Status:
     match action:
         case WriteText():
             return _write(run, action)
+        case WriteTable():
+            return _write_table(run, action)
         case PlaceFile():
             return _place(run, action)
         case PlaceSymlink():
@@ -109,6 +112,21 @@ def _write(run: Run, action: WriteText) -> Status:
             else:
                 disk.sit_beside(new, action.photo)
         run.install(entry, new)
+    return status
+
+
+def _write_table(run: Run, action: WriteTable) -> Status:
+    path = action.path
+    # Only what may be there already has to be known before it is written.
+    digest = disk.sha256_of(action.pieces()) if os.path.lexists(path) else ""
+    entry = entry_for("write", path, digest)
+    status = run.verdict(path, digest)
+    if not run.proceed(path.parent, status):
+        return status
+    entry = with_bytes(entry)
+    with disk.scratch(path.parent) as new:
+        digest = disk.write_pieces(new, action.pieces())
+        run.install(replace(entry, digest=digest), new)
     return status
 
 

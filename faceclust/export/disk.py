@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -60,6 +60,14 @@ def fingerprint(path: Path) -> str | None:
 def sha256(content: bytes) -> str:
     """The `fingerprint` of a file with this content."""
     return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of(pieces: Iterable[bytes]) -> str:
+    """As `sha256`, of a content that comes in pieces."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def stands(path: Path, digest: str | None) -> bool:
@@ -124,10 +132,19 @@ def create(path: Path) -> BinaryIO:
 
 def write(path: Path, content: bytes) -> None:
     """Make the new file `path` with `content`, its owner's, on the disk when this returns."""
+    write_pieces(path, (content,))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> str:
+    """As `write`, a content that comes in pieces; returns its digest."""
+    digest = hashlib.sha256()
     with create(path) as file:
-        file.write(content)
+        for piece in pieces:
+            digest.update(piece)
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
+    return digest.hexdigest()
 
 
 def clone(source: Path, path: Path, link: LinkKind) -> str:

@@ -6,6 +6,7 @@ journals each of them, and takes them back.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -33,6 +34,18 @@ class WriteText:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteTable:
+    """Put a document at `path`, a file of our own, that may be too long to be held whole.
+
+    Attributes:
+        pieces: begins it anew, each time with the same bytes.
+    """
+
+    path: Path
+    pieces: Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceFile:
     """Put a copy, hard link or reflink of the photo `source` at `path`."""
 
@@ -57,4 +70,4 @@ class EmbedXmp:
     packet: bytes
 
 
-Action: TypeAlias = WriteText | PlaceFile | PlaceSymlink | EmbedXmp
+Action: TypeAlias = WriteText | WriteTable | PlaceFile | PlaceSymlink | EmbedXmp

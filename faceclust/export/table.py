@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import faceclust
 from faceclust.records import Box, Person, PersonRegion, TaggedPhoto, by_attribute
@@ -14,40 +14,60 @@ CSV_COLUMNS = ("file", "person", "person_id", "face", "x", "y", "w", "h", "taken
 ATTRIBUTE_COLUMN = "attribute_"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _DECIMALS = 6
+PIECE = 1 << 16  # characters that are put together before they are written
 
 
-def to_json(people: Iterable[Person], photos: Iterable[TaggedPhoto]) -> bytes:
-    """Everything in one UTF-8 document: `{"faceclust", "people", "photos"}`.
+def to_json(people: Iterable[Person], photos: Iterable[TaggedPhoto]) -> Iterator[bytes]:
+    """Everything in one UTF-8 document, piece by piece: `{"faceclust", "people", "photos"}`.
 
     Boxes are top-left corner and size, as fractions of the displayed photo. `name` is null for
     unnamed people; a face's `attributes` are guesses of its appearance. Bytes of a path that are
     not UTF-8 become lone surrogates, escaped.
-    The same input gives the same bytes, whatever order it comes in.
+    The photos stay in the order they come in; no more of them than the next piece needs are asked
+    for.
     """
-    document = {
-        "faceclust": faceclust.__version__,
-        "people": [
-            {"id": person.id, "name": person.name, "faces": list(person.faces)}
-            for person in sorted(people, key=lambda person: person.id)
-        ],
-        "photos": [_photo(photo) for photo in _in_order(photos)],
-    }
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2)
-    return _encoded(text + "\n")
+    yield from _encoded(_document(people, photos))
 
 
-def to_csv(photos: Iterable[TaggedPhoto], attributes: Sequence[str] = ()) -> bytes:
-    """One row for each face (RFC 4180, UTF-8, no byte-order mark) with `CSV_COLUMNS`.
+def _document(people: Iterable[Person], photos: Iterable[TaggedPhoto]) -> Iterator[str]:
+    yield f'{{\n  "faceclust": {_dumped(faceclust.__version__)},\n  "people": '
+    yield from _listed(
+        {"id": person.id, "name": person.name, "faces": list(person.faces)}
+        for person in sorted(people, key=lambda person: person.id)
+    )
+    yield ',\n  "photos": '
+    yield from _listed(map(_photo, photos))
+    yield "\n}\n"
+
+
+def _listed(items: Iterable[object]) -> Iterator[str]:
+    """A list one level down in a document, as `json.dumps` would write it there."""
+    first = before = "[\n    "
+    for item in items:
+        # No string of JSON holds a line's end.
+        yield before + _dumped(item).replace("\n", "\n    ")
+        before = ",\n    "
+    yield "[]" if before == first else "\n  ]"
+
+
+def _dumped(item: object) -> str:
+    return json.dumps(item, ensure_ascii=False, allow_nan=False, indent=2)
+
+
+def to_csv(photos: Iterable[TaggedPhoto], attributes: Sequence[str] = ()) -> Iterator[bytes]:
+    """One row for each face (RFC 4180, UTF-8, no byte-order mark) with `CSV_COLUMNS`, in pieces.
 
     After these comes one column for each of `attributes`, "attribute_glasses", with the value that
     is guessed. `file` is relative to the library; `person` is the name, empty for unnamed people.
     So that no spreadsheet runs a cell as a formula, a name that begins like one gets a "'" before
-    it, and a file "./", which leaves it the same path.
+    it, and a file "./", which leaves it the same path. The photos are taken as by `to_json`.
     """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([*CSV_COLUMNS, *(ATTRIBUTE_COLUMN + name for name in attributes)])
-    for photo in _in_order(photos):
+    yield from _encoded(map(_line, _rows(photos, attributes)))
+
+
+def _rows(photos: Iterable[TaggedPhoto], attributes: Sequence[str]) -> Iterator[list[object]]:
+    yield [*CSV_COLUMNS, *(ATTRIBUTE_COLUMN + name for name in attributes)]
+    for photo in photos:
         file = _not_a_formula(photo.relative.as_posix(), "./")
         for region in photo.regions:
             name = _not_a_formula(region.name, "'") if region.named else ""
@@ -55,12 +75,13 @@ def to_csv(photos: Iterable[TaggedPhoto], attributes: Sequence[str] = ()) -> byt
             taken_at = photo.info.taken_at or ""
             value = {guess.attribute: guess.value for guess in region.guesses}
             looks = [_not_a_formula(value.get(name, ""), "'") for name in attributes]
-            writer.writerow([file, name, region.person_id, region.face_id, *box, taken_at, *looks])
-    return _encoded(text.getvalue())
+            yield [file, name, region.person_id, region.face_id, *box, taken_at, *looks]
 
 
-def _in_order(photos: Iterable[TaggedPhoto]) -> list[TaggedPhoto]:
-    return sorted(photos, key=lambda photo: photo.relative.as_posix())
+def _line(row: list[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(row)
+    return text.getvalue()
 
 
 def _photo(photo: TaggedPhoto) -> dict[str, object]:
@@ -93,6 +114,17 @@ def _not_a_formula(cell: str, guard: str) -> str:
     return guard + cell if cell.startswith(_FORMULA) else cell
 
 
-def _encoded(text: str) -> bytes:
+def _encoded(texts: Iterable[str]) -> Iterator[bytes]:
+    kept, size = [], 0
+    for text in texts:
+        kept.append(text)
+        size += len(text)
+        if size >= PIECE:
+            yield _bytes(kept)
+            kept, size = [], 0
+    yield _bytes(kept)
+
+
+def _bytes(texts: list[str]) -> bytes:
     # A surrogate escape has no bytes in UTF-8; backslashreplace writes it as JSON does.
-    return text.encode("utf-8", "backslashreplace")
+    return "".join(texts).encode("utf-8", "backslashreplace")

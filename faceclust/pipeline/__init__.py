@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         undo,
     )
     from faceclust.pipeline.evaluate import evaluate
-    from faceclust.pipeline.export import ExportRequest, export, table_bytes, undo_export
+    from faceclust.pipeline.export import ExportRequest, export, table_pieces, undo_export
     from faceclust.pipeline.gallery import Gallery, gallery, mark
     from faceclust.pipeline.history import LogEntry, log
     from faceclust.pipeline.imports import (
@@ -124,7 +124,7 @@ __all__ = [
     "steps",
     "suggestions",
     "summaries",
-    "table_bytes",
+    "table_pieces",
     "thumbnail",
     "undo",
     "undo_export",
@@ -142,7 +142,7 @@ _HOMES = {
         "Aside birth differ hide ignore merge name not_a_face overruled reject set_aside split undo"
     ),
     "pipeline.evaluate": "evaluate",
-    "pipeline.export": "export ExportRequest table_bytes undo_export",
+    "pipeline.export": "export ExportRequest table_pieces undo_export",
     "pipeline.gallery": "Gallery gallery mark",
     "pipeline.history": "log LogEntry",
     "pipeline.imports": "import_tags ImportReport open_hints OpenHint undo_import",

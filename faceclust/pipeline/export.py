@@ -14,7 +14,7 @@ from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Status, Summary
 from faceclust.export.names import fold
-from faceclust.export.plan import Action, LinkKind, WriteText
+from faceclust.export.plan import Action, LinkKind, WriteTable
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import XmpOptions
 from faceclust.pipeline import brought
@@ -60,16 +60,20 @@ def tagged_photos(
     people: list[Person],
     guesses: Guesses | None = None,
     notebook: Notebook | None = None,
+    *,
+    by_code_points: bool = False,
 ) -> Iterator[TaggedPhoto]:
     """Each present photo with the people in it, in order of path; ignored people left out.
 
     Args:
         guesses: attributes to go with the faces.
         notebook: notes to go with the photo.
+        by_code_points: names that are no text are not the last ones.
     """
+    photos = catalogue.photos_by_code_points if by_code_points else catalogue.photos_with_files
     owner = {face: person for person in people if not person.ignored for face in person.faces}
     boxes = catalogue.live_boxes(library.db)
-    for path, photo_id, info in catalogue.photos_with_files(library.db):
+    for path, photo_id, info in photos(library.db):
         regions = tuple(
             PersonRegion(
                 person_id=owner[face].id,
@@ -86,14 +90,23 @@ def tagged_photos(
         yield TaggedPhoto(library.root / path, Path(path), info, regions, notes)
 
 
-def table_bytes(library: Library, request: ExportRequest) -> bytes:
-    """The JSON or CSV document."""
-    people = all_people(library)
+def table_pieces(library: Library, request: ExportRequest) -> Iterator[bytes]:
+    """The JSON or CSV document, as it is read from the library."""
+    return _table(library, request, all_people(library))()
+
+
+def _table(
+    library: Library, request: ExportRequest, people: list[Person]
+) -> Callable[[], Iterator[bytes]]:
     guesses = Guesses(library)
-    photos = tagged_photos(library, people, guesses)
-    if request.format == "csv":
-        return table.to_csv(photos, guesses.attributes)
-    return table.to_json([person for person in people if not person.ignored], photos)
+
+    def pieces() -> Iterator[bytes]:
+        photos = tagged_photos(library, people, guesses, by_code_points=True)
+        if request.format == "csv":
+            return table.to_csv(photos, guesses.attributes)
+        return table.to_json([person for person in people if not person.ignored], photos)
+
+    return pieces
 
 
 def export(library: Library, request: ExportRequest, on_event: Callable[[Event], None]) -> Summary:
@@ -320,4 +333,4 @@ def _plan(
         case "json" | "csv":
             assert request.to is not None
             path = root / request.to.name
-            return iter([WriteText(path, table_bytes(library, request))])
+            return iter([WriteTable(path, _table(library, request, people))])

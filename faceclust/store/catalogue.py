@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from heapq import merge
+from operator import itemgetter
 
 import numpy as np
 
@@ -67,10 +69,24 @@ def present_paths(db: Database) -> Iterator[str]:
 
 def photos_with_files(db: Database) -> Iterator[tuple[str, int, PhotoInfo]]:
     """Each present, readable file: path, photo id, facts; in order of path."""
+    yield from _photos(db, "")
+
+
+def photos_by_code_points(db: Database) -> Iterator[tuple[str, int, PhotoInfo]]:
+    """As `photos_with_files`, in the order of Python's strings: names that are no text among them.
+
+    Only these few are held in memory.
+    """
+    path = itemgetter(0)
+    text, other = (_photos(db, f"AND typeof(path) = '{kind}'") for kind in ("text", "blob"))
+    return merge(text, sorted(other, key=path), key=path)
+
+
+def _photos(db: Database, which: str) -> Iterator[tuple[str, int, PhotoInfo]]:
     rows = db.rows(
-        """SELECT path, photos.id, width, height, orientation, format, taken_at, camera
+        f"""SELECT path, photos.id, width, height, orientation, format, taken_at, camera
         FROM files JOIN photos ON photos.id = files.photo_id
-        WHERE missing_since IS NULL ORDER BY path"""
+        WHERE missing_since IS NULL {which} ORDER BY path"""
     )
     for path, photo_id, *info in rows:
         yield path_from_db(path), int(photo_id), PhotoInfo(*info)

@@ -1,6 +1,7 @@
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -8,11 +9,19 @@ from types import ModuleType
 
 import pytest
 
-from faceclust.errors import PhotoError, WriteError
+from faceclust.errors import PhotoError, StoreError, WriteError
 from faceclust.export import disk, xmp
 from faceclust.export.apply import apply
 from faceclust.export.folders import FolderOptions, plan
-from faceclust.export.plan import Action, EmbedXmp, LinkKind, PlaceFile, PlaceSymlink, WriteText
+from faceclust.export.plan import (
+    Action,
+    EmbedXmp,
+    LinkKind,
+    PlaceFile,
+    PlaceSymlink,
+    WriteTable,
+    WriteText,
+)
 from faceclust.records import Box, PersonRegion, PhotoInfo, TaggedPhoto
 from tests.export.memory import MemoryJournal, run, take_back, tree
 from tests.export.test_disk import fails
@@ -145,6 +154,47 @@ def test_the_same_bytes_of_someone_else_are_fine_but_not_ours(tmp_path: Path) ->
     assert summary.unchanged == 1
     take_back(journal)
     assert path.exists()
+
+
+@pytest.mark.usefixtures("everybody_reads")
+def test_a_table_is_made_as_often_as_it_must_be(tmp_path: Path) -> None:
+    begun: list[bytes] = []
+
+    def write(*pieces: bytes, dry_run: bool = False) -> str:
+        def begin() -> Iterator[bytes]:
+            begun.append(b"".join(pieces))
+            return iter(pieces)
+
+        action = WriteTable(tmp_path / "new" / "a.json", begin)
+        begun.clear()
+        return run([action], journal, tmp_path, dry_run=dry_run)[1][0].status
+
+    journal, path = MemoryJournal(), tmp_path / "new" / "a.json"
+    assert (write(b"1", b"2", dry_run=True), begun, tree(tmp_path)) == ("created", [], {})
+    assert (write(b"1", b"2"), begun) == ("created", [b"12"])
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"12", 0o600)
+    assert (write(b"12"), begun) == ("unchanged", [b"12"])
+    assert (write(b"3", dry_run=True), begun) == ("updated", [b"3"])
+    assert (write(b"3", b"4"), begun) == ("updated", [b"34", b"34"])
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"34", 0o600)
+    path.write_bytes(b"theirs")
+    assert write(b"5") == "skipped"
+    assert path.read_bytes() == b"theirs"
+    path.write_bytes(b"34")
+    take_back(journal)
+    assert tree(tmp_path) == {}
+
+
+def test_a_table_that_cannot_be_finished_is_not_there(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"{"
+        raise StoreError("The database is damaged.")
+
+    journal = MemoryJournal()
+    with pytest.raises(StoreError):
+        run([WriteTable(tmp_path / "a.json", broken)], journal, tmp_path)
+    assert tree(tmp_path) == {}
+    assert journal.states_of("write") == []
 
 
 @pytest.mark.usefixtures("everybody_reads")

@@ -1,12 +1,16 @@
 import csv
 import io
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import faceclust
-from faceclust.export.table import CSV_COLUMNS, to_csv, to_json
+from faceclust.export import table
+from faceclust.export.table import CSV_COLUMNS
 from faceclust.records import Box, Guess, Person, PersonRegion, PhotoInfo, TaggedPhoto
 
 INFO = PhotoInfo(4000, 3000, 6, "JPEG", "2019-07-14T18:03:22", "Canon EOS 5D")
@@ -23,6 +27,14 @@ def rows(table: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(table.decode(), newline="")))
 
 
+def to_json(people: Iterable[Person], photos: Iterable[TaggedPhoto]) -> bytes:
+    return b"".join(table.to_json(people, photos))
+
+
+def to_csv(photos: Iterable[TaggedPhoto], attributes: Sequence[str] = ()) -> bytes:
+    return b"".join(table.to_csv(photos, attributes))
+
+
 def named(name: str) -> PersonRegion:
     return PersonRegion(1, 10, name, Box(0, 0, 1, 1))
 
@@ -34,8 +46,8 @@ def test_json_holds_people_and_photos() -> None:
         {"id": 1, "name": "Ann", "faces": [10]},
         {"id": 12, "name": None, "faces": [11]},
     ]
-    assert [one["path"] for one in document["photos"]] == ["a/1.jpg", "b/2.jpg"]
-    assert document["photos"][1] == {
+    assert [one["path"] for one in document["photos"]] == ["b/2.jpg", "a/1.jpg"]
+    assert document["photos"][0] == {
         "path": "b/2.jpg",
         "width": 4000,
         "height": 3000,
@@ -60,10 +72,35 @@ def test_json_holds_people_and_photos() -> None:
     }
 
 
-def test_the_order_of_the_input_does_not_show() -> None:
-    photos = [photo("b.jpg", ANN), photo("a.jpg", UNNAMED)]
-    assert to_json(PEOPLE, photos) == to_json(PEOPLE[::-1], photos[::-1])
-    assert to_csv(photos) == to_csv(photos[::-1])
+@pytest.mark.parametrize("piece", [1, 100, table.PIECE])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.lists(st.text(max_size=5), max_size=4), several=st.integers(0, 3))
+def test_json_is_what_it_would_be_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch, piece: int, names: list[str], several: int
+) -> None:
+    monkeypatch.setattr(table, "PIECE", piece)
+    regions = [named(name) for name in names]
+    photos = [photo("a\n.jpg"), photo("caf\udce9.jpg", ANN, *regions), photo("b.jpg", UNNAMED)]
+    people = [Person(n, name, (n, n + 1)) for n, name in enumerate(names)]
+    document = to_json(people, photos[:several])
+    whole = json.dumps(json.loads(document), ensure_ascii=False, indent=2) + "\n"
+    assert document == whole.encode("utf-8", "backslashreplace")
+
+
+def test_no_more_photos_are_asked_for_than_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def photos() -> Iterator[TaggedPhoto]:
+        nonlocal asked
+        for asked in range(1, 11):
+            yield photo(f"{asked}.jpg", ANN)
+
+    monkeypatch.setattr(table, "PIECE", 1)
+    for pieces in (table.to_json([], photos()), table.to_csv(photos())):
+        asked, text = 0, b""
+        while b"3.jpg" not in text:
+            text += next(pieces)
+        assert asked == 3
 
 
 def test_json_is_readable_utf8_and_survives_bytes_that_are_not() -> None:

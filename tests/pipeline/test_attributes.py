@@ -14,7 +14,7 @@ from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.errors import WeightsError
 from faceclust.pipeline import Library, faces_of, summaries
 from faceclust.pipeline.attributes import prepare
-from faceclust.pipeline.export import ExportRequest, table_bytes
+from faceclust.pipeline.export import ExportRequest, table_pieces
 from faceclust.pipeline.guesses import Guesses
 from faceclust.store import descriptions
 from tests.synthetic import describe
@@ -111,7 +111,7 @@ def test_a_library_switched_off_shows_nothing(album: Library) -> None:
 def test_faces_and_tables_have_them(album: Library) -> None:
     describe(album.db, 1, 2, 3)
     assert faces_of(album, "1")[0]["attributes"]["gender"]["value"] == "female"
-    first, second, *_ = table_bytes(album, ExportRequest("csv")).decode().splitlines()
+    first, second, *_ = b"".join(table_pieces(album, ExportRequest("csv"))).decode().splitlines()
     assert first.endswith("attribute_gender,attribute_hat")
     assert second.endswith("female,no")
-    assert b'"probability": 1.0' in table_bytes(album, ExportRequest("json"))
+    assert b'"probability": 1.0' in b"".join(table_pieces(album, ExportRequest("json")))

@@ -22,7 +22,7 @@ from faceclust.pipeline import (
     ignore,
     merge,
     name,
-    table_bytes,
+    table_pieces,
     undo_export,
 )
 from faceclust.pipeline.export import _is_same_place, tagged_photos
@@ -320,16 +320,23 @@ def test_each_photo_comes_with_the_people_in_it(album: Library) -> None:
 
 def test_tables_can_be_printed_and_written(album: Library, tmp_path: Path) -> None:
     name(album, "1", "Ann")
-    document = json.loads(table_bytes(album, ExportRequest("json")))
+    document = json.loads(b"".join(table_pieces(album, ExportRequest("json"))))
     assert [p["name"] for p in document["people"]] == ["Ann", None]
     target = tmp_path / "out" / "people.csv"
     request = ExportRequest("csv", to=target)
     assert not request.to_stdout
     assert run(album, request)[0].created >= 1
-    assert target.read_bytes() == table_bytes(album, request)
+    assert target.read_bytes() == b"".join(table_pieces(album, request))
     assert ExportRequest("csv", to=Path("-")).to_stdout
     assert undo(album).removed >= 1
     assert not target.parent.exists()
+
+
+def test_the_photos_of_a_table_are_in_order_of_their_names(tmp_path: Path) -> None:
+    names = ["z.jpg", "caf\udce9.jpg", "caf\U0001f600.jpg", "a.jpg"]
+    with library(tmp_path / "album", *(photo(name, 1) for name in names)) as album:
+        document = json.loads(b"".join(table_pieces(album, ExportRequest("json"))))
+    assert [each["path"] for each in document["photos"]] == sorted(names)
 
 
 def test_placeholders_are_written_where_asked_for(album: Library, tmp_path: Path) -> None:

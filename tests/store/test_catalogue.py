@@ -57,6 +57,21 @@ def all_faces(db: Database) -> int:
     return int(row[0])
 
 
+def test_names_that_are_no_text_are_among_the_others(db: Database) -> None:
+    names = [
+        "z.jpg",
+        "caf\udce9.jpg",
+        "caf\udcff.jpg",
+        "caf\U0001f600.jpg",
+        "cafe.jpg",
+        "\udce9/a.jpg",
+    ]
+    put(db, *(photo(name, 1) for name in names))
+    found = [path for path, *_ in catalogue.photos_by_code_points(db)]
+    assert found == sorted(names)
+    assert sorted(catalogue.photos_with_files(db)) == sorted(catalogue.photos_by_code_points(db))
+
+
 def test_a_photo_comes_back_as_it_was_put(db: Database) -> None:
     put(db, photo("2019/a.jpg", 1, 2))
     assert list(catalogue.photos_with_files(db)) == [("2019/a.jpg", 1, INFO)]
