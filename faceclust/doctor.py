@@ -18,6 +18,7 @@ from typing import Literal, TypeAlias
 
 from faceclust import weights
 from faceclust.errors import FaceclustError, WeightsError
+from faceclust.programs import program
 
 Level: TypeAlias = Literal["ok", "warn", "error"]
 
@@ -114,7 +115,7 @@ def _imports() -> Iterator[Finding]:
 
 
 def _without_exiv2() -> Finding:
-    if shutil.which("exiftool"):
+    if program("exiftool"):
         return Finding("ok", "exiv2 is not installed; exiftool writes into photos in its place")
     remedy = "to write names into photos, install exiftool or `pip install 'faceclust[embed]'`"
     return Finding("warn", "Neither exiftool nor exiv2: only sidecars can be written", remedy)
@@ -122,7 +123,7 @@ def _without_exiv2() -> Finding:
 
 def _gpu() -> Iterator[Finding]:
     """Whether networks can run on an NVIDIA GPU, if there is one."""
-    smi = shutil.which("nvidia-smi")
+    smi = program("nvidia-smi")
     cards = _run([smi, "-L"])[0].splitlines() if smi else []
     if not cards:
         yield Finding("ok", "No NVIDIA GPU is seen: everything runs on the CPU")
@@ -255,7 +256,7 @@ def _sqlite(libraries: Path) -> Finding:
 
 
 def _tools() -> Finding:
-    exiftool = shutil.which("exiftool")
+    exiftool = program("exiftool")
     if exiftool is None:
         return Finding("ok", "exiftool is not installed; only a second look at metadata needs it")
     version, reason = _run([exiftool, "-ver"])

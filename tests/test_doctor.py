@@ -147,10 +147,10 @@ def test_optional_package_that_is_missing(
     libraries: Path, monkeypatch: pytest.MonkeyPatch, exiftool: bool
 ) -> None:
     monkeypatch.setattr(metadata, "packages_distributions", lambda: {"lxml": ["lxml"]})
-    found = shutil.which
+    found = doctor.program
     monkeypatch.setattr(
-        shutil,
-        "which",
+        doctor,
+        "program",
         lambda name: ("x" if exiftool else None) if name == "exiftool" else found(name),
     )
     finding = only(diagnose(libraries), "exiv2")

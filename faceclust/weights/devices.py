@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import warnings
 
 from faceclust.errors import WeightsError
+from faceclust.programs import program
 from faceclust.weights.sessions import Device, open_session
 from faceclust.weights.sources import Notify
 
@@ -41,7 +41,7 @@ def cards() -> list[str]:
     named = os.environ.get(VISIBLE)
     if named is not None:
         return [card for card in named.split(",") if card]
-    smi = shutil.which("nvidia-smi")
+    smi = program("nvidia-smi")
     if smi is None:
         return []
     try:

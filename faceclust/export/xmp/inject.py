@@ -18,6 +18,7 @@ from PIL import Image
 
 from faceclust.errors import InputError, PhotoError, WriteError
 from faceclust.export import disk
+from faceclust.programs import program
 from faceclust.xmp.extract import DECODER_ERRORS, photo_format, read_embedded
 from faceclust.xmp.packet import same
 
@@ -57,7 +58,7 @@ def embed(path: Path, packet: bytes, out: Path) -> None:
 
 
 def _write(path: Path, packet: bytes, out: Path) -> None:
-    exiftool = shutil.which("exiftool")
+    exiftool = program("exiftool")
     if exiftool:
         _with_exiftool(exiftool, path, packet, out)
     elif path.suffix.lower() in _EXIV2_SUFFIXES:

@@ -31,7 +31,7 @@ PACKET = merge(None, tagged(("Ann", ANN)), NOTHING, XmpOptions())
 
 @pytest.fixture
 def without_exiftool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inject.shutil, "which", lambda _: None)
+    monkeypatch.setattr(inject, "program", lambda _: None)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_the_copy_is_the_owners_alone_until_it_is_whole(
 ) -> None:
     if program == "exiv2":
         pytest.importorskip("exiv2", reason="needs the extra faceclust[embed]")
-        monkeypatch.setattr(inject.shutil, "which", lambda _: None)
+        monkeypatch.setattr(inject, "program", lambda _: None)
     portrait.chmod(0o644)
     out = portrait.with_name("out.jpg")
     modes = []
@@ -182,7 +182,7 @@ def test_a_program_that_hangs_is_given_up(
     sleeper = tmp_path / "exiftool"
     sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
     sleeper.chmod(0o755)
-    monkeypatch.setattr(inject.shutil, "which", lambda _: str(sleeper))
+    monkeypatch.setattr(inject, "program", lambda _: str(sleeper))
     monkeypatch.setattr(inject, "_DEADLINE_S", 0.2)
     with pytest.raises(PhotoError) as caught:
         embed(portrait, PACKET, tmp_path / "out.jpg")
