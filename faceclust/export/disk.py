@@ -25,9 +25,11 @@ FOREIGN = "a file we did not write is there"
 CHANGED = "changed meanwhile"
 READ_ONLY = "read-only folder"
 
+ON_WINDOWS = os.name == "nt"
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 """Modes of what shows or names people: its owner's alone."""
 
+_VERBATIM = "\\\\?\\"
 _NO_PROGRAM = 0o666
 _SCRATCH = re.compile(r"\.faceclust-[0-9a-f]{16}\.\w+")
 _CHUNK = 1 << 20
@@ -51,7 +53,7 @@ def fingerprint(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISLNK(mode):
-        return link_digest(path.readlink())
+        return link_digest(target_of(path))
     if stat.S_ISREG(mode):
         return _sha256(path)
     return "dir" if stat.S_ISDIR(mode) else "other"
@@ -84,6 +86,16 @@ def stands(path: Path, digest: str | None) -> bool:
 def plain(digest: str | None) -> str | None:
     """`digest` without the packet's."""
     return None if digest is None else digest.partition("+")[0]
+
+
+def target_of(path: Path) -> Path:
+    """The target of the symbolic link `path`, as it was given when the link was made."""
+    target = str(path.readlink())
+    if ON_WINDOWS and target.startswith(_VERBATIM):
+        # Windows puts this before every target in full.
+        target = target.removeprefix(_VERBATIM)
+        target = f"\\\\{target[4:]}" if target.startswith("UNC\\") else target
+    return Path(target)
 
 
 def link_digest(target: Path) -> str:
@@ -216,7 +228,7 @@ def keep(path: Path, backup: Path) -> None:
 def flush(path: Path) -> None:
     """Bring the file or folder `path` to the disk."""
     # Windows flushes only what may be written.
-    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR if ON_WINDOWS else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -116,7 +116,7 @@ def entry_for(kind: EntryKind, path: Path, digest: str, source: Path | None = No
     if not os.path.lexists(path):
         return entry
     if path.is_symlink():
-        target = path.readlink()
+        target = disk.target_of(path)
         return replace(entry, before=os.fsencode(target), before_digest=disk.link_digest(target))
     mode = stat.S_IMODE(path.stat().st_mode)
     return replace(entry, before_mode=mode, before_digest=fingerprint(path))

@@ -63,6 +63,10 @@ def relative_target(source: Path, folder: Path) -> Path:
     """`source` as seen from `folder`, both with the symbolic links above them resolved.
 
     A link's ".." climbs from where its folder really is, not from the path it was reached by.
+    From another drive of Windows no path leads to it, so that it is given in full.
     """
     real = Path(os.path.realpath(source.parent)) / source.name
-    return Path(os.path.relpath(real, os.path.realpath(folder)))
+    try:
+        return Path(os.path.relpath(real, os.path.realpath(folder)))
+    except ValueError:
+        return real

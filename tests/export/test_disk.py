@@ -9,6 +9,7 @@ import pytest
 from faceclust.errors import WriteError
 from faceclust.export import disk
 from faceclust.export.disk import RefusedError
+from faceclust.export.run import entry_for
 
 
 def fails(code: int) -> Callable[..., None]:
@@ -31,6 +32,25 @@ def test_fingerprints_tell_everything_apart(tmp_path: Path) -> None:
     assert len(set(found)) == 6
     assert found[0] == disk.sha256(b"x")
     assert found[3:] == ["other", "dir", None]
+
+
+@pytest.mark.parametrize(
+    ("told", "given"),
+    [
+        ("\\\\?\\D:\\photos\\a.jpg", "D:\\photos\\a.jpg"),
+        ("\\\\?\\UNC\\nas\\photos\\a.jpg", "\\\\nas\\photos\\a.jpg"),
+        ("..\\photos\\a.jpg", "..\\photos\\a.jpg"),
+    ],
+)
+def test_a_link_to_another_drive_is_known_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, given: str
+) -> None:
+    (tmp_path / "link").symlink_to(told)
+    assert disk.target_of(tmp_path / "link") == Path(told)
+    monkeypatch.setattr(disk, "ON_WINDOWS", True)
+    assert disk.target_of(tmp_path / "link") == Path(given)
+    assert disk.fingerprint(tmp_path / "link") == disk.link_digest(Path(given))
+    assert entry_for("symlink", tmp_path / "link", "").before == os.fsencode(given)
 
 
 def test_a_hard_link_stands_until_the_file_is_edited(tmp_path: Path) -> None:

@@ -73,6 +73,23 @@ def test_out_and_library_reached_through_symbolic_links(
     assert tree(deep) == {}
 
 
+def test_a_link_to_another_drive_names_the_photo_in_full(
+    tmp_path: Path, library: list[TaggedPhoto], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def relpath(*_: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("faceclust.export.symlinks.os.path.relpath", relpath)
+    journal, out = MemoryJournal(), tmp_path / "out"
+    summary, _ = run(list(plan(library, SymlinkOptions(), out)), journal, out)
+    assert summary.created == 3
+    assert (out / "Ann/1.jpg").readlink() == tmp_path / "library/a/1.jpg"
+    summary, _ = run(list(plan(library, SymlinkOptions(), out)), journal, out)
+    assert summary.unchanged == 3
+    take_back(journal)
+    assert not out.exists()
+
+
 def test_crops_are_files_named_after_photo_and_face(library: list[TaggedPhoto]) -> None:
     crops = {1: b"jpeg 1", 3: b"jpeg 3"}
     actions = list(plan(library, SymlinkOptions(crops=True), Path("/out"), crops.get))
