@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -44,6 +45,8 @@ Draw = Callable[[Session, Library, int], bytes]
 
 def create_app(session: Session, token: str, port: int, ticket: Ticket | None = None) -> Starlette:
     """The application; `session` is the caller's to close, the rest is `Guard`'s."""
+    for media, end in (("text/javascript", ".js"), ("text/css", ".css")):
+        mimetypes.add_type(media, end)  # Windows reads them from where any program may set them
     templates = Jinja2Templates(HERE / "templates")
     modules = sorted(path.name for path in (HERE / "static").glob("*.js") if path.stem != "theme")
 

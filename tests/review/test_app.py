@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import threading
 from dataclasses import replace
 
@@ -16,9 +17,10 @@ from faceclust.pipeline import people as pipeline_people
 from faceclust.records import Decision
 from faceclust.review import views
 from faceclust.review.answers import parse
+from faceclust.review.app import create_app
 from faceclust.review.session import Session
 from faceclust.store import intake, ledger
-from tests.review.conftest import ORIGIN, TOKEN, Page, doubt, people
+from tests.review.conftest import ORIGIN, PORT, TOKEN, Page, doubt, people
 from tests.synthetic import group, photo, put
 
 HOSTILE = "<script>alert(1)</script>"
@@ -43,6 +45,22 @@ def test_the_list_comes_in_stretches(page: Page) -> None:
 ])  # fmt: skip
 def test_a_list_that_is_none(page: Page, query: str) -> None:
     assert "error" in page.get(f"/api/people{query}", 400)
+
+
+def test_scripts_and_styles_have_their_types_whatever_the_system_says(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As the registry of Windows may have it.
+    for end in (".js", ".css"):
+        monkeypatch.setitem(mimetypes.types_map, end, "text/plain")
+        mimetypes.add_type("text/plain", end)
+    with TestClient(create_app(session, TOKEN, PORT), base_url=ORIGIN) as client:
+        client.get(f"/?token={TOKEN}")
+        types = [
+            client.get(f"/static/{path}").headers["content-type"].partition(";")[0]
+            for path in ("main.js", "style.css")
+        ]
+    assert types == ["text/javascript", "text/css"]
 
 
 def test_search_forgives_case_and_accents(page: Page, album: Library) -> None:
