@@ -79,13 +79,18 @@ def as_folder(data: Path) -> Iterator[Path]:
     """`data` itself, or what a tar holds, unpacked for the time being.
 
     Raises:
-        InputError: it does not exist, or is no tar that can be unpacked.
+        InputError: it does not exist, is no tar that can be unpacked, or needs a newer Python.
     """
     if data.is_dir():
         yield data
         return
     if not data.is_file():
         raise InputError(f"{data} does not exist; give a folder or a tar with one folder a person.")
+    if not hasattr(tarfile, "data_filter"):  # what keeps a tar's files inside
+        raise InputError(
+            f"{data} cannot be unpacked safely by this Python; upgrade it to 3.10.12, 3.11.4 or"
+            " later, or give a folder."
+        )
     with tempfile.TemporaryDirectory(prefix="faceclust-") as scratch:
         try:
             with tars.open_tar(data) as tar:

@@ -82,6 +82,15 @@ def test_a_tar_that_climbs_out_is_refused(tmp_path: Path) -> None:
         unpacked(path)
 
 
+def test_a_tar_is_refused_where_python_cannot_keep_it_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tar_of(tmp_path / "people.tar", member("ann/1.png"))
+    monkeypatch.delattr(tarfile, "data_filter")  # as before Python 3.10.12 and 3.11.4
+    with pytest.raises(InputError, match=r"people\.tar .* 3\.10\.12, 3\.11\.4 or later"):
+        unpacked(path)
+
+
 def test_a_tar_of_huge_members_is_refused_before_they_are_written(tmp_path: Path) -> None:
     info, _ = member("ann/1.png")
     info.size = 100 << 30
