@@ -80,7 +80,9 @@ def _listen(port: int) -> socket.socket:
     """A socket that listens on the loopback interface and takes connections from now on."""
     listener = socket.socket()
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On Windows SO_REUSEADDR would let any other program listen there as well.
+        option = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        listener.setsockopt(socket.SOL_SOCKET, option, 1)
         listener.bind((LOOPBACK, port))
         listener.listen(128)
     except (OSError, OverflowError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import socket
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from faceclust.pipeline import Library
+from faceclust.review import server
 from tests.review.browser import served
 
 SECONDS = 30
@@ -46,3 +48,12 @@ def test_the_browser_s_command_line_bears_no_secret_that_lasts(
         assert address != running.address
         assert [opened(address), opened(address)] == [200, 403]
         assert [opened(running.address), opened(running.address)] == [200, 200]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has the option itself")
+def test_nobody_else_can_take_the_port_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another option that can be asked for stands in for that of Windows.
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
+    with server._listen(0) as listener:
+        assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert not listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
