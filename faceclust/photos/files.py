@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -77,7 +78,8 @@ def walk(
     """Find the photos below `root`: folder by folder, names sorted, files before subfolders.
 
     Hidden files and folders, recycle bins and thumbnail stores of NAS systems are left out, and
-    so is every symbolic link: its target is found itself, or is not part of the library.
+    so is every symbolic link and junction: its target is found itself, or is not part of the
+    library.
 
     Args:
         root: the library's folder; may itself be a link.
@@ -131,7 +133,7 @@ def _walk(root: Path, start: str, options: WalkOptions, on_error: OnError) -> It
                 if entry.is_symlink():
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if not excluded(path + "/"):
+                    if not excluded(path + "/") and not _is_junction(entry):
                         subfolders.append(path + "/")
                 elif _is_photo(entry) and not excluded(path):
                     facts = entry.stat(follow_symlinks=False)
@@ -150,6 +152,15 @@ def _entries(root: Path, folder: str, on_error: OnError) -> list[os.DirEntry[str
     except OSError as error:
         on_error(folder.rstrip("/") or ".", error.strerror or "cannot be read")
         return []
+
+
+def _is_junction(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder is another one by a second name, as only Windows has them."""
+    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    if junction is None:
+        return False
+    facts = entry.stat(follow_symlinks=False)
+    return bool(getattr(facts, "st_reparse_tag", None) == junction)
 
 
 def is_wanted(name: str) -> bool:

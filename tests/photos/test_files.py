@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import InputError, PhotoError
-from faceclust.photos import WalkOptions, content_hash, walk
+from faceclust.photos import WalkOptions, content_hash, files, walk
 from faceclust.photos.patterns import matcher
+
+MOUNT_POINT = 0xA0000003
 
 
 def make(root: Path, *names: str) -> Path:
@@ -94,6 +98,30 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert paths(root) == ["a.jpg", "sub/b.jpg"]
     (tmp_path / "link").symlink_to(root)
     assert paths(tmp_path / "link") == ["a.jpg", "sub/b.jpg"]
+
+
+def test_junctions_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Found:
+        """What Windows says of a folder, or of the junction "loop" to one."""
+
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self._entry = entry.name, entry
+
+        def stat(self, *, follow_symlinks: bool) -> object:
+            facts = self._entry.stat(follow_symlinks=follow_symlinks)
+            tag = MOUNT_POINT if self.name == "loop" else 0
+            return SimpleNamespace(
+                st_size=facts.st_size, st_mtime_ns=facts.st_mtime_ns, st_reparse_tag=tag
+            )
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._entry, name)
+
+    make(tmp_path, "root/a.jpg", "root/loop/b.jpg", "root/sub/c.jpg")
+    entries = files._entries
+    monkeypatch.setattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", MOUNT_POINT, raising=False)
+    monkeypatch.setattr(files, "_entries", lambda *where: [Found(e) for e in entries(*where)])
+    assert paths(tmp_path / "root") == ["a.jpg", "sub/c.jpg"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
