@@ -116,8 +116,7 @@ def scratch(folder: Path, suffix: str = ".tmp") -> Iterator[Path]:
     try:
         yield path
     finally:
-        with suppress(OSError):
-            path.unlink()
+        _discard(path)
 
 
 def is_scratch(path: Path) -> bool:
@@ -129,7 +128,39 @@ def sweep(folder: Path) -> None:
     """Remove the scratch files that a crash left in `folder`."""
     with suppress(OSError):
         for path in filter(is_scratch, folder.iterdir()):
+            _discard(path)
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        # It may be a second name of a write-protected photo, which has to stay protected.
+        if ON_WINDOWS and path.lstat().st_nlink > 1:
             path.unlink()
+        else:
+            remove(path)
+
+
+def remove(path: Path, twin: Path | None = None) -> None:
+    """Remove the file `path`, write-protected or not.
+
+    Args:
+        twin: another file, which stays as it is if it is the same one by a second name.
+    """
+    try:
+        path.unlink()
+    except PermissionError:
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if not ON_WINDOWS or mode & stat.S_IWRITE:
+            raise
+        shared = twin is not None and path.samefile(twin)
+        path.chmod(stat.S_IWRITE)  # else Windows removes nothing
+        try:
+            path.unlink()
+        except OSError:
+            path.chmod(mode)
+            raise
+        if twin is not None and shared:
+            twin.chmod(mode)
 
 
 def private(name: str, flags: int) -> int:
@@ -202,6 +233,9 @@ def install(new: Path, path: Path) -> None:
     Raises:
         FileExistsError: something stands at `path`.
     """
+    if ON_WINDOWS:
+        new.rename(path)  # there never over another file
+        return
     try:
         path.hardlink_to(new)
     except OSError as error:

@@ -59,13 +59,13 @@ class _World:
             return self.pretended[path] == plain(digest)
         return stands(path, digest)
 
-    def remove(self, path: Path) -> Status:
+    def remove(self, path: Path, twin: Path | None = None) -> Status:
         if self.dry_run:
             self.pretended[path] = None
         elif path.is_dir() and not path.is_symlink():
             path.rmdir()
         else:
-            path.unlink()
+            disk.remove(path, twin)
         return "removed"
 
     def restore(self, entry: Entry) -> Status:
@@ -128,7 +128,8 @@ def _file(world: _World, entry: Entry) -> Status:
     path = Path(entry.path)
     if world.holds(path, entry.digest) or _is_second_name(world, entry):
         _check_original(entry)
-        return world.remove(path) if entry.before is None else world.restore(entry)
+        source = None if entry.source is None else Path(entry.source)
+        return world.remove(path, source) if entry.before is None else world.restore(entry)
     if world.holds(path, entry.before_digest) or world.holds(path, None):
         return "unchanged"
     raise RefusedError(disk.CHANGED)

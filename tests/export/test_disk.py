@@ -2,6 +2,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,74 @@ def test_sweep_removes_scratch_files_and_nothing_else(tmp_path: Path) -> None:
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {*kept, ".faceclust-0000000000000000.tmp"}
     disk.sweep(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Windows does: no write-protected file is removed, and no name is moved over another."""
+    unlink, rename = Path.unlink, Path.rename
+
+    def removed(path: Path, missing_ok: bool = False) -> None:
+        if not path.is_symlink() and path.exists() and not path.stat().st_mode & stat.S_IWRITE:
+            raise PermissionError(errno.EACCES, "Access is denied")
+        unlink(path, missing_ok)
+
+    def moved(path: Path, target: Path) -> Path:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "already exists")
+        return rename(path, target)
+
+    monkeypatch.setattr(disk, "ON_WINDOWS", True)
+    monkeypatch.setattr(Path, "unlink", removed)
+    monkeypatch.setattr(Path, "rename", moved)
+
+
+@pytest.mark.usefixtures("windows")
+def test_a_copy_of_a_write_protected_photo_leaves_no_scratch_file_on_windows(
+    tmp_path: Path,
+) -> None:
+    source, path = tmp_path / "source", tmp_path / "path"
+    source.write_bytes(b"photo")
+    source.chmod(0o400)
+    for _ in range(2):
+        with suppress(FileExistsError), disk.scratch(tmp_path) as new:
+            disk.clone(source, new, "copy")
+            disk.install(new, path)
+    assert {each.name for each in tmp_path.iterdir()} == {"source", "path"}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400
+
+
+@pytest.mark.usefixtures("windows")
+def test_a_hard_link_s_photo_stays_write_protected_on_windows(tmp_path: Path) -> None:
+    photo, scratch = tmp_path / "photo", tmp_path / ".faceclust-0123456789abcdef.tmp"
+    photo.write_bytes(b"photo")
+    photo.chmod(0o400)
+    for name in ("link", scratch.name):
+        disk.hard_link(photo, tmp_path / name)
+    disk.remove(tmp_path / "link", photo)
+    disk.sweep(tmp_path)
+    assert photo.stat().st_mode & 0o777 == 0o400
+    assert not (tmp_path / "link").exists()
+    photo.chmod(0o600)
+    disk.sweep(tmp_path)
+    assert not scratch.exists()
+
+
+def test_one_file_that_stays_keeps_no_other_from_being_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        (tmp_path / f".faceclust-{n:016x}.tmp").touch()
+    unlink, first = Path.unlink, next(tmp_path.iterdir())
+
+    def held(path: Path, missing_ok: bool = False) -> None:
+        if path == first:
+            raise PermissionError(errno.EACCES, "in use")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", held)
+    disk.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [first]
 
 
 def test_a_scratch_name_is_swept_and_fits_the_folder(tmp_path: Path) -> None:

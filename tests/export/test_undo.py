@@ -1,4 +1,6 @@
+import errno
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -9,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from faceclust.export import disk
 from faceclust.export.plan import Action, EmbedXmp, LinkKind, PlaceFile, PlaceSymlink, WriteText
 from tests.export import crash
 from tests.export.memory import MemoryJournal, run, take_back, tree
@@ -62,6 +65,26 @@ def test_a_link_put_in_place_of_a_copy_is_left(
     path.symlink_to(source)
     assert statuses(journal)["placed.jpg"] == ("left", "changed meanwhile")
     assert path.is_symlink()
+
+
+@pytest.mark.parametrize("link", ["copy", "hard"])
+def test_a_write_protected_photo_is_taken_back_on_windows(
+    tmp_path: Path, source: Path, link: LinkKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, path, unlink = MemoryJournal(), tmp_path / "placed.jpg", Path.unlink
+
+    def windows(path: Path, missing_ok: bool = False) -> None:
+        if not path.lstat().st_mode & stat.S_IWRITE:
+            raise PermissionError(errno.EACCES, "Access is denied")
+        unlink(path, missing_ok)
+
+    source.chmod(0o400)
+    run([PlaceFile(path, source, link)], journal, tmp_path)
+    monkeypatch.setattr(disk, "ON_WINDOWS", True)
+    monkeypatch.setattr(Path, "unlink", windows)
+    assert statuses(journal)["placed.jpg"] == ("removed", "")
+    assert not path.exists()
+    assert source.stat().st_mode & 0o777 == 0o400
 
 
 def test_a_link_whose_photo_is_gone_is_removed(tmp_path: Path, source: Path) -> None:
