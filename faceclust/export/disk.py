@@ -208,8 +208,9 @@ def clone(source: Path, path: Path, link: LinkKind) -> str:
             if link != "reflink":
                 file.write(chunk)
         file.flush()
-        shutil.copystat(source, path)
         os.fsync(file.fileno())
+    # Not before: NTFS sets the time anew as a file is closed.
+    shutil.copystat(source, path)
     return digest.hexdigest()
 
 

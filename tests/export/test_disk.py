@@ -222,6 +222,18 @@ def test_a_copy_is_never_more_open_than_its_source(
     assert modes == [0o600]
 
 
+def test_a_copy_takes_its_times_after_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # NTFS sets the time of a file anew as it is closed.
+    (tmp_path / "source").write_bytes(b"photo")
+    made, closed, create = [], [], disk.create
+    monkeypatch.setattr(disk, "create", lambda path: made.append(create(path)) or made[0])
+    monkeypatch.setattr(disk.shutil, "copystat", lambda *_: closed.append(made[0].closed))
+    disk.clone(tmp_path / "source", tmp_path / "path", "copy")
+    assert closed == [True]
+
+
 def test_a_reflink_is_asked_of_the_file_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
