@@ -35,6 +35,7 @@ _SCRATCH = re.compile(r"\.faceclust-[0-9a-f]{16}\.\w+")
 _CHUNK = 1 << 20
 _FICLONE = 0x40049409  # linux/fs.h
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_IN_USE = {32, 33}  # ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION of Windows
 # macOS says ENOTSUP, which is another number there than EOPNOTSUPP; Windows, of exFAT, EINVAL.
 _NO_HARD_LINKS = {
     errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.EMLINK,
@@ -310,6 +311,8 @@ def reason(error: OSError, path: Path) -> str:
             f"{path} cannot be written, the disk is full: free some space and run it again "
             "(nothing is half-written)."
         ) from error
+    if getattr(error, "winerror", None) in _IN_USE:
+        return "open in another program"
     match error.errno:
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return READ_ONLY

@@ -294,6 +294,13 @@ def test_reasons(code: int, says: str) -> None:
     assert says in disk.reason(OSError(code, os.strerror(code)), Path("a"))
 
 
+@pytest.mark.parametrize("number", [32, 33])
+def test_a_file_that_another_program_holds(number: int) -> None:
+    error = PermissionError(errno.EACCES, "it is being used by another process")
+    error.winerror = number  # type: ignore[attr-defined]
+    assert disk.reason(error, Path("a")) == "open in another program"
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_ends_the_run(code: int) -> None:
     with pytest.raises(WriteError, match=r"^/out/a\.json .*full"):
