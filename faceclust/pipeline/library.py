@@ -186,7 +186,10 @@ def _lives(db: Path) -> bool:
 
 
 def _moved(db: Path, folder: Path) -> Path:
-    """Let a library whose folder is gone go on in another; its database, which goes along."""
+    """Let a library whose folder is gone go on in another; its database, which goes along.
+
+    Where it cannot, because answers are there or a program holds it, it stays where it is.
+    """
     home = database_path(folder)
     with open_database(db) as opened:
         opened.set_setting("root", str(folder))
@@ -197,7 +200,12 @@ def _moved(db: Path, folder: Path) -> Path:
             if other.row("SELECT 1 FROM decisions LIMIT 1") is not None:
                 return db
         _remove(home)
-    db.parent.rename(home.parent)
+    with suppress(OSError):
+        home.parent.rmdir()  # Windows renames to none that is there, be it empty
+    try:
+        db.parent.rename(home.parent)
+    except OSError:
+        return db
     return home
 
 

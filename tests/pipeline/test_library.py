@@ -301,6 +301,39 @@ def test_a_library_goes_on_where_its_folder_has_moved(album: Path, tmp_path: Pat
         assert list(face_ids(library.db)) == ["a.jpg"]
 
 
+def test_a_library_moves_to_an_empty_folder_on_windows(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db, moved, rename = database_path(album), tmp_path / "moved", Path.rename
+    album.rename(moved)
+    home = database_path(moved)
+    home.parent.mkdir()
+
+    def windows(path: Path, target: Path) -> Path:
+        if target.exists():
+            raise FileExistsError(17, "File exists")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", windows)
+    library, _ = for_scan(moved, db)
+    with library:
+        assert (library.root, library.db.path) == (moved, home)
+
+
+def test_a_library_that_cannot_be_renamed_goes_on_where_it_is(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Path) -> Path:
+        raise PermissionError(13, "Access is denied")
+
+    db, moved = database_path(album), tmp_path / "moved"
+    album.rename(moved)
+    monkeypatch.setattr(Path, "rename", refused)
+    library, _ = for_scan(moved, db)
+    with library:
+        assert (library.root, library.db.path) == (moved, db)
+
+
 def test_a_library_that_moves_overwrites_no_answers(album: Path, tmp_path: Path) -> None:
     db, moved = database_path(album), tmp_path / "moved"
     album.rename(moved)
