@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "faceclust.toml"
 OURS = "scan"  # what runs on this machine, and how much of it
+MOST_WORKERS = 60 if os.name == "nt" else sys.maxsize  # Windows waits for 63 things at most
 LARGEST_WHOLE_FLOAT = 2**53
 Options = TypeVar("Options", bound="DataclassInstance")
 
@@ -68,13 +69,17 @@ class ScanOptions:
     profile: str = "mobile"
     clip: str = "face-clip"
     device: Literal["cpu", "cuda"] = "cpu"
-    workers: int = field(default_factory=cores)
+    workers: int = field(default_factory=lambda: min(cores(), MOST_WORKERS))
     seconds_per_photo: float = 60.0
     retry_errors: bool = False
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise OptionError(f"--workers must be at least 1, not {self.workers}.")
+        if self.workers > MOST_WORKERS:
+            raise OptionError(
+                f"--workers must be at most {MOST_WORKERS} on Windows, not {self.workers}."
+            )
         if not 0 < self.seconds_per_photo < math.inf:
             raise OptionError(
                 f"seconds_per_photo must be more than 0 and finite, not {self.seconds_per_photo}."
@@ -124,7 +129,7 @@ def load(root: Path | None = None) -> Config:
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"{path} cannot be read as TOML ({error}); mend or remove it.") from error
     return tables

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from faceclust import config
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import CONFIG_NAME, Config, ScanOptions, load, override
 from faceclust.errors import OptionError
@@ -46,6 +47,19 @@ def test_the_library_s_file_comes_after_the_user_s(root: Path) -> None:
     assert config.walk == WalkOptions(exclude=("*.gif", "trash/"))
     assert config.scan.workers == 3
     assert load().cluster.method == "hac"
+
+
+def test_a_file_that_begins_as_editors_on_windows_save_it(root: Path) -> None:
+    (root / CONFIG_NAME).write_text("[cluster]\nk = 20\n", encoding="utf-8-sig")
+    assert load(root).cluster.k == 20
+
+
+def test_windows_waits_for_so_many_workers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "MOST_WORKERS", 60)
+    monkeypatch.setattr(config, "cores", lambda: 128)
+    assert ScanOptions().workers == 60
+    with pytest.raises(OptionError, match=r"--workers must be at most 60 on Windows, not 61\."):
+        override(ScanOptions(), workers=61)
 
 
 def test_attributes_add_up(root: Path) -> None:
