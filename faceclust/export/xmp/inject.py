@@ -74,12 +74,15 @@ def _with_exiftool(exiftool: str, path: Path, packet: bytes, out: Path) -> None:
         # exiftool expands % in the name of a block; an absolute path never looks like an option.
         source = str(block).replace("%", "%%")
         command = [exiftool, "-config", "", "-q", "-q", "-charset", "filename=utf8"]
-        command += [f"-XMP<={source}", "-o", "-", str(path.absolute())]
+        arguments, given = [f"-XMP<={source}", "-o", "-", str(path.absolute())], b""
+        if disk.ON_WINDOWS:
+            # There a command line reaches it in the code page, which lacks most letters.
+            arguments, given = ["-@", "-"], "\n".join(arguments).encode("utf-8", "surrogatepass")
         environment = {**os.environ, "LANG": "C", "LC_ALL": "C"}
         try:
             done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
+                [*command, *arguments],
+                input=given,
                 stdout=file,
                 stderr=subprocess.PIPE,
                 env=environment,

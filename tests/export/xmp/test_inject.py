@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from faceclust.errors import PhotoError, WriteError
+from faceclust.export import disk
 from faceclust.export.plan import EmbedXmp
 from faceclust.export.xmp import NOTHING, XmpOptions, embed, inject, merge, plan
 from faceclust.records import Box, TaggedPhoto
 from faceclust.xmp import embedded_packet
+from faceclust.xmp.packet import same
 from tests.export.xmp.judge import Exiftool, assert_seen
 from tests.export.xmp.samples import ANN, info_of, tagged, wrote
 
@@ -174,6 +176,24 @@ def test_a_copy_that_differs_is_refused(
     with pytest.raises(PhotoError, match="other XMP" if fault == "packet" else "another picture"):
         embed(portrait, PACKET, out)
     assert not out.exists()
+
+
+def test_windows_gives_names_where_no_code_page_spoils_them(
+    portrait: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, exiftool: Exiftool
+) -> None:
+    photo = portrait.rename(tmp_path / "Zoë 宝 #1 100%d.jpg")
+    noting = tmp_path / "exiftool"
+    noting.write_text(
+        f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\nexec {shutil.which("exiftool")} "$@"\n'
+    )
+    noting.chmod(0o755)
+    monkeypatch.setattr(inject, "program", lambda _: str(noting))
+    monkeypatch.setattr(disk, "ON_WINDOWS", True)
+    embed(photo, PACKET, tmp_path / "out.jpg")
+    found = embedded_packet(tmp_path / "out.jpg")
+    assert found is not None
+    assert same(found, PACKET)
+    assert ".jpg" not in (tmp_path / "arguments").read_text()
 
 
 def test_a_program_that_hangs_is_given_up(
