@@ -16,8 +16,9 @@ from itertools import count
 from pathlib import Path
 
 from faceclust.errors import PhotoError
-from faceclust.export import disk
-from faceclust.export.disk import RefusedError, fingerprint
+from faceclust.export import digests, disk
+from faceclust.export.digests import fingerprint
+from faceclust.export.disk import RefusedError
 from faceclust.export.journal import Entry, Event, Journal, Status, Summary
 from faceclust.export.plan import (
     Action,
@@ -94,7 +95,7 @@ def _carry_out(run: Run, action: Action) -> Status:
 
 
 def _write(run: Run, action: WriteText) -> Status:
-    path, wanted = action.path, disk.sha256(action.content)
+    path, wanted = action.path, digests.sha256(action.content)
     entry = entry_for("write", path, wanted)
     if action.merged_from is None:
         status = run.verdict(path, wanted)
@@ -118,7 +119,7 @@ def _write(run: Run, action: WriteText) -> Status:
 def _write_table(run: Run, action: WriteTable) -> Status:
     path = action.path
     # Only what may be there already has to be known before it is written.
-    digest = disk.sha256_of(action.pieces()) if os.path.lexists(path) else ""
+    digest = digests.sha256_of(action.pieces()) if os.path.lexists(path) else ""
     entry = entry_for("write", path, digest)
     status = run.verdict(path, digest)
     if not run.proceed(path.parent, status):
@@ -131,7 +132,7 @@ def _write_table(run: Run, action: WriteTable) -> Status:
 
 
 def _merge_verdict(entry: Entry, merged_from: bytes) -> Status:
-    if entry.before_digest != disk.sha256(merged_from):
+    if entry.before_digest != digests.sha256(merged_from):
         raise RefusedError(disk.CHANGED)
     if entry.digest == entry.before_digest:
         return "unchanged"
@@ -145,7 +146,7 @@ def _place(run: Run, action: PlaceFile) -> Status:
         raise RefusedError(VANISHED)
     if os.path.lexists(path) and _is_placed(path, source, link):
         return "unchanged"
-    digest = disk.inode_digest(source) if link == "hard" else ""
+    digest = digests.inode_digest(source) if link == "hard" else ""
     entry = entry_for("place", path, digest, source)
     status = run.verdict(path, digest)
     if not run.proceed(path.parent, status):
@@ -177,7 +178,7 @@ def _symlink(run: Run, action: PlaceSymlink) -> Status:
     # Lexically, as the folder may not be there yet; it has no symbolic links in it.
     if not Path(os.path.normpath(path.parent / target)).exists():
         raise RefusedError(VANISHED)
-    entry = entry_for("symlink", path, disk.link_digest(target))
+    entry = entry_for("symlink", path, digests.link_digest(target))
     status = run.verdict(path, entry.digest)
     if run.proceed(path.parent, status):
         run.link(entry, lambda new: new.symlink_to(target))
@@ -185,7 +186,7 @@ def _symlink(run: Run, action: PlaceSymlink) -> Status:
 
 
 def _embed(run: Run, action: EmbedXmp) -> Status:
-    path, packet = action.path, disk.sha256(action.packet)
+    path, packet = action.path, digests.sha256(action.packet)
     if path.is_symlink() or not path.is_file():
         raise RefusedError("not a plain file" if os.path.lexists(path) else VANISHED)
     entry = entry_for("embed", path, "")

@@ -22,7 +22,7 @@ class Entry:
             scratch file, and the others are what became of an `Action`.
         path: absolute, no symbolic link in its folder. Like every path from the file system it
             may hold surrogate escapes, so it is stored as `os.fsencode(path)`.
-        digest: of what is written, see `disk.stands`.
+        digest: of what is written, see `digests.stands`.
         before: the bytes that stood there, or the target if it was a symbolic link; None where
             nothing did or it need not be kept (a photo).
         before_mode: permission bits of what stood there, None where nothing did.

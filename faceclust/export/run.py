@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 
-from faceclust.export import disk
-from faceclust.export.disk import RefusedError, fingerprint, stands
+from faceclust.export import digests, disk
+from faceclust.export.digests import fingerprint, stands
+from faceclust.export.disk import RefusedError
 from faceclust.export.journal import Entry, EntryKind, Journal, Status
 
 
@@ -116,8 +117,8 @@ def entry_for(kind: EntryKind, path: Path, digest: str, source: Path | None = No
     if not os.path.lexists(path):
         return entry
     if path.is_symlink():
-        target = disk.target_of(path)
-        return replace(entry, before=os.fsencode(target), before_digest=disk.link_digest(target))
+        target = digests.target_of(path)
+        return replace(entry, before=os.fsencode(target), before_digest=digests.link_digest(target))
     mode = stat.S_IMODE(path.stat().st_mode)
     return replace(entry, before_mode=mode, before_digest=fingerprint(path))
 
@@ -127,7 +128,7 @@ def with_bytes(entry: Entry) -> Entry:
     if entry.before_mode is None:
         return entry
     before = Path(entry.path).read_bytes()
-    if disk.sha256(before) != entry.before_digest:
+    if digests.sha256(before) != entry.before_digest:
         raise RefusedError(disk.CHANGED)
     return replace(entry, before=before)
 

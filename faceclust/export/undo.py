@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.export import disk
-from faceclust.export.disk import RefusedError, plain, stands
+from faceclust.export.digests import plain, stands
+from faceclust.export.disk import RefusedError
 from faceclust.export.journal import Entry, Event, Journal, Status, Summary
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from faceclust.errors import WriteError
-from faceclust.export import disk
+from faceclust.export import digests, disk
 from faceclust.export.disk import RefusedError
-from faceclust.export.run import entry_for
 
 
 def fails(code: int) -> Callable[..., None]:
@@ -20,55 +19,6 @@ def fails(code: int) -> Callable[..., None]:
         raise OSError(code, os.strerror(code))
 
     return call
-
-
-def test_fingerprints_tell_everything_apart(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x")
-    (tmp_path / "link").symlink_to("file")
-    (tmp_path / "dangling").symlink_to("nowhere")
-    os.mkfifo(tmp_path / "pipe")
-    found = [
-        disk.fingerprint(tmp_path / n) for n in ("file", "link", "dangling", "pipe", ".", "file/x")
-    ]
-    assert len(set(found)) == 6
-    assert found[0] == disk.sha256(b"x")
-    assert found[3:] == ["other", "dir", None]
-
-
-@pytest.mark.parametrize(
-    ("told", "given"),
-    [
-        ("\\\\?\\D:\\photos\\a.jpg", "D:\\photos\\a.jpg"),
-        ("\\\\?\\UNC\\nas\\photos\\a.jpg", "\\\\nas\\photos\\a.jpg"),
-        ("..\\photos\\a.jpg", "..\\photos\\a.jpg"),
-    ],
-)
-def test_a_link_to_another_drive_is_known_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, given: str
-) -> None:
-    (tmp_path / "link").symlink_to(told)
-    assert disk.target_of(tmp_path / "link") == Path(told)
-    monkeypatch.setattr(disk, "ON_WINDOWS", True)
-    assert disk.target_of(tmp_path / "link") == Path(given)
-    assert disk.fingerprint(tmp_path / "link") == disk.link_digest(Path(given))
-    assert entry_for("symlink", tmp_path / "link", "").before == os.fsencode(given)
-
-
-def test_a_hard_link_stands_until_the_file_is_edited(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"x")
-    digest = disk.inode_digest(path)
-    assert disk.stands(path, digest)
-    path.write_bytes(b"yy")
-    assert not disk.stands(path, digest)
-    path.unlink()
-    assert not disk.stands(path, digest)
-    assert disk.stands(path, None)
-
-
-def test_an_embedded_photo_stands_by_its_bytes_alone(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"x")
-    assert disk.stands(tmp_path / "a", disk.sha256(b"x") + "+packet")
 
 
 def test_sweep_removes_scratch_files_and_nothing_else(tmp_path: Path) -> None:
@@ -189,7 +139,7 @@ def test_a_copy_keeps_times_and_permissions(tmp_path: Path) -> None:
     source.write_bytes(b"photo" * 1_000_000)
     source.chmod(0o640)
     os.utime(source, ns=(1, 1_234_567_890_123_456_789))
-    assert disk.clone(source, path, "copy") == disk.sha256(path.read_bytes())
+    assert disk.clone(source, path, "copy") == digests.sha256(path.read_bytes())
     info = path.stat()
     assert info.st_mtime_ns == 1_234_567_890_123_456_789
     assert stat.S_IMODE(info.st_mode) == 0o640
@@ -245,7 +195,7 @@ def test_a_reflink_is_asked_of_the_file_system(
         os.write(target, os.pread(origin, 100, 0))
 
     monkeypatch.setattr("fcntl.ioctl", ioctl)
-    assert disk.clone(source, path, "reflink") == disk.sha256(b"photo")
+    assert disk.clone(source, path, "reflink") == digests.sha256(b"photo")
     assert path.read_bytes() == b"photo"
 
 
