@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         undo,
     )
     from faceclust.pipeline.evaluate import evaluate
-    from faceclust.pipeline.export import ExportRequest, export, table_pieces, undo_export
+    from faceclust.pipeline.export import export, table_pieces, undo_export
+    from faceclust.pipeline.export_request import ExportRequest
     from faceclust.pipeline.gallery import Gallery, gallery, mark
     from faceclust.pipeline.history import LogEntry, log
     from faceclust.pipeline.imports import (
@@ -142,7 +143,8 @@ _HOMES = {
         "Aside birth differ hide ignore merge name not_a_face overruled reject set_aside split undo"
     ),
     "pipeline.evaluate": "evaluate",
-    "pipeline.export": "export ExportRequest table_pieces undo_export",
+    "pipeline.export": "export table_pieces undo_export",
+    "pipeline.export_request": "ExportRequest",
     "pipeline.gallery": "Gallery gallery mark",
     "pipeline.history": "log LogEntry",
     "pipeline.imports": "import_tags ImportReport open_hints OpenHint undo_import",

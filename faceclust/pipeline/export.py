@@ -7,52 +7,24 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from faceclust.errors import OptionError, PersonError, WriteError
+from faceclust.errors import PersonError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Status, Summary
 from faceclust.export.names import fold
-from faceclust.export.plan import Action, LinkKind, WriteTable
+from faceclust.export.plan import Action, WriteTable
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import XmpOptions
 from faceclust.pipeline import brought
 from faceclust.pipeline.apart import Apart
+from faceclust.pipeline.export_request import ExportRequest, check, root_of
 from faceclust.pipeline.guesses import Guesses
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.notes import Notebook, notebook
 from faceclust.pipeline.people import all_people
 from faceclust.records import Notes, Person, PersonRegion, TaggedPhoto
 from faceclust.store import catalogue, journal
-
-ExportFormat: TypeAlias = Literal["xmp", "folders", "symlinks", "json", "csv"]
-STDOUT = Path("-")
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
-    """What to write, and where.
-
-    Attributes:
-        to: the folder for folders and symlinks, the file for json and csv ("-" or None: stdout).
-        placeholders: write "Person 12" for the unnamed; None is each format's own default (yes
-            for folders and symlinks, no for xmp).
-    """
-
-    format: ExportFormat
-    to: Path | None = None
-    link: LinkKind = "copy"
-    crops: bool = False
-    sidecar_style: Literal["full", "adobe"] = "full"
-    embed: bool = False
-    placeholders: bool | None = None
-    dry_run: bool = False
-
-    @property
-    def to_stdout(self) -> bool:
-        """Whether the result is printed rather than written."""
-        return self.format in ("json", "csv") and self.to in (None, STDOUT)
 
 
 def tagged_photos(
@@ -117,7 +89,7 @@ def export(library: Library, request: ExportRequest, on_event: Callable[[Event],
         PersonError: there is nothing to write.
         WriteError: the disk is full.
     """
-    _check(library, request)
+    check(library, request)
     people = all_people(library)
     if request.format == "xmp" and not request.placeholders and not any(p.name for p in people):
         raise PersonError(
@@ -150,7 +122,7 @@ def _carry_out(
     if request.format == "xmp" and not request.dry_run:
         names = brought.OurNames(library, number, apart.read, brought.numbers(library))
         actions, on_event = names.watch(actions), names.after(on_event)
-    root = _root(library, request)
+    root = root_of(library, request)
     summary = apply.apply(
         actions, book, root=root, dry_run=request.dry_run, on_event=on_event, embed=apart.embed
     )
@@ -252,53 +224,6 @@ class _Book:
         return journal.digests_at(self.library.db, os.fspath(path))
 
 
-def _check(library: Library, request: ExportRequest) -> None:
-    if library.address is not None and request.format not in ("json", "csv"):
-        raise OptionError(
-            f"The photos lie at {library.address}, where nothing is written; choose --format json "
-            "or csv."
-        )
-    if request.format in ("folders", "symlinks") and request.to is None:
-        raise OptionError(f"--format {request.format} needs --to FOLDER, the folder to write into.")
-    if request.format == "xmp" and request.to is not None:
-        raise OptionError("--format xmp writes beside the photos; leave --to out.")
-    if request.embed and request.format != "xmp":
-        raise OptionError("--embed goes with --format xmp only.")
-    if request.crops and request.format != "symlinks":
-        raise OptionError("--crops goes with --format symlinks only.")
-    if request.to is not None and request.format != "xmp":
-        _check_target(library, request.format, request.to.expanduser().absolute())
-
-
-def _check_target(library: Library, export_format: ExportFormat, target: Path) -> None:
-    """One sentence about --to in place of one for each photo."""
-    table_file = export_format in ("json", "csv")
-    if table_file and target.is_dir():
-        raise OptionError(
-            f"--to {target} is a folder; give a file, such as {target / 'people.'}{export_format}."
-        )
-    folder = target.parent if table_file else target
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir():
-        raise OptionError(f"--to {target} cannot be made: {folder} is a file, not a folder.")
-    if not os.access(folder, os.W_OK):
-        raise WriteError(f"--to {target} cannot be made: {folder} is read-only; choose another.")
-    if export_format == "folders" and target.resolve().is_relative_to(library.root):
-        raise OptionError(
-            f"--to {target} lies in the library, where the copies would be scanned as new photos; "
-            "choose a folder outside of it."
-        )
-
-
-def _root(library: Library, request: ExportRequest) -> Path:
-    """The folder that nothing may be written outside of."""
-    if request.format == "xmp" or request.to is None:
-        return library.root
-    target = request.to.expanduser().absolute()
-    return target.parent if request.format in ("json", "csv") else target
-
-
 def _plan(
     library: Library,
     request: ExportRequest,
@@ -310,7 +235,7 @@ def _plan(
     if request.format == "xmp":
         notes = notebook(library, people, dry_run=request.dry_run)
     photos = tagged_photos(library, people, notebook=notes)
-    root = _root(library, request)
+    root = root_of(library, request)
     placeholders = request.placeholders
     match request.format:
         case "folders":

@@ -14,7 +14,8 @@ from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.errors import WeightsError
 from faceclust.pipeline import Library, faces_of, summaries
 from faceclust.pipeline.attributes import prepare
-from faceclust.pipeline.export import ExportRequest, table_pieces
+from faceclust.pipeline.export import table_pieces
+from faceclust.pipeline.export_request import ExportRequest
 from faceclust.pipeline.guesses import Guesses
 from faceclust.store import descriptions
 from tests.synthetic import describe
