@@ -14,18 +14,21 @@ from faceclust.pipeline import restore
 from faceclust.pipeline.claims import Intake
 from faceclust.pipeline.clerk import Clerk
 from faceclust.pipeline.decide import take_back
-from faceclust.pipeline.gather import gather, wanted
+from faceclust.pipeline.gather import OnProblem, Wanted, gather, wanted
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, dates
 from faceclust.pipeline.shots import PhotoFile
-from faceclust.records import Decision
+from faceclust.records import Box, Decision, Placed
 from faceclust.store import catalogue, ledger
 from faceclust.tags import (
     SOURCES,
     Conflict,
     Found,
+    Heeded,
     Hint,
+    Outcome,
     Problem,
+    Seed,
     Source,
     barred,
     heed,
@@ -101,26 +104,11 @@ def import_tags(
     if not boxes:
         raise PersonError("This library has no faces yet; run `faceclust scan FOLDER` first.")
     problems: list[Problem] = []
-    intake = Intake(boxes)
-    ours: list[tuple[PhotoFile, Found]] = []
-    for shot, found in gather(library, request, problems.append):
-        intake.take(shot, found)
-        if found.authors:
-            ours.append((shot, found))
+    intake, ours = _take_in(library, request, boxes, problems.append)
     decisions = ledger.decisions(library.db)
     live = {face for faces in boxes.values() for face in faces}
     where = placed(decisions, live, dates(library, decisions))
-    newest = ledger.newest_clustering(library.db)
-    not_them, no_faces = barred(intake.noted, where)
-    outcome = settle(
-        intake.claims,
-        intake.open_hints(),
-        {photo: tuple(faces) for photo, faces in boxes.items()},
-        newest.membership if newest else {},
-        replace(where, not_faces=where.not_faces | no_faces),
-        not_them,
-    )
-    heeded = heed(intake.noted, intake.told, outcome, where, _births(decisions))
+    outcome, heeded = _settled(library, intake, where, decisions)
     if not dry_run:
         clerk = Clerk(library, where)
         made = [*clerk.named(outcome.seeds), *clerk.heeded(heeded)]
@@ -130,12 +118,9 @@ def import_tags(
             # What was not read may well say of the other faces that they are these people's.
             whole = clerk.whole if request.all_photos else ()
             restore.go_on(library, boxes, ours, whole, batch)
-    counted: Counter[str] = Counter()
-    for seed in outcome.seeds:
-        counted[seed.name] += len(seed.faces)
     return ImportReport(
         photos=len(intake.photos),
-        people=dict(sorted(counted.items())),
+        people=_sizes(outcome.seeds),
         answers=heeded.count,
         known=outcome.known + outcome.told + heeded.known,
         used=outcome.used,
@@ -144,6 +129,44 @@ def import_tags(
         paths=_paths(library),
         problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def _take_in(
+    library: Library, request: Wanted, boxes: dict[int, dict[int, Box]], on_problem: OnProblem
+) -> tuple[Intake, list[tuple[PhotoFile, Found]]]:
+    """Read all that is asked for; what our own exports left in it is given beside, too."""
+    intake = Intake(boxes)
+    ours: list[tuple[PhotoFile, Found]] = []
+    for shot, found in gather(library, request, on_problem):
+        intake.take(shot, found)
+        if found.authors:
+            ours.append((shot, found))
+    return intake, ours
+
+
+def _settled(
+    library: Library, intake: Intake, where: Placed, decisions: Sequence[Decision]
+) -> tuple[Outcome, Heeded]:
+    """What the names come to, and then the notes, beside what the user has decided."""
+    newest = ledger.newest_clustering(library.db)
+    not_them, no_faces = barred(intake.noted, where)
+    outcome = settle(
+        intake.claims,
+        intake.open_hints(),
+        {photo: tuple(faces) for photo, faces in intake.boxes.items()},
+        newest.membership if newest else {},
+        replace(where, not_faces=where.not_faces | no_faces),
+        not_them,
+    )
+    return outcome, heed(intake.noted, intake.told, outcome, where, _births(decisions))
+
+
+def _sizes(seeds: Iterable[Seed]) -> dict[str, int]:
+    """How many faces get each name, in order of names."""
+    counted: Counter[str] = Counter()
+    for seed in seeds:
+        counted[seed.name] += len(seed.faces)
+    return dict(sorted(counted.items()))
 
 
 def _decide(library: Library, decisions: list[Decision]) -> int | None:
