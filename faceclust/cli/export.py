@@ -15,7 +15,7 @@ from faceclust.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faceclust.pipeline import Event, Summary
+    from faceclust.pipeline import Event, ExportRequest, Library, Summary
 
 
 class Format(str, Enum):
@@ -89,10 +89,7 @@ def export(
     )
     with pipeline.find_library(library, db) as found:
         if request.to_stdout:
-            if json:
-                raise OptionError("--json tells what was written; leave it out with --to -.")
-            for piece in pipeline.table_pieces(found, request):
-                typer.echo(piece, nl=False)
+            _print_table(found, request, json)
             return
         with found.db.exclusive(wait):
             events: list[Event] = []
@@ -104,6 +101,15 @@ def export(
         print_summary(summary, dry_run)
     if summary.skipped:
         raise typer.Exit(1)
+
+
+def _print_table(library: Library, request: ExportRequest, json: bool) -> None:
+    from faceclust import pipeline
+
+    if json:
+        raise OptionError("--json tells what was written; leave it out with --to -.")
+    for piece in pipeline.table_pieces(library, request):
+        typer.echo(piece, nl=False)
 
 
 def show_event(dry_run: bool) -> Callable[[Event], None]:
