@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import ChainMap
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeAlias
 
 from faceclust.errors import InputError
 from faceclust.pipeline.apart import Apart
+from faceclust.pipeline.import_request import Wanted
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.shots import Index, PhotoFile, by_folder, stem, stems_of
 from faceclust.tags import (
-    SOURCES,
     Found,
     Problem,
-    Source,
     listing,
     osxphotos,
     picasa,
@@ -30,67 +29,6 @@ from faceclust.tags.files import open_plain
 
 OnProblem: TypeAlias = Callable[[Problem], None]
 Said: TypeAlias = Iterator[tuple["PhotoFile", Found]]
-
-
-@dataclass(slots=True)
-class Wanted:
-    """What the user asked for.
-
-    Attributes:
-        sources: kinds of tags to read.
-        named: photos, sidecars, folders of the library; none of them: everything.
-        lists: files that osxphotos wrote.
-        contacts: Picasa's contacts.xml files.
-    """
-
-    sources: tuple[Source, ...] = SOURCES
-    named: set[str] = field(default_factory=set)
-    lists: list[Path] = field(default_factory=list)
-    contacts: list[Path] = field(default_factory=list)
-
-    @property
-    def all_photos(self) -> bool:
-        """Whether photos are looked at whatever their name."""
-        return not self.named and not self.lists
-
-    def __contains__(self, paths: Collection[str]) -> bool:
-        """Whether a photo or the file with its tags, or a folder above them, was named."""
-        return self.all_photos or any(
-            parent in self.named
-            for path in paths
-            for parent in (path, *map(str, PurePosixPath(path).parents))
-        )
-
-
-def wanted(library: Library, paths: Collection[Path], sources: tuple[Source, ...]) -> Wanted:
-    """Sort out what the user named.
-
-    Raises:
-        InputError: there is no such file, or it is none that tags are read from.
-    """
-    result, root = Wanted(sources), Path(os.path.realpath(library.root))
-    if library.address is not None and not paths:
-        raise InputError(
-            f"The photos lie at {library.address}, where tags are not looked for; give a list that "
-            "osxphotos wrote."
-        )
-    for given in paths:
-        path = Path(os.path.realpath(given.expanduser()))
-        if not path.exists():
-            raise InputError(f"{given} does not exist; give photos, folders or files with tags.")
-        inside = path.is_relative_to(root)
-        if path.name.casefold() == picasa.CONTACTS_NAME:
-            result.contacts.append(path)
-        elif path.suffix.casefold() == takeout.SUFFIX and _is_list(path):
-            result.lists.append(path)
-        elif inside:
-            result.named.add(path.relative_to(root).as_posix())
-        else:
-            raise InputError(
-                f"{given} is not in the library {library.place}; only a list that osxphotos wrote "
-                "or Picasa's contacts.xml may lie elsewhere."
-            )
-    return result
 
 
 def gather(library: Library, request: Wanted, on_problem: OnProblem) -> Said:
@@ -134,7 +72,9 @@ class _Walk:
                 yield from self._takeout(shots, names, used)
             if self.request.all_photos:
                 left = [n for n in names.values() if n.casefold().endswith(takeout.SUFFIX)]
-                self.found_lists += [path / n for n in left if n not in used and _is_list(path / n)]
+                self.found_lists += [
+                    path / n for n in left if n not in used and osxphotos.is_list(path / n)
+                ]
 
     def _problem(self, file: str, reason: str) -> None:
         self.on_problem(Problem(file or ".", reason))
@@ -268,17 +208,6 @@ class _Walk:
                 self._problem(str(path), str(error))
             if missing:
                 self._problem(str(path), f"{missing} of its photos are not in this library")
-
-
-def _is_list(path: Path) -> bool:
-    """Whether a JSON file begins as a list that osxphotos writes, and not as Google's."""
-    try:
-        with open_plain(path) as file:
-            head = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
-    except (InputError, OSError):
-        return False
-    # exiftool's lists, which osxphotos too writes as sidecars, begin with the name of a file.
-    return head.startswith(b"[") and b'"SourceFile"' not in head
 
 
 def _learn(known: dict[str, str], contacts: Mapping[str, str]) -> None:

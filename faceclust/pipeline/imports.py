@@ -14,7 +14,8 @@ from faceclust.pipeline import restore
 from faceclust.pipeline.claims import Intake
 from faceclust.pipeline.clerk import Clerk
 from faceclust.pipeline.decide import take_back
-from faceclust.pipeline.gather import OnProblem, Wanted, gather, wanted
+from faceclust.pipeline.gather import OnProblem, gather
+from faceclust.pipeline.import_request import Wanted, wanted
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, dates
 from faceclust.pipeline.shots import PhotoFile

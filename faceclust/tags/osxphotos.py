@@ -10,10 +10,12 @@ import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from faceclust.errors import InputError
 from faceclust.records import Box, PhotoInfo
+from faceclust.tags.files import open_plain
 from faceclust.tags.found import Found
 from faceclust.xmp import Region, displayed_box
 from faceclust.xmp.packet import clean
@@ -74,6 +76,17 @@ class ApplePhoto:
         names += [name for name in map(_name, listed) if name]
         boxless = tuple(name for name in dict.fromkeys(names) if name not in known)
         return Found("osxphotos", file, tuple(regions), boxless, "displayed")
+
+
+def is_list(path: Path) -> bool:
+    """Whether a JSON file begins as a list that osxphotos writes, and not as Google's."""
+    try:
+        with open_plain(path) as file:
+            head = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except (InputError, OSError):
+        return False
+    # exiftool's lists, which osxphotos too writes as sidecars, begin with the name of a file.
+    return head.startswith(b"[") and b'"SourceFile"' not in head
 
 
 def read_list(file: BinaryIO) -> Iterator[ApplePhoto]:

@@ -27,7 +27,8 @@ from faceclust.pipeline import (
     undo,
     undo_import,
 )
-from faceclust.pipeline.gather import _Walk, gather, wanted
+from faceclust.pipeline.gather import _Walk, gather
+from faceclust.pipeline.import_request import wanted
 from faceclust.pipeline.shots import by_folder
 from faceclust.records import Box, Decision, PhotoInfo
 from faceclust.store import Scanned, catalogue, intake, ledger

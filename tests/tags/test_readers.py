@@ -128,6 +128,24 @@ def test_the_faces_of_an_apple_photo() -> None:
     assert turned.regions[1].box.iou(Box(0.4, 0.2, 0.2, 0.1)) > 0.99
 
 
+@pytest.mark.parametrize(
+    ("content", "is_one"),
+    [
+        (b'[{"uuid": "A"}]', True),
+        (b'\xef\xbb\xbf\r\n [{"uuid": "A"}]', True),
+        (b'[{"SourceFile": "a.jpg"}]', False),  # exiftool's
+        (b'{"title": "a.jpg"}', False),  # Google's
+        (b"", False),
+    ],
+)
+def test_a_list_is_known_by_how_it_begins(tmp_path: Path, content: bytes, is_one: bool) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    assert osxphotos.is_list(tmp_path / "a.json") == is_one
+    assert not osxphotos.is_list(tmp_path / "gone.json")
+    (tmp_path / "link.json").symlink_to("a.json")
+    assert not osxphotos.is_list(tmp_path / "link.json")
+
+
 @given(st.lists(st.dictionaries(st.text(), st.text() | st.integers()), max_size=5))
 def test_lists_are_read_piece_by_piece(fields: list[dict[str, object]]) -> None:
     given = [{**each, "uuid": "é" * 3} for each in fields]
