@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.export.names import Namer
-from faceclust.export.plan import LinkKind, PlaceFile
+from faceclust.export.plan import LinkKind, PlaceFile, Progress, one_by_one
 from faceclust.records import PersonRegion, TaggedPhoto
 
 
@@ -28,14 +28,20 @@ class FolderOptions:
     min_faces: int = 2
 
 
-def plan(photos: Iterable[TaggedPhoto], options: FolderOptions, out: Path) -> Iterator[PlaceFile]:
+def plan(
+    photos: Iterable[TaggedPhoto],
+    options: FolderOptions,
+    out: Path,
+    progress: Progress = lambda done, total: None,
+) -> Iterator[PlaceFile]:
     """Plan `out/<person>/<photo>` for everyone in every photo.
 
     A photo of Ann and Bob goes into both folders. People whose names come to the same folder
-    name stay apart ("A_B", "A_B (7)"), and so do photos of the same name.
+    name stay apart ("A_B", "A_B (7)"), and so do photos of the same name. `progress` is told of
+    each photo with people, when what was planned for it is done.
     """
     namer = Namer()
-    for folder, photo, _ in first_regions(placements(photos, out, options)):
+    for folder, photo, _ in first_regions(placements(photos, out, options, progress)):
         yield PlaceFile(folder / photo_name(namer, folder, photo), photo.path, options.link)
 
 
@@ -43,7 +49,7 @@ Placement = tuple[Path, TaggedPhoto, PersonRegion]
 
 
 def placements(
-    photos: Iterable[TaggedPhoto], out: Path, options: FolderOptions
+    photos: Iterable[TaggedPhoto], out: Path, options: FolderOptions, progress: Progress
 ) -> Iterator[Placement]:
     """Every face to be exported, with its person's folder and its photo.
 
@@ -51,7 +57,7 @@ def placements(
     """
     tagged = sorted((photo for photo in photos if photo.regions), key=_age)
     folders = _person_folders(tagged, out, options)
-    for photo in tagged:
+    for photo in one_by_one(tagged, progress):
         for region in photo.regions:
             if region.person_id in folders:
                 yield folders[region.person_id], photo, region

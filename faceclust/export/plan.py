@@ -6,12 +6,16 @@ journals each of them, and takes them back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from faceclust.records import TaggedPhoto
+
 LinkKind = Literal["copy", "hard", "reflink"]
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told how many photos are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,10 @@ class EmbedXmp:
 
 
 Action: TypeAlias = WriteText | WriteTable | PlaceFile | PlaceSymlink | EmbedXmp
+
+
+def one_by_one(photos: Sequence[TaggedPhoto], progress: Progress) -> Iterator[TaggedPhoto]:
+    """Each of `photos`; an exporter asks for the next one when what it planned is carried out."""
+    for done, photo in enumerate(photos, 1):
+        yield photo
+        progress(done, len(photos))

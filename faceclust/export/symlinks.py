@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faceclust.export.folders import FolderOptions, first_regions, photo_name, placements
 from faceclust.export.names import Namer
-from faceclust.export.plan import PlaceSymlink, WriteText
+from faceclust.export.plan import PlaceSymlink, Progress, WriteText
 from faceclust.records import TaggedPhoto
 
 
@@ -33,6 +33,7 @@ def plan(
     options: SymlinkOptions,
     out: Path,
     crop: Callable[[int], bytes | None] = lambda face_id: None,
+    progress: Progress = lambda done, total: None,
 ) -> Iterator[PlaceSymlink | WriteText]:
     """Plan `out/<person>/<photo>` as links, or `out/<person>/<photo> <face>.jpg` as crops.
 
@@ -44,8 +45,10 @@ def plan(
         out: the folder for it all.
         crop: gives the JPEG bytes of a face, or None where there are none (it is left out).
             Called only with `options.crops`.
+        progress: told of each photo with people, when what was planned for it is done.
     """
-    placed = placements(photos, out, FolderOptions("copy", options.placeholders, options.min_faces))
+    whom = FolderOptions("copy", options.placeholders, options.min_faces)
+    placed = placements(photos, out, whom, progress)
     namer = Namer()
     if not options.crops:
         for folder, photo, _ in first_regions(placed):

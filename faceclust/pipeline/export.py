@@ -13,7 +13,7 @@ from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Status, Summary
 from faceclust.export.names import fold
-from faceclust.export.plan import Action, WriteTable
+from faceclust.export.plan import Action, Progress, WriteTable
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import XmpOptions
 from faceclust.pipeline import brought
@@ -81,8 +81,18 @@ def _table(
     return pieces
 
 
-def export(library: Library, request: ExportRequest, on_event: Callable[[Event], None]) -> Summary:
+def export(
+    library: Library,
+    request: ExportRequest,
+    on_event: Callable[[Event], None],
+    progress: Progress = lambda done, total: None,
+) -> Summary:
     """Write what is asked for; every write is journalled first and can be undone.
+
+    Args:
+        on_event: called with what became of each file.
+        progress: told how many photos are done, of how many; never for json and csv, which are
+            one file.
 
     Raises:
         OptionError: the format needs --to, or an option does not go with it.
@@ -97,7 +107,7 @@ def export(library: Library, request: ExportRequest, on_event: Callable[[Event],
             "--placeholders to write numbers."
         )
     with Apart() as apart:
-        return _carry_out(library, request, people, on_event, apart)
+        return _carry_out(library, request, people, on_event, progress, apart)
 
 
 def _carry_out(
@@ -105,6 +115,7 @@ def _carry_out(
     request: ExportRequest,
     people: list[Person],
     on_event: Callable[[Event], None],
+    progress: Progress,
     apart: Apart,
 ) -> Summary:
     number = 0 if request.dry_run else journal.begin_export(library.db, request.format)
@@ -115,7 +126,7 @@ def _carry_out(
         refused.append(path)
         on_event(Event("skipped", path, reason))
 
-    actions = _plan(library, request, people, refuse, apart)
+    actions = _plan(library, request, people, refuse, progress, apart)
     planned: set[Path] = set()
     if request.format in ("folders", "symlinks"):
         actions = _noting(actions, planned)
@@ -229,6 +240,7 @@ def _plan(
     request: ExportRequest,
     people: list[Person],
     refuse: Callable[[Path, str], None],
+    progress: Progress,
     apart: Apart,
 ) -> Iterator[Action]:
     notes = None
@@ -240,11 +252,11 @@ def _plan(
     match request.format:
         case "folders":
             options = FolderOptions(request.link, placeholders is not False)
-            return folders.plan(photos, options, root)
+            return folders.plan(photos, options, root, progress)
         case "symlinks":
             links = SymlinkOptions(request.crops, placeholders is not False)
             return symlinks.plan(
-                photos, links, root, lambda face: catalogue.thumbnail(library.db, face)
+                photos, links, root, lambda face: catalogue.thumbnail(library.db, face), progress
             )
         case "xmp":
             return xmp.plan(
@@ -254,6 +266,7 @@ def _plan(
                 on_error=refuse,
                 read=apart.read,
                 wrote=lambda path: bool(journal.digests_at(library.db, os.fspath(path))),
+                progress=progress,
             )
         case "json" | "csv":
             assert request.to is not None

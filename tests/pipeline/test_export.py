@@ -351,6 +351,45 @@ def test_placeholders_are_written_where_asked_for(album: Library, tmp_path: Path
     assert "Person 1" in {folder.name for folder in (tmp_path / "all").iterdir()}
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        XMP,
+        replace(XMP, embed=True),
+        replace(XMP, dry_run=True),
+        ExportRequest("folders", to=Path("out")),
+        ExportRequest("folders", to=Path("out"), placeholders=False),
+        ExportRequest("symlinks", to=Path("out")),
+        ExportRequest("symlinks", to=Path("out"), crops=True),
+    ],
+)
+def test_each_photo_counts_when_it_is_written(
+    album: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: ExportRequest
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name(album, "1", "Ann")
+    written: set[str] = set()
+    told: list[tuple[int, int, set[str]]] = []
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total, set(written)))
+
+    export(album, request_, lambda event: written.add(event.path.name[0]), progress)
+    assert told == [(1, 2, {"a"}), (2, 2, {"a", "b"})]
+    told.clear()
+    export(album, request_, lambda event: None, progress)  # nothing is left to write
+    assert [counts[:2] for counts in told] == [(1, 2), (2, 2)]
+
+
+def test_a_photo_that_is_left_out_counts_as_well(album: Library) -> None:
+    name(album, "1", "Ann")
+    (album.root / "b.jpg").unlink()
+    sidecar(album).write_bytes(b"<x:xmpmeta>no end")
+    told: list[tuple[int, int]] = []
+    summary = export(album, XMP, lambda event: None, lambda *counts: told.append(counts))
+    assert (summary.skipped, told) == (2, [(1, 2), (2, 2)])
+
+
 def test_what_cannot_be_done_is_not_begun(album: Library) -> None:
     with pytest.raises(OptionError, match="--format folders needs --to FOLDER"):
         run(album, ExportRequest("folders"))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from faceclust.errors import InputError
-from faceclust.export.plan import Action, EmbedXmp, WriteText
+from faceclust.export.plan import Action, EmbedXmp, Progress, WriteText, one_by_one
 from faceclust.export.xmp.merge import (
     SidecarStyle,
     XmpOptions,
@@ -49,6 +49,7 @@ def plan(
     on_error: Callable[[Path, str], None] | None = None,
     read: Read = read_embedded,
     wrote: Callable[[Path], bool] = lambda path: False,
+    progress: Progress = lambda done, total: None,
 ) -> Iterator[Action]:
     """The writes that bring the XMP of photos up to date; none where nothing changes.
 
@@ -60,6 +61,7 @@ def plan(
         on_error: told the photo and the reason where XMP cannot be read; the photo is skipped.
         read: gives the packet inside a photo, and fails, as `read_embedded` does.
         wrote: whether an earlier export wrote the sidecar at a path.
+        progress: told of each photo, when what was planned for it is done.
 
     Yields:
         A `WriteText` for a sidecar; with `embed` an `EmbedXmp`, and a `WriteText` besides where
@@ -73,7 +75,7 @@ def plan(
     paths = [photo.path for photo in photos]
     sidecar_of = sidecar_names(paths, options.sidecar_style)
     other_of = sidecar_names(paths, "adobe" if options.sidecar_style == "full" else "full")
-    for photo in photos:
+    for photo in one_by_one(photos, progress):
         try:
             if not photo.path.exists():
                 raise InputError("the photo is gone; run `faceclust scan` again")
