@@ -28,15 +28,29 @@ from faceclust.tags import (
 from faceclust.tags.files import open_plain
 
 OnProblem: TypeAlias = Callable[[Problem], None]
+Progress: TypeAlias = Callable[[int, int], None]
 Said: TypeAlias = Iterator[tuple["PhotoFile", Found]]
 
 
-def gather(library: Library, request: Wanted, on_problem: OnProblem) -> Said:
-    """Everything that is said about photos of the library, in order of folders and names."""
+def gather(
+    library: Library,
+    request: Wanted,
+    on_problem: OnProblem,
+    progress: Progress = lambda done, total: None,
+) -> Said:
+    """Everything that is said about photos of the library, in order of folders and names.
+
+    Args:
+        on_problem: told of each file that is left out.
+        progress: told how many photos have been looked at, of how many.
+    """
     shots = by_folder(library)
     shots.setdefault("", [])
+    total = sum(map(len, shots.values()))
     with Apart() as apart:
-        walk = _Walk(library, request, on_problem, shots, apart.read)
+        walk = _Walk(
+            library, request, on_problem, shots, apart.read, lambda done: progress(done, total)
+        )
         yield from walk.folders()
         if "osxphotos" in request.sources:
             yield from walk.lists()
@@ -44,13 +58,15 @@ def gather(library: Library, request: Wanted, on_problem: OnProblem) -> Said:
 
 @dataclass(slots=True)
 class _Walk:
-    """One walk over the folders of a library."""
+    """One walk over the folders of a library; `on_looked` is told at how many photos it looked."""
 
     library: Library
     request: Wanted
     on_problem: OnProblem
     shots: Mapping[str, list[PhotoFile]]
     read_packet: Callable[[Path], bytes | None]
+    on_looked: Callable[[int], None] = lambda done: None
+    done: int = 0
     found_lists: list[Path] = field(default_factory=list)
 
     def folders(self) -> Said:
@@ -58,23 +74,32 @@ class _Walk:
         root = Path(os.path.realpath(self.library.root))
         contacts = self._contacts() if "picasa" in self.request.sources else {}
         for folder in sorted(self.shots):
-            path = self.library.root / folder
-            if not Path(os.path.realpath(path)).is_relative_to(root):
+            done = self.done + len(self.shots[folder])
+            if Path(os.path.realpath(self.library.root / folder)).is_relative_to(root):
+                yield from self._folder(folder, contacts)
+            else:
                 self._problem(folder, "is reached by a link that leads elsewhere")
-                continue
-            names, shots = listing(path), self.shots[folder]
-            if "xmp" in self.request.sources:
-                yield from self._xmp(shots, names)
-            if "picasa" in self.request.sources:
-                yield from self._picasa(folder, shots, names, contacts)
-            used: set[str] = set()
-            if "takeout" in self.request.sources:
-                yield from self._takeout(shots, names, used)
-            if self.request.all_photos:
-                left = [n for n in names.values() if n.casefold().endswith(takeout.SUFFIX)]
-                self.found_lists += [
-                    path / n for n in left if n not in used and osxphotos.is_list(path / n)
-                ]
+            self._looked(done)
+
+    def _folder(self, folder: str, contacts: dict[str, str]) -> Said:
+        path, shots = self.library.root / folder, self.shots[folder]
+        names = listing(path)
+        if "xmp" in self.request.sources:
+            yield from self._xmp(shots, names)
+        if "picasa" in self.request.sources:
+            yield from self._picasa(folder, shots, names, contacts)
+        used: set[str] = set()
+        if "takeout" in self.request.sources:
+            yield from self._takeout(shots, names, used)
+        if self.request.all_photos:
+            left = [n for n in names.values() if n.casefold().endswith(takeout.SUFFIX)]
+            self.found_lists += [
+                path / n for n in left if n not in used and osxphotos.is_list(path / n)
+            ]
+
+    def _looked(self, done: int) -> None:
+        self.done = done
+        self.on_looked(done)
 
     def _problem(self, file: str, reason: str) -> None:
         self.on_problem(Problem(file or ".", reason))
@@ -90,7 +115,7 @@ class _Walk:
 
     def _xmp(self, shots: list[PhotoFile], names: Mapping[str, str]) -> Said:
         stems = stems_of(shots)
-        for shot in shots:
+        for shot in self._counted(shots):
             beside = sidecars.sidecars_of(shot.name, names, stems[stem(shot.name)])
             paths = [_beside(shot, name) for name in beside]
             if [shot.path, *paths] not in self.request:
@@ -99,6 +124,12 @@ class _Walk:
             if not any(found.regions or found.names or found.authors for found in said):
                 said += self._embedded(shot)
             yield from ((shot, found) for found in said)
+
+    def _counted(self, shots: list[PhotoFile]) -> Iterator[PhotoFile]:
+        """Each photo, which counts when its XMP is read: that takes longest of all tags."""
+        for shot in shots:
+            yield shot
+            self._looked(self.done + 1)
 
     def _sidecar(self, shot: PhotoFile, path: str) -> Iterator[Found]:
         content = self._read(path)

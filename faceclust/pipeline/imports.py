@@ -14,8 +14,8 @@ from faceclust.pipeline import restore
 from faceclust.pipeline.claims import Intake
 from faceclust.pipeline.clerk import Clerk
 from faceclust.pipeline.decide import take_back
-from faceclust.pipeline.gather import OnProblem, gather
-from faceclust.pipeline.import_request import Wanted, wanted
+from faceclust.pipeline.gather import Progress, Said, gather
+from faceclust.pipeline.import_request import wanted
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, dates
 from faceclust.pipeline.shots import PhotoFile
@@ -88,6 +88,7 @@ def import_tags(
     sources: tuple[Source, ...] = (),
     *,
     dry_run: bool = False,
+    progress: Progress = lambda done, total: None,
 ) -> ImportReport:
     """Take over the names of people that other programs left in and beside the photos.
 
@@ -95,6 +96,7 @@ def import_tags(
         paths: photos, folders, sidecars or lists; none: everything in the library.
         sources: which programs' tags to read; none: all.
         dry_run: only tell what would happen.
+        progress: told how many photos have been looked at, of how many.
 
     Raises:
         InputError: a path does not exist or is of no use.
@@ -105,7 +107,7 @@ def import_tags(
     if not boxes:
         raise PersonError("This library has no faces yet; run `faceclust scan FOLDER` first.")
     problems: list[Problem] = []
-    intake, ours = _take_in(library, request, boxes, problems.append)
+    intake, ours = _take_in(boxes, gather(library, request, problems.append, progress))
     decisions = ledger.decisions(library.db)
     live = {face for faces in boxes.values() for face in faces}
     where = placed(decisions, live, dates(library, decisions))
@@ -133,12 +135,12 @@ def import_tags(
 
 
 def _take_in(
-    library: Library, request: Wanted, boxes: dict[int, dict[int, Box]], on_problem: OnProblem
+    boxes: dict[int, dict[int, Box]], said: Said
 ) -> tuple[Intake, list[tuple[PhotoFile, Found]]]:
-    """Read all that is asked for; what our own exports left in it is given beside, too."""
+    """All that is said; what our own exports left of it is given beside, too."""
     intake = Intake(boxes)
     ours: list[tuple[PhotoFile, Found]] = []
-    for shot, found in gather(library, request, on_problem):
+    for shot, found in said:
         intake.take(shot, found)
         if found.authors:
             ours.append((shot, found))

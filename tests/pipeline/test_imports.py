@@ -32,7 +32,7 @@ from faceclust.pipeline.import_request import wanted
 from faceclust.pipeline.shots import by_folder
 from faceclust.records import Box, Decision, PhotoInfo
 from faceclust.store import Scanned, catalogue, intake, ledger
-from faceclust.tags import Problem, picasa
+from faceclust.tags import Problem, Source, picasa
 from faceclust.xmp import read_embedded
 from tests.export.xmp.samples import MWG, packet
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
@@ -338,6 +338,27 @@ def test_only_what_was_named_is_read(album: Library, tmp_path: Path) -> None:
     for wrong in (tmp_path, root / "nothing"):
         with pytest.raises(InputError):
             import_tags(album, [wrong])
+
+
+@pytest.mark.parametrize("sources", [(), ("xmp",), ("picasa",), ("takeout",), ("osxphotos",)])
+def test_every_photo_that_was_looked_at_is_counted(
+    album: Library, tmp_path: Path, sources: tuple[Source, ...]
+) -> None:
+    tag(album, "a.jpg", Ann=MIDDLE)
+    (album.root / "b.jpg.xmp").write_bytes(b"<x:xmpmeta>no end")
+    (album.root / "sub").rename(tmp_path / "outside")
+    (album.root / "sub").symlink_to(tmp_path / "outside", target_is_directory=True)
+    told: list[tuple[int, int]] = []
+    import_tags(album, (), sources, progress=lambda *counts: told.append(counts))
+    done = [count for count, _ in told]
+    assert done == sorted(done)
+    assert {total for _, total in told} == {4}
+    assert done[-1] == 4
+    if "xmp" in sources or not sources:
+        assert set(done) == {1, 2, 3, 4}
+    told.clear()
+    import_tags(album, [album.root / "a.jpg"], progress=lambda *counts: told.append(counts))
+    assert told[-1] == (4, 4)
 
 
 def test_apple_photos_are_found_by_path_and_by_name_and_date(
