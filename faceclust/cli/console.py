@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +60,31 @@ def _is_shown(character: str) -> bool:
 
 
 console = _Console()
+
+
+@contextmanager
+def progress_bar(what: str, *, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr for how many photos are done, of how many, where stderr is a terminal.
+
+    Args:
+        what: what is being done, such as "Exporting".
+        shown: no bar if not; under -q there is none anyway.
+    """
+    if console.quiet or not shown or not err.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("photos"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def counted(count: int, one: str, many: str = "") -> str:

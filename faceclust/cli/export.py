@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from faceclust.cli.console import console, out, print_json
+from faceclust.cli.console import console, out, print_json, progress_bar
 from faceclust.cli.options import Db, Json, LibraryFolder, Wait
 from faceclust.errors import OptionError
 
@@ -92,9 +92,7 @@ def export(
             _print_table(found, request, json)
             return
         with found.db.exclusive(wait):
-            events: list[Event] = []
-            told = events.append if json else show_event(dry_run)
-            summary = pipeline.export(found, request, told)
+            summary, events = _carry_out(found, request, json)
     if json:
         print_json(_record(summary, events, dry_run))
     else:
@@ -110,6 +108,18 @@ def _print_table(library: Library, request: ExportRequest, json: bool) -> None:
         raise OptionError("--json tells what was written; leave it out with --to -.")
     for piece in pipeline.table_pieces(library, request):
         typer.echo(piece, nl=False)
+
+
+def _carry_out(library: Library, request: ExportRequest, json: bool) -> tuple[Summary, list[Event]]:
+    """What was written; with --json also of which files, else that has been told on the way."""
+    from faceclust import pipeline
+
+    events: list[Event] = []
+    told = events.append if json else show_event(request.dry_run)
+    # What a dry run prints on a terminal would break the bar, and tells how far it is.
+    printed = request.dry_run and out.is_terminal
+    with progress_bar("Exporting", shown=not (json or printed)) as progress:
+        return pipeline.export(library, request, told, progress), events
 
 
 def show_event(dry_run: bool) -> Callable[[Event], None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from faceclust.cli.console import console, counted, faces, out, print_json
+from faceclust.cli.console import console, counted, faces, out, print_json, progress_bar
 from faceclust.cli.options import Db, Json, LibraryFolder, Wait
 from faceclust.errors import InputError
 
@@ -85,8 +85,8 @@ def import_tags(
         if paths and not given:
             raise InputError("No path came through the pipe; nothing was imported.")
         sources: tuple[Source, ...] = tuple(each.value for each in source or ())
-        with found.db.exclusive(wait):
-            report = pipeline.import_tags(found, given, sources, dry_run=dry_run)
+        with found.db.exclusive(wait), progress_bar("Importing", shown=not json) as progress:
+            report = pipeline.import_tags(found, given, sources, dry_run=dry_run, progress=progress)
     if json:
         print_json(_record(report))
     else:

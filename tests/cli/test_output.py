@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from faceclust.__main__ import main
 from faceclust.cli.console import console
@@ -475,3 +477,58 @@ def test_an_export_tells_programs_what_it_wrote(
     assert to.read_text() == "mine\n"
     _, err = run(capsys, album, "export", "-f", "csv", "--to", "-", "--json", code=1)
     assert "leave it out with --to -" in err
+
+
+# --- how far it is ---
+
+
+def put_files(album: Library) -> None:
+    for file in ("a.jpg", "2019/b.jpg", LONG, "d.jpg", "e.jpg"):
+        (album.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (album.root / file).touch()
+
+
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """What is drawn from now on, with stderr taken for a terminal: titles and counts of photos."""
+    seen: list[tuple[object, ...]] = []
+    update = Progress.update
+
+    def noted(bar: Progress, task: TaskID, **fields: object) -> None:
+        update(bar, task, **fields)  # type: ignore[arg-type]
+        (drawn,) = bar.tasks
+        seen.append((drawn.description, drawn.completed, drawn.total))
+
+    monkeypatch.setattr(Progress, "update", noted)
+    screen = Console(file=io.StringIO(), force_terminal=True)
+    monkeypatch.setattr("faceclust.cli.console.err", screen)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "command", [("export", "-f", "folders", "--to", "out"), ("import", "--from", "xmp")]
+)
+def test_a_terminal_is_shown_how_far_it_is(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    command: tuple[str, ...],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    put_files(album)
+    plain = run(capsys, album, *command, "--dry-run")
+    seen = bars(monkeypatch)
+    assert run(capsys, album, *command, "--dry-run")[0] == plain[0]
+    assert {what for what, _, _ in seen} == {f"{command[0].capitalize()}ing"}
+    assert seen[-1][1:] == (5, 5)
+    seen.clear()
+    run(capsys, album, *command, "--json")
+    run(capsys, album, "-q", *command)
+    assert seen == []
+
+
+def test_lines_of_a_dry_run_on_a_terminal_are_not_broken_by_a_bar(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put_files(album)
+    seen = bars(monkeypatch)
+    monkeypatch.setattr("faceclust.cli.export.out", Console(force_terminal=True))
+    run(capsys, album, "export", "-f", "folders", "--to", tmp_path / "out", "--dry-run")
+    assert seen == []
