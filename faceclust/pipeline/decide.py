@@ -144,8 +144,7 @@ def overruled(library: Library, who: Sequence[str]) -> tuple[bool, list[str]]:
     Raises:
         PersonError: someone does not exist.
     """
-    people = all_people(library)
-    merged = {person.id: person for person in (find(people, each) for each in who)}
+    merged = {person.id: person for person in find_all(all_people(library), who)}
     owner = {face: person.id for person in merged.values() for face in person.faces}
     apart = bonds(ledger.decisions(library.db), owner).apart
     names = list(dict.fromkeys(person.name for person in merged.values() if person.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -136,31 +137,46 @@ def namesakes(library: Library, person: Person) -> list[Person]:
     ]
 
 
-def find(people: Sequence[Person], who: str) -> Person:
-    """The person with this id or name; capitals matter only where two names differ in them alone.
+def find(people: Iterable[Person], who: str) -> Person:
+    """The person with this name or number; see `find_all`.
 
     Raises:
         PersonError: there is none.
     """
-    wanted = unicodedata.normalize("NFC", who).strip()
-    named = [person for person in people if person.name == wanted]
-    if not named:
-        named = [person for person in people if str(person.id) == wanted]
-    if not named:
-        alike = [p for p in people if p.name and p.name.casefold() == wanted.casefold()]
-        named = alike if len(alike) == 1 else []
-    if not named:
+    return find_all(people, (who,))[0]
+
+
+def find_all(people: Iterable[Person], who: Collection[str]) -> list[Person]:
+    """The people with these names or numbers, going through everybody once.
+
+    A name as it is written counts before a number, and a number before a name in other capitals,
+    which counts only where it is one person's.
+
+    Raises:
+        PersonError: somebody is not there.
+    """
+    asked = {each: unicodedata.normalize("NFC", each).strip() for each in who}
+    texts, folded = set(asked.values()), {text.casefold() for text in asked.values()}
+    numbered: dict[str, Person] = {}
+    alike: defaultdict[str, list[Person]] = defaultdict(list)
+    for person in people:
+        if (number := str(person.id)) in texts:
+            numbered[number] = person
+        if person.name is not None and (key := person.name.casefold()) in folded:
+            alike[key].append(person)
+
+    def one(each: str) -> Person:
+        text = asked[each]
+        same = alike[text.casefold()]
+        written = next((person for person in same if person.name == text), None)
+        only = same[0] if len(same) == 1 else None
+        if found := written or numbered.get(text) or only:
+            return found
         raise PersonError(
-            f"There is no person {who!r} in this library; `faceclust people` lists them."
+            f"There is no person {each!r} in this library; `faceclust people` lists them."
         )
-    return named[0]
 
-
-def find_all(people: Sequence[Person], who: Iterable[str]) -> list[Person]:
-    """As `find`, each of several, going through the people once."""
-    called = {str(person.id): person for person in people}
-    called |= {person.name: person for person in people if person.name is not None}
-    return [called.get(each) or find(people, each) for each in who]
+    return [one(each) for each in who]
 
 
 def clean_name(name: str) -> str:

@@ -18,7 +18,7 @@ from faceclust.pipeline import (
     summaries,
     undo,
 )
-from faceclust.pipeline.people import MAX_NAME, clean_name, find
+from faceclust.pipeline.people import MAX_NAME, clean_name, find, find_all
 from faceclust.records import Person, PhotoInfo
 from faceclust.store import intake
 from tests.synthetic import group, photo, put
@@ -97,6 +97,21 @@ def test_people_are_found_by_number_and_by_name_in_any_composition() -> None:
     for nobody in ("11", "ZOË", "", "9" * 5000, "-7", "7.0"):
         with pytest.raises(PersonError, match="no person"):
             find(people, nobody)
+
+
+def test_several_people_are_found_as_one_is() -> None:
+    people = [
+        Person(7, None, (1,)), Person(8, "Zoë", (2,)), Person(9, "9b", (3,)),
+        Person(10, "zoë", (4,)), Person(11, "Bo", (5,)), Person(12, "BO", (6,)),
+    ]  # fmt: skip
+    wanted = ["7", " Zoe\u0308 ", "9B", "9", "zoë", "7", "BO", "12"]
+    # An iterator can be gone through once only.
+    found = find_all(iter(people), wanted)
+    assert [person.id for person in found] == [7, 8, 9, 9, 10, 7, 12, 12]
+    assert found == [find(people, each) for each in wanted]
+    with pytest.raises(PersonError, match="no person 'bo'"):
+        find_all(people, ["7", "bo", "nobody"])
+    assert find_all(people, []) == []
 
 
 def test_naming(album: Library) -> None:
