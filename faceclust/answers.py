@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from faceclust.records import Decision
+from faceclust.records import Births, Decision
 
 
 @dataclass(slots=True)
@@ -66,12 +66,10 @@ class Answers:
             person = spare
         return person
 
-    def too_early(self, face: int, person: int, taken: Mapping[int, str]) -> bool:
-        """Whether a face was photographed before the person was born."""
-        group = self.groups.get(person)
-        if group is None or group.birth is None or face not in taken:
-            return False
-        return taken[face][: len(group.birth)] < group.birth
+    def births(self, taken: Mapping[int, str] | None) -> Births:
+        """Who was born when; `taken` is the capture date by face, where it is known."""
+        groups = self.groups.values()
+        return Births({g.id: g.birth for g in groups if g.birth is not None}, taken or {})
 
 
 def standing(decisions: Sequence[Decision]) -> list[Decision]:

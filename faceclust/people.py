@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from faceclust.answers import Answers, add_up, standing
-from faceclust.records import Bonds, Decision, Person, Placed
+from faceclust.records import Births, Bonds, Decision, Person, Placed
 
 __all__ = ["bonds", "not_faces", "placed", "resolve", "standing", "steps"]
 
@@ -42,9 +42,9 @@ def resolve(
         People in order of id. No live face is in two; every one that is clustered is in one,
         unless it is "not a face".
     """
-    answers, dates = add_up(decisions), taken or {}
-    here = set(live) - answers.not_faces
-    places = _Places(answers, dates, _owners(answers, dates, here))
+    answers = add_up(decisions)
+    births, here = answers.births(taken), set(live) - answers.not_faces
+    places = _Places(answers, births, _owners(answers, births, here))
     for cluster, members in sorted(_clusters(membership, here).items()):
         places.take(cluster, members)
     return [_person(person, faces, answers) for person, faces in sorted(places.faces.items())]
@@ -59,9 +59,12 @@ def bonds(
     decisions: Sequence[Decision], live: Collection[int], taken: Mapping[int, str] | None = None
 ) -> Bonds:
     """What the decisions demand of every clustering; arguments as in `resolve`."""
-    answers, dates = add_up(decisions), taken or {}
-    here = set(live) - answers.not_faces
-    together = _owners(answers, dates, here)
+    return _bonds(add_up(decisions), live, taken)
+
+
+def _bonds(answers: Answers, live: Collection[int], taken: Mapping[int, str] | None) -> Bonds:
+    births, here = answers.births(taken), set(live) - answers.not_faces
+    together = _owners(answers, births, here)
     # One face stands for a person: all of that person's are one cluster.
     anchor: dict[int, int] = {}
     for face, person in together.items():
@@ -73,32 +76,29 @@ def bonds(
         if face in here and other in here
     }
     for person, first in anchor.items():
-        born = answers.groups[person].birth is not None
-        early = [f for f in dates if answers.too_early(f, person, dates)] if born else []
-        barred = here & {*early, *answers.rejected[person]}
+        barred = here & answers.rejected[person]
         apart.update((min(f, first), max(f, first)) for f in barred)
-    return Bonds(together, tuple(sorted(apart)))
+    return Bonds(together, tuple(sorted(apart)), births)
 
 
 def placed(
     decisions: Sequence[Decision], live: Collection[int], taken: Mapping[int, str] | None = None
 ) -> Placed:
     """What the user's answers say of single faces, whatever clusters; arguments as in `resolve`."""
-    answers, dates = add_up(decisions), taken or {}
-    groups, bound = answers.groups, bonds(decisions, live, taken)
+    answers = add_up(decisions)
+    groups, bound = answers.groups, _bonds(answers, live, taken)
     apart: defaultdict[int, set[int]] = defaultdict(set)
     for face, other in bound.apart:
         apart[face].add(other)
         apart[other].add(face)
-    born = [person for person, group in groups.items() if group.birth is not None]
     return Placed(
         group=bound.together,
         names={group.id: group.name for group in groups.values() if group.name},
         ignored=frozenset(group.id for group in groups.values() if group.ignored),
         rejected=frozenset((f, person) for person, fs in answers.rejected.items() for f in fs),
-        early=frozenset((f, p) for p in born for f in dates if answers.too_early(f, p, dates)),
         apart={face: frozenset(others) for face, others in apart.items()},
         not_faces=frozenset(answers.not_faces),
+        births=bound.births,
     )
 
 
@@ -111,13 +111,13 @@ def steps(decisions: Sequence[Decision]) -> list[list[Decision]]:
     return sorted(found.values(), key=lambda step: step[-1].id)
 
 
-def _owners(answers: Answers, taken: Mapping[int, str], here: Collection[int]) -> dict[int, int]:
+def _owners(answers: Answers, births: Births, here: Collection[int]) -> dict[int, int]:
     """The person of each face that the user placed."""
     return {
         face: person
         for person, group in answers.groups.items()
         for face in group.faces
-        if face in here and not answers.too_early(face, person, taken)
+        if face in here and not births.too_early(face, person)
     }
 
 
@@ -146,7 +146,7 @@ class _Places:
     """
 
     answers: Answers
-    taken: Mapping[int, str]
+    births: Births
     owner: Mapping[int, int]
     faces: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
@@ -184,7 +184,7 @@ class _Places:
     def _may(self, face: int, person: int) -> bool:
         return not (
             face in self.answers.rejected.get(person, ())
-            or self.answers.too_early(face, person, self.taken)
+            or self.births.too_early(face, person)
             or self.answers.apart.get(face, frozenset()) & self.faces.get(person, frozenset())
         )
 

@@ -222,6 +222,25 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Births:
+    """Who cannot be in which photo: nobody is in one that was taken before the birth.
+
+    Attributes:
+        born: person id to date of birth, ISO 8601, whole or its beginning ("2015-07").
+        taken: face id to capture date of its photo, ISO 8601, where it is known.
+    """
+
+    born: Mapping[int, str] = field(default_factory=dict)
+    taken: Mapping[int, str] = field(default_factory=dict)
+
+    def too_early(self, face: int, person: int) -> bool:
+        """Whether a face was photographed before the person was born."""
+        born, taken = self.born.get(person), self.taken.get(face)
+        # All of a month comes after its beginning, as text, too: "2015-07-14" after "2015-07".
+        return born is not None and taken is not None and taken < born
+
+
+@dataclass(frozen=True, slots=True)
 class Bonds:
     """What the user's decisions demand of every clustering.
 
@@ -229,10 +248,12 @@ class Bonds:
         together: face id to the person that the user put it with. Faces of one person stay in
             one cluster, faces of two never share one.
         apart: pairs of face ids that never share a cluster.
+        births: no face shares a cluster with those of a person for whom it is too early.
     """
 
     together: Mapping[int, int]
     apart: tuple[tuple[int, int], ...] = ()
+    births: Births = field(default_factory=Births)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,18 +287,18 @@ class Placed:
         names: the names of those people, by id; unnamed ones are left out.
         ignored: ids of the people that the user does not want to know.
         rejected: (face id, person id): not this person.
-        early: (face id, person id): photographed before that person was born.
         apart: face id to faces that it is not one person with; one face stands for a person.
         not_faces: ids of what is no face.
+        births: which faces are too early for which people.
     """
 
     group: Mapping[int, int]
     names: Mapping[int, str]
     ignored: frozenset[int] = frozenset()
     rejected: frozenset[tuple[int, int]] = frozenset()
-    early: frozenset[tuple[int, int]] = frozenset()
     apart: Mapping[int, frozenset[int]] = field(default_factory=dict)
     not_faces: frozenset[int] = frozenset()
+    births: Births = field(default_factory=Births)
 
 
 @dataclass(frozen=True, slots=True)

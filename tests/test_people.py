@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.people import not_faces, resolve, standing
+from faceclust.answers import add_up
+from faceclust.people import bonds, not_faces, placed, resolve, standing
 from faceclust.records import Decision, Person
 
 CLUSTERS = {1: 101, 2: 101, 3: 101, 4: 102, 5: 102, 6: 103}
@@ -237,3 +239,66 @@ def test_a_rejected_face_is_never_with_the_person_it_was_rejected_from(
     for membership in (before, after):
         for person in resolve(membership, decisions, set(before) | set(after)):
             assert person.id != last.person or last.faces[0] not in person.faces
+
+
+DAYS = ["2005", "2006-03", "2006-03-17", "2006-12-31", "2007"]
+TIMES = ["2004-12-31T23:59:59", "2005-01-01T00:00:00", "2006-03-17T10:00:00", "2006-04", "2009"]
+decided = st.lists(
+    st.one_of(
+        st.tuples(st.just("name"), st.sets(FACES, min_size=1), st.sampled_from(["Ann", "Bob"])),
+        st.tuples(st.just("birth"), st.sampled_from(DAYS), st.sampled_from(["Ann", "Bob"])),
+        st.tuples(st.just("reject"), st.sets(FACES, min_size=1), st.sampled_from(["Ann", "Bob"])),
+    ),
+    max_size=8,
+)
+
+
+def said(steps: list[tuple[str, set[int] | str, str]]) -> list[Decision]:
+    number = {"Ann": 101, "Bob": 102}
+    return [
+        Decision(i, "birth", (), number[who], name=who, date=what)
+        if isinstance(what, str)
+        else Decision(i, "name" if kind == "name" else "reject", tuple(sorted(what)), number[who],
+                      name=who, spare=900 + i)
+        for i, (kind, what, who) in enumerate(steps, 1)
+    ]  # fmt: skip
+
+
+@given(decided, st.sets(FACES), st.dictionaries(FACES, st.sampled_from(TIMES)))
+def test_a_birth_demands_what_a_pair_of_every_older_face_would(
+    steps: list[tuple[str, set[int] | str, str]], live: set[int], taken: dict[int, str]
+) -> None:
+    decisions = said(steps)
+    demanded, groups = bonds(decisions, live, taken), add_up(decisions).groups
+    older = {
+        (face, person)
+        for person, group in groups.items()
+        for face, date in taken.items()
+        if group.birth is not None and date[: len(group.birth)] < group.birth
+    }
+    assert demanded.together == {
+        f: p for p, g in groups.items() for f in g.faces & live if (f, p) not in older
+    }
+    births = demanded.births
+    assert older == {(f, p) for f in range(1, 16) for p in groups if births.too_early(f, p)}
+    assert placed(decisions, live, taken).births == births
+
+
+@pytest.mark.parametrize("people", [5, 50])
+def test_births_take_as_much_room_as_there_are_faces_and_people(people: int) -> None:
+    faces = 40 * people
+    decisions = [
+        made
+        for n in range(people)
+        for made in (
+            Decision(2 * n + 1, "name", (n + 1,), 1000 + n, name=f"P{n}", spare=2000 + n),
+            Decision(2 * n + 2, "birth", (), 1000 + n, name=f"P{n}", date="2015"),
+        )
+    ]
+    taken = {f: "2016" if f <= people else "1999" for f in range(1, faces + 1)}
+    demanded = bonds(decisions, taken, taken)
+    assert all(demanded.births.too_early(faces, 1000 + n) for n in range(people))
+    births = demanded.births
+    stored = (demanded.together, demanded.apart, births.born, births.taken)
+    assert sum(map(len, stored)) <= 2 * people + faces
+    assert not placed(decisions, taken, taken).apart

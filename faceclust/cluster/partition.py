@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.constraints import Ages, Constraints
 from faceclust.cluster.infomap import renumber
 from faceclust.records import Graph, IntArray
 
@@ -82,11 +82,12 @@ def partition(
     N = graph.num_nodes
     constraints = constraints or Constraints.none(N)
     labels, person = _start(constraints)
+    ages = constraints.ages.of_clusters(labels, N)
     size = np.bincount(labels, minlength=N).astype(np.float64)
     links = _contract(_links(graph, apart, constraints.barred, floor), labels)
     while True:
         score = _score(links, size, floor, reach, penalty)
-        score[_forbidden(links, person)] = -np.inf
+        score[_forbidden(links, person, ages)] = -np.inf
         first, second = _mutual_best(links, score, N)
         if not len(first):
             return renumber(labels)
@@ -94,6 +95,7 @@ def partition(
         into[second] = first
         size[first] += size[second]
         person[first] = np.maximum(person[first], person[second])
+        ages = ages.joined(first, second)
         labels = into[labels]
         touched = np.zeros(N, np.bool_)
         touched[first] = touched[second] = True
@@ -112,10 +114,11 @@ def _start(constraints: Constraints) -> tuple[IntArray, IntArray]:
     return labels, person
 
 
-def _forbidden(links: _Links, person: IntArray) -> BoolArray:
+def _forbidden(links: _Links, person: IntArray, ages: Ages) -> BoolArray:
     """Which clusters may not be joined."""
     a, b = person[links.a], person[links.b]
-    return np.asarray((links.barred > 0) | ((a >= 0) & (b >= 0) & (a != b)))
+    two = (a >= 0) & (b >= 0) & (a != b)
+    return np.asarray((links.barred > 0) | two | ages.clash(links.a, links.b))
 
 
 def _links(graph: Graph, apart: IntArray | None, barred: IntArray, floor: float) -> _Links:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.constraints import Ages, Constraints
 from faceclust.cluster.infomap import renumber
 from faceclust.cluster.partition import partition
 from faceclust.records import BoolArray, Graph, IntArray
@@ -124,8 +124,9 @@ def _thinned(
     together = labels[rows]
     if constraints is None:
         nothing = np.full(len(rows), -1)
-        return Constraints(together, nothing, np.zeros((2, 0), np.int64))
+        return Constraints(together, nothing, np.zeros((2, 0), np.int64), Ages.none(len(rows)))
     person = np.full(len(place), -1)
     np.maximum.at(person, labels, constraints.person)
     barred = _of_clusters(constraints.barred, labels, place)
-    return Constraints(together, person[together], barred)
+    ages = constraints.ages.of_clusters(labels, len(place)).select(together)
+    return Constraints(together, person[together], barred, ages)

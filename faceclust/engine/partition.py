@@ -108,6 +108,7 @@ def _pieces(graph: Graph, apart: IntArray, constraints: Constraints) -> Iterator
                 constraints.together[faces],
                 constraints.person[faces],
                 np.searchsorted(faces, constraints.barred[:, barred.rows(number)]),
+                constraints.ages.select(faces),
             ),
         )
 

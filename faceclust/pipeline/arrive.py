@@ -9,6 +9,7 @@ unlike are grouped anew with them, so that it matters little which of them came 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from faceclust import people
-from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.constraints import Ages, Constraints
 from faceclust.cluster.methods import EDGE_LISTS
 from faceclust.cluster.partition import partition
 from faceclust.cluster.stable import stable_ids
@@ -27,7 +28,7 @@ from faceclust.graph.knn import extend
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import Space
 from faceclust.pipeline.people import dates
-from faceclust.records import Bonds, Decision, FloatArray, Graph, IntArray, Neighbours
+from faceclust.records import Births, Bonds, Decision, FloatArray, Graph, IntArray, Neighbours
 from faceclust.store import Nearby, StoredClustering, ledger, nearby
 
 # New faces that make all be grouped anew, as a share of those last grouped anew: to read so many
@@ -96,7 +97,21 @@ def constraints_of(demanded: Bonds, faces: IntArray) -> Constraints:
     person = np.array([demanded.together.get(face, -1) for face in faces.tolist()], np.int64)
     pairs = np.array(demanded.apart, np.int64).reshape(-1, 2)
     pairs = pairs[np.isin(pairs, faces).all(1)]
-    return Constraints(person, person, np.searchsorted(faces, pairs.T))
+    barred = np.searchsorted(faces, pairs.T)
+    return Constraints(person, person, barred, _ages(demanded.births, faces, person))
+
+
+def _ages(births: Births, faces: IntArray, person: IntArray) -> Ages:
+    """When (N,) faces were photographed, and when the (N,) people were born whom they show."""
+    days = sorted(set(births.born.values()))
+    if not days:
+        return Ages.none(len(faces))
+    place = {day: number for number, day in enumerate(days, 1)}
+    at = {who: place[day] for who, day in births.born.items()}
+    dates = map(births.taken.get, faces.tolist())
+    taken = [len(days) if date is None else bisect_right(days, date) for date in dates]
+    born = [at.get(who, 0) for who in person.tolist()]
+    return Ages(np.array(taken, np.int64), np.array(born, np.int64))
 
 
 def between(graph: Graph, labels: IntArray) -> Graph:
@@ -278,6 +293,6 @@ def _settle(
     # Those who were unnamed count as one more person: they may join one another, and nobody named.
     unnamed = together.max(initial=-1) + 1
     kind = np.where(owned, together, np.where(person >= 0, unnamed, -1))
-    constraints = Constraints(together, kind, decided.barred)
+    constraints = Constraints(together, kind, decided.barred, decided.ages)
     inside = Graph(place[graph.edge_index], graph.edge_weight, len(local))
     return partition(inside, apart=same_photo(photo[local]), constraints=constraints)

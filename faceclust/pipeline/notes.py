@@ -96,13 +96,13 @@ def _author(library: Library, dry_run: bool) -> str:
 def _is_not(where: Placed, owner: dict[int, str], shown: Sequence[Person]) -> dict[int, set[str]]:
     """Whom a face does not show, by the user's word; dates of birth say their part themselves."""
     names = {person.id: person.name or "" for person in shown}
+    number = {name: person for person, name in names.items()}
     found: defaultdict[int, set[str]] = defaultdict(set)
     for face, person in where.rejected:
         if person in names:
             found[face].add(names[person])
-    early = {(face, names[person]) for face, person in where.early if person in names}
     for face, others in where.apart.items():
         for other in others & owner.keys():
-            if (face, owner[other]) not in early:
+            if not where.births.too_early(face, number[owner[other]]):
                 found[face].add(owner[other])
     return dict(found)

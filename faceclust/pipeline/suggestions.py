@@ -10,7 +10,7 @@ import numpy as np
 
 from faceclust import suggest
 from faceclust.people import bonds
-from faceclust.pipeline.arrive import same_photo
+from faceclust.pipeline.arrive import constraints_of, same_photo
 from faceclust.pipeline.decide import differing, merged, merging
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import all_people, dates, find, find_all, is_hidden
@@ -93,11 +93,13 @@ def _met(library: Library, rows: _Rows) -> IntArray:
 
 def _askable(library: Library, found: Likeness, rows: _Rows) -> Likeness:
     """Without the pairs of people that the user's answers keep apart."""
-    decisions = ledger.decisions(library.db)
-    apart = bonds(decisions, rows.faces.tolist(), dates(library, decisions)).apart
-    a, b = np.sort(rows.of(np.array(apart, np.int64).reshape(-1, 2).T), axis=0)
-    K = max(found.pairs.max(initial=0), b.max(initial=0)) + 1
+    decisions, faces = ledger.decisions(library.db), np.sort(rows.faces)
+    demanded = bonds(decisions, faces.tolist(), dates(library, decisions))
+    decided, row = constraints_of(demanded, faces), rows.of(faces)
+    K = row.max(initial=-1) + 1
+    a, b = np.sort(row[decided.barred], axis=0)
     keep = ~np.isin(found.pairs[0] * K + found.pairs[1], a * K + b)
+    keep &= ~decided.ages.of_clusters(row, K).clash(*found.pairs)
     return Likeness(found.pairs[:, keep], found.probability[keep])
 
 

@@ -6,8 +6,9 @@ Nothing is guessed. Where two answers are possible, neither is taken and both ar
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from faceclust.records import Placed
 from faceclust.tags.claims import Claim, Conflict, ConflictKind, Hint, Outcome, Seed
@@ -46,8 +47,10 @@ class _Desk:
     Attributes:
         given: the new name of each face.
         contested: faces that are in a conflict.
-        rejected, early: faces and folded names of people that they are not, for the user said so,
-            or whose birth they are older than.
+        rejected: faces and folded names of people that they are not, for the user said so.
+        born: folded name to the people so called whose date of birth is known.
+        youngest: all people whose date of birth is known and who have a face here, the last born
+            first, with one face each.
         unwanted: folded names of people that the user does not want to know.
         whole: faces whose names we wrote ourselves.
         mates: person without a name, by number, to the faces that the user put together as it.
@@ -66,7 +69,8 @@ class _Desk:
     used: int = 0
     told: int = 0
     rejected: set[tuple[int, str]] = field(default_factory=set)
-    early: set[tuple[int, str]] = field(default_factory=set)
+    born: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    youngest: dict[int, int] = field(default_factory=dict)
     unwanted: set[str] = field(default_factory=set)
     whole: set[int] = field(default_factory=set)
     mates: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -74,11 +78,15 @@ class _Desk:
     def __post_init__(self) -> None:
         names = self.placed.names
         self.rejected = {(f, fold(names[n])) for f, n in self.placed.rejected if n in names}
-        self.early = {(f, fold(names[n])) for f, n in self.placed.early if n in names}
         self.unwanted = {fold(names[n]) for n in self.placed.ignored if n in names}
         for face, person in self.placed.group.items():
             if person not in names:
                 self.mates[person].add(face)
+        born = self.placed.births.born
+        for person in born.keys() & names.keys():
+            self.born[fold(names[person])].append(person)
+        first = {p: f for f, p in self.placed.group.items() if p in born}
+        self.youngest = {p: first[p] for p in sorted(first, key=lambda p: born[p], reverse=True)}
 
     def take_claims(self, claims: Sequence[Claim]) -> None:
         """Give faces the names that nothing speaks against."""
@@ -114,7 +122,7 @@ class _Desk:
             self._refuse("not-a-face", first, first.name)
         elif (first.face, fold(first.name)) in self.rejected:
             self._refuse("rejected", first, first.name)
-        elif (first.face, fold(first.name)) in self.early:
+        elif self._too_early(first.face, fold(first.name)):
             self._refuse("too-early", first, first.name)
         elif group in self.placed.ignored or fold(first.name) in self.unwanted:
             self._refuse("hidden", first, first.name)
@@ -155,9 +163,22 @@ class _Desk:
 
     def _parted(self, face: int, key: str) -> bool:
         """Whether a face, or one put together with it, is not one person with one so called."""
-        others = {other for mine in self._kin(face) for other in self.placed.apart.get(mine, ())}
+        others = {other for mine in self._kin(face) for other in self._apart(mine)}
         names = (self._name_of(their) for other in others for their in self._kin(other))
         return any(name is not None and fold(name) == key for name in names)
+
+    def _apart(self, face: int) -> Iterator[int]:
+        """The faces that one is not one person with; one face stands for a person."""
+        births, own = self.placed.births, self.placed.group.get(face)
+        yield from self.placed.apart.get(face, ())
+        for person in takewhile(lambda p: births.too_early(face, p), self.youngest):
+            yield self.youngest[person]
+        if own is not None and self.youngest.get(own) == face:
+            yield from (other for other in births.taken if births.too_early(other, own))
+
+    def _too_early(self, face: int, key: str) -> bool:
+        """Whether a face is older than somebody with this folded name."""
+        return any(self.placed.births.too_early(face, p) for p in self.born.get(key, ()))
 
     def _kin(self, face: int) -> Collection[int]:
         """The faces that get a name together with this one."""
@@ -244,7 +265,7 @@ class _Desk:
             and self.placed.group.get(face) not in self.placed.ignored
             and key not in self.unwanted
             and (face, key) not in self.rejected
-            and (face, key) not in self.early
+            and not self._too_early(face, key)
             and not self._parted(face, key)
         )
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.constraints import Ages, Constraints
 from faceclust.cluster.thinning import regroup, thin
 from faceclust.records import Graph, IntArray
 
@@ -82,16 +84,20 @@ def test_faces_of_one_photo_keep_their_clusters_apart() -> None:
     assert labels[100] == labels[159]
 
 
-@pytest.mark.parametrize("kind", ["barred", "person"])
+@pytest.mark.parametrize("kind", ["barred", "person", "birth"])
 def test_what_was_decided_holds(kind: str) -> None:
     free = np.full(len(PERSON), -1)
     constraints = Constraints.none(len(PERSON))
     if kind == "barred":
-        constraints = Constraints(free, free, np.array([[45], [3]]))
+        constraints = replace(constraints, barred=np.array([[45], [3]]))
+    elif kind == "birth":
+        born, taken = np.zeros_like(free), np.full_like(free, 9)
+        born[45], taken[3] = 5, 4
+        constraints = replace(constraints, ages=Ages(taken, born))
     else:
         person = free.copy()
         person[[3, 45]] = 7, 8
-        constraints = Constraints(person, person, np.zeros((2, 0), np.int64))
+        constraints = replace(constraints, together=person, person=person)
     labels = regroup(SHATTERED, GRAPH, judge(PERSON), constraints=constraints, kept=10)
     assert labels[3] != labels[45]
 

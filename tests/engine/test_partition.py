@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.constraints import Ages, Constraints
 from faceclust.cluster.partition import partition as whole
 from faceclust.engine import partition as pieces
 from faceclust.engine.tasks import Loop
@@ -16,6 +16,13 @@ def pairs(rng: np.random.Generator, N: int, count: int) -> IntArray:
     """At most so many different pairs, i < j, ascending."""
     i, j = np.sort(rng.integers(0, N, (2, count)), axis=0)
     return np.unique(np.stack([i, j])[:, i < j], axis=1)
+
+
+def ages(rng: np.random.Generator, person: IntArray) -> Ages:
+    """Some people were born at a time that is known; nobody is older."""
+    at = rng.integers(0, 4, person.max(initial=-1) + 2)
+    born = np.where(person >= 0, at[person], 0)
+    return Ages(np.maximum(rng.integers(0, 4, len(person)), born), born)
 
 
 def case(seed: int, N: int, E: int, *, decided: bool = True) -> tuple[Graph, IntArray, Constraints]:
@@ -29,7 +36,7 @@ def case(seed: int, N: int, E: int, *, decided: bool = True) -> tuple[Graph, Int
     if decided:
         together = np.where(rng.random(N) < 0.2, rng.integers(0, 1 + N // 8, N), -1)
         person = np.where(together >= 0, together // 2, -1)
-        constraints = Constraints(together, person, pairs(rng, N, N // 8))
+        constraints = Constraints(together, person, pairs(rng, N, N // 8), ages(rng, person))
     return Graph(index, weight, N), apart, constraints
 
 
@@ -68,5 +75,5 @@ def test_what_the_user_put_together_is_one_component() -> None:
     graph = Graph(np.array([[0, 2], [1, 3]]), np.array([2, 2], np.float32), 5)
     free = Constraints.none(5)
     assert pieces.components(graph, free).tolist() == [0, 0, 1, 1, 2]
-    together = Constraints(np.array([-1, 7, -1, 7, -1]), np.full(5, -1), free.barred)
+    together = Constraints(np.array([-1, 7, -1, 7, -1]), np.full(5, -1), free.barred, free.ages)
     assert pieces.components(graph, together).tolist() == [0, 0, 0, 0, 1]

@@ -22,10 +22,10 @@ from faceclust.pipeline import (
     not_a_face,
     suggestions,
 )
-from faceclust.pipeline.arrive import Crowd, unasked
+from faceclust.pipeline.arrive import Crowd, constraints_of, unasked
 from faceclust.pipeline.cluster import photos_of
 from faceclust.pipeline.models import space
-from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.records import Births, Bonds, FloatArray, Graph, Neighbours
 from faceclust.store import Nearby, Scanned, catalogue, intake, ledger, nearby
 from tests.synthetic import EXTRACTOR, INFO, MODEL, face, library
 
@@ -51,6 +51,29 @@ def put(opened: Library, *batch: Scanned) -> None:
 
 def people(opened: Library) -> dict[int, int]:
     return {f: person.id for person in all_people(opened) for f in person.faces}
+
+
+def test_births_come_to_two_numbers_a_face() -> None:
+    births = Births({70: "2015", 80: "2015-06", 90: "2020"}, {
+        1: "2015-06-01T10:00:00", 2: "2014-12-31T10:00:00", 3: "2015-01-01T10:00:00",
+        4: "2023-01-01T10:00:00", 6: "1990-01-01T10:00:00",
+    })  # fmt: skip
+    demanded = Bonds({1: 70, 4: 80, 5: 80, 7: 90}, ((1, 4),), births)
+    found = constraints_of(demanded, np.arange(1, 8))
+    assert found.person.tolist() == [70, -1, -1, 80, 80, -1, 90]
+    assert found.barred.tolist() == [[0], [3]]
+    # Births: 1 is early in 2015, 2 in June, 3 in 2020. Nobody knows when 5 and 7 were photographed.
+    assert found.ages.taken.tolist() == [2, 0, 1, 3, 3, 0, 3]
+    assert found.ages.born.tolist() == [1, 0, 0, 2, 2, 0, 3]
+    rows = np.arange(7)
+    for one in rows:
+        early = {int(row) for row in rows[found.ages.clash(np.full(7, one), rows)]}
+        assert early == {
+            int(row)
+            for row in rows
+            if births.too_early(one + 1, found.person[row])
+            or births.too_early(row + 1, found.person[one])
+        }
 
 
 @pytest.fixture

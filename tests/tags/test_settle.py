@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from faceclust.records import Placed
+from faceclust.records import Births, Placed
 from faceclust.tags import Claim, Hint, Outcome, settle
 
 # Photos 1 to 4 hold faces 11, 12 | 21 | 31, 32 | 41; clusters 100: 11 21 31 41, 200: 12 32.
@@ -76,10 +76,14 @@ def test_one_name_on_two_faces_of_a_photo() -> None:
         (Placed({11: 7}, {}, ignored=frozenset({7})), "hidden"),
         (Placed({12: 7}, {7: "Ann"}, rejected=frozenset({(11, 7)})), "rejected"),
         (Placed({}, {}, not_faces=frozenset({11})), "not-a-face"),
-        (Placed({12: 7}, {7: "Ann"}, early=frozenset({(11, 7)})), "too-early"),
+        (Placed({12: 7}, {7: "Ann"}, births=Births({7: "2015"}, {11: "2014-12-31"})), "too-early"),
         (Placed({21: 7}, {7: "Ann"}, frozenset({7})), "hidden"),
         (Placed({21: 7}, {7: "Ann"}, apart={11: frozenset({21})}), "parted"),
         (Placed({11: 8, 31: 8, 21: 7}, {7: "Ann"}, apart={31: frozenset({21})}), "parted"),
+        (
+            Placed({11: 8, 31: 8, 21: 7}, {7: "Ann"}, births=Births({7: "2015"}, {31: "2014"})),
+            "parted",
+        ),
     ],
 )
 def test_what_the_user_said_stands(placed: Placed, kind: str) -> None:
