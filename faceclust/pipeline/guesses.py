@@ -24,18 +24,24 @@ SETTING = "clip"
 class Guesses:
     """What the faces of a library seem to show, by their stored CLIP embeddings; needs no torch.
 
+    Args:
+        only: the faces that will be asked about; only theirs are read. None: all that count.
+
     Attributes:
         attributes: their names, in the order they were given in; empty where nobody was described.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, only: Collection[int] | None = None) -> None:
         model = library.db.setting(SETTING) or NO_CLIP
         values: dict[str, list[StoredValue]] = {}
         for value in descriptions.attribute_values(library.db, model):
             values.setdefault(value.attribute, []).append(value)
         self.attributes = tuple(values)
         self._values = {name: [v.value for v in group] for name, group in values.items()}
-        faces, i = catalogue.live_faces(library.db, model)
+        if only is None:
+            faces, i = catalogue.live_faces(library.db, model)
+        else:
+            faces, i = catalogue.embeddings_of(library.db, model, only)
         self._row = {face: row for row, face in enumerate(faces.tolist())}
         # (N, V) probabilities of each attribute's values.
         self._p = {

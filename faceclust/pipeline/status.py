@@ -80,7 +80,7 @@ def faces_of(library: Library, who: str) -> list[dict[str, Any]]:
     """
     facts = catalogue.face_facts(library.db)
     person = find(people_of(library, facts), who)
-    guesses = Guesses(library)
+    guesses = Guesses(library, person.faces)
     rows = [(facts[face], face) for face in person.faces]
     return [
         {

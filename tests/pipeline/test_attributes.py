@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faceclust.config import Config
-from faceclust.embed.attributes import DEFAULTS, Attribute
+from faceclust.embed.attributes import DEFAULTS, Attribute, zero_shot
 from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.errors import WeightsError
 from faceclust.pipeline import Library, faces_of, summaries
@@ -17,6 +17,7 @@ from faceclust.pipeline.attributes import prepare
 from faceclust.pipeline.export import table_pieces
 from faceclust.pipeline.export_request import ExportRequest
 from faceclust.pipeline.guesses import Guesses
+from faceclust.records import FloatArray
 from faceclust.store import descriptions
 from tests.synthetic import describe
 
@@ -107,6 +108,27 @@ def test_a_library_switched_off_shows_nothing(album: Library) -> None:
     describe(album.db, 1)
     album.db.set_setting("clip", "")
     assert Guesses(album).of(1) == ()
+
+
+def test_for_one_person_no_other_face_is_read(
+    album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe(album.db, 1, 2, 5, 6)
+    wanted = faces_of(album, "1")
+    guessed: list[int] = []
+
+    def count(i: FloatArray, weights: FloatArray, scale: float) -> FloatArray:
+        guessed.append(len(i))
+        return zero_shot(i, weights, scale)
+
+    monkeypatch.setattr("faceclust.pipeline.guesses.zero_shot", count)
+    with album.db.transaction() as sql:
+        # Whoever reads this as an embedding fails.
+        sql.execute("UPDATE embeddings SET vector = x'00' WHERE face_id NOT IN (1, 2, 3)")
+    found = faces_of(album, "1")
+    assert found == wanted
+    assert [bool(face["attributes"]) for face in found] == [True, True, False]
+    assert guessed == [2, 2]  # faces, for each of two attributes
 
 
 def test_faces_and_tables_have_them(album: Library) -> None:
