@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from faceclust.cli.console import console, out
-from faceclust.cli.options import Db, LibraryFolder
+from faceclust.cli.console import console, out, print_json
+from faceclust.cli.options import Db, Json, LibraryFolder
 
 
 class ReportFormat(str, Enum):
@@ -38,12 +38,15 @@ def report(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     library: LibraryFolder = None,
     db: Db = None,
+    json: Json = False,
 ) -> None:
     """Write one page with everyone in it: faces, counts and a timeline. Nothing else is needed.
 
     The page holds its pictures itself and asks no server for anything. Very large libraries show
     pictures of those with the most faces, and say so.
     """
+    from dataclasses import asdict
+
     from faceclust import pipeline
 
     request = pipeline.ReportRequest(
@@ -54,5 +57,9 @@ def report(
     )
     with pipeline.find_library(library, db) as found:
         written = pipeline.report(found, request)
-    for path in written:
+    if json:
+        record = asdict(written) | {"files": [str(path) for path in written.files]}
+        print_json({"format": request.format, **record})
+        return
+    for path in written.files:
         out.print(console.escape(str(path)))

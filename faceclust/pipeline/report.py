@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal, TypeAlias
@@ -21,6 +21,7 @@ from faceclust.export.report import (
 )
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.people import people_of
+from faceclust.records import Person
 from faceclust.store import catalogue
 
 ReportFormat: TypeAlias = Literal["html", "png"]
@@ -46,8 +47,22 @@ class ReportRequest:
         return self.format == "png" and self.to.suffix.lower() != ".png"
 
 
-def report(library: Library, request: ReportRequest) -> list[Path]:
-    """Write a report and return the files that it consists of.
+@dataclass(frozen=True, slots=True)
+class ReportWritten:
+    """What a report came to.
+
+    Attributes:
+        files: what was written, in order.
+        people, faces: how many it is about.
+    """
+
+    files: tuple[Path, ...]
+    people: int
+    faces: int
+
+
+def report(library: Library, request: ReportRequest) -> ReportWritten:
+    """Write a report.
 
     Raises:
         PersonError: there is nobody to show.
@@ -63,6 +78,20 @@ def report(library: Library, request: ReportRequest) -> list[Path]:
     shown = figures(everyone, facts, request.options)
     if not shown:
         raise PersonError("There is nobody to show yet; run `faceclust scan FOLDER` first.")
+    if request.one_each:
+        shown = shown[: request.options.sheets]
+    files = _files(library, request, target, everyone, shown)
+    return ReportWritten(tuple(files), len(shown), sum(person.faces for person in shown))
+
+
+def _files(
+    library: Library,
+    request: ReportRequest,
+    target: Path,
+    everyone: Sequence[Person],
+    shown: Sequence[PersonFigures],
+) -> list[Path]:
+    """Write what `shown` asks for; `everyone` is counted on the page."""
 
     def thumbnail(face: int) -> bytes | None:
         return catalogue.thumbnail(library.db, face)
@@ -71,7 +100,7 @@ def report(library: Library, request: ReportRequest) -> list[Path]:
     if request.one_each:
         return [
             _write(path, [person_sheet(person, thumbnail)], request.force)
-            for path, person in _named(target, shown[: request.options.sheets])
+            for path, person in _named(target, shown)
         ]
     if request.format == "png":
         return [_write(target, [overview(shown, title, thumbnail)], request.force)]

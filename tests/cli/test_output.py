@@ -458,6 +458,23 @@ def test_a_scan_that_finds_another_at_work_leaves_its_library(
         assert working.db.path.exists()
 
 
+def test_a_report_tells_programs_what_it_wrote(
+    capsys: Capture, album: Library, tmp_path: Path
+) -> None:
+    page, sheets = tmp_path / "people.html", tmp_path / "sheets"
+    assert json.loads(run(capsys, album, "report", "--to", page, "--json")[0]) == {
+        "format": "html", "people": 2, "faces": 4, "files": [str(page)],
+    }  # fmt: skip
+    given = ("report", "--all", "--format", "png", "--to", sheets)
+    out, err = run(capsys, album, *given, "--json")
+    written = json.loads(out)
+    assert (written["format"], written["people"], written["faces"], err) == ("png", 3, 5, "")
+    assert written["files"] == [str(sheets / file.name) for file in map(Path, written["files"])]
+    assert {*map(Path, written["files"])} == {*sheets.iterdir()}
+    again = run(capsys, album, *given, "--force")[0]
+    assert again.splitlines() == written["files"]
+
+
 def test_an_export_tells_programs_what_it_wrote(
     capsys: Capture, album: Library, tmp_path: Path
 ) -> None:
