@@ -13,11 +13,15 @@ from faceclust.cli.options import Db, Json, LibraryFolder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rich.text import Text
+
     from faceclust.pipeline import PersonSummary
+    from faceclust.records import Person
 
 # Guesses that are worth a word: likelier than not for a face, prevailing for a person. A model that
 # takes "yes" and "no" for equally common must be surer of a "yes".
 LIKELY, PREVAILING, YES = 0.5, 0.8, 0.9
+NAME_CELLS = 40  # of a name in the table on a terminal; names may have 300 characters
 # These pass; they say nothing about a person.
 PASSING = ("expression", "pose", "smiling")
 
@@ -94,7 +98,7 @@ def _table(summaries: list[PersonSummary]) -> None:
         words = console.escape(_words(by_attribute(lasting), PREVAILING))
         table.add_row(
             str(summary.person.id),
-            console.escape(summary.person.name or ""),
+            _called(summary.person),
             str(len(summary.person.faces)),
             str(summary.photos),
             (summary.first or "")[:10],
@@ -107,6 +111,16 @@ def _table(summaries: list[PersonSummary]) -> None:
         # A pipe has no width: there, one person is one line.
         out.width = UNBOUNDED
     out.print(table)
+
+
+def _called(person: Person) -> Text:
+    """The name for the table: whole, but for a terminal, where a long one is cut off."""
+    from rich.text import Text
+
+    name = Text.from_markup(console.escape(person.name or ""))
+    if out.is_terminal:
+        name.truncate(NAME_CELLS, overflow="ellipsis")
+    return name
 
 
 def _faces(who: str, faces: list[dict[str, Any]], json: bool) -> None:

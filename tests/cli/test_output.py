@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
@@ -53,6 +54,27 @@ def lines(text: str) -> list[str]:
 
 
 # --- what a person reads ---
+
+
+@pytest.mark.parametrize("letters", ["Maria [b] ", "x", "李"])
+def test_a_long_name_leaves_room_for_the_table(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch, letters: str
+) -> None:
+    long = (letters * 300)[:300].strip()
+    name(album, "3", long)
+    read = io.StringIO()
+    terminal = Console(file=read, soft_wrap=True, force_terminal=True, width=300, color_system=None)
+    with monkeypatch.context() as patch:
+        patch.setattr("faceclust.cli.people.out", terminal)
+        run(capsys, album, "people")
+    (row,) = (line for line in lines(read.getvalue()) if "e.jpg" in line)
+    begun, rest = row.split("…")
+    number, shown = begun.split(maxsplit=1)
+    assert (number, rest.split()[-1]) == ("3", "e.jpg")
+    assert long.startswith(shown.rstrip())
+    assert 38 <= cell_len(shown) <= 39
+    assert long in run(capsys, album, "people")[0]
+    assert json.loads(run(capsys, album, "people", "--json")[0])[-1]["name"] == long
 
 
 def test_people(capsys: Capture, album: Library) -> None:
