@@ -25,7 +25,7 @@ from faceclust.pipeline.arrive import same_photo
 from faceclust.pipeline.people import is_hidden
 from faceclust.store import catalogue, ledger, nearby
 from faceclust.suggest import Likeness, Suggestion
-from tests.synthetic import INFO, group, library, photo
+from tests.synthetic import INFO, group, library, photo, put
 
 FACES, PEOPLE = 12, 6
 Pair = tuple[int, int]
@@ -130,6 +130,21 @@ def test_the_questions_are_those_of_going_through_all_faces_one_by_one(
         for face in no_faces:
             not_a_face(album, face)
         assert suggestions(album) == plainly(album)
+
+
+def test_nobody_is_asked_whether_a_child_is_in_a_photo_from_before_its_birth(
+    album: Library,
+) -> None:
+    put_doubts(album, {(one, two): 4.0 for one in (1, 2, 3) for two in (4, 5)})
+    name(album, "1", "Ann")
+    birth(album, "Ann", "2019-07-14")  # the day of all photos
+    assert [{q.person, *(box.person for box in q.candidates)} for q in suggestions(album)] == [
+        {1, 2}
+    ]
+    put(album.db, photo("old.jpg", 2, info=replace(INFO, taken_at="2019-07-13T23:59:59")))
+    group(album.db, (1, 2, 3), (4, 5, 7), (6,))
+    put_doubts(album, {(one, two): 4.0 for one in (1, 2, 3) for two in (4, 5)})
+    assert suggestions(album) == []
 
 
 def test_doubts_are_read_into_arrays_and_nothing_else(album: Library) -> None:
