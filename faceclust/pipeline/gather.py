@@ -7,6 +7,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,6 +25,7 @@ from faceclust.tags import (
     read_bounded,
     sidecars,
     takeout,
+    titles,
 )
 from faceclust.tags.files import open_plain
 
@@ -92,7 +94,7 @@ class _Walk:
         if "takeout" in self.request.sources:
             yield from self._takeout(shots, names, used)
         if self.request.all_photos:
-            left = [n for n in names.values() if n.casefold().endswith(takeout.SUFFIX)]
+            left = [n for n in names.values() if n.casefold().endswith(titles.SUFFIX)]
             self.found_lists += [
                 path / n for n in left if n not in used and osxphotos.is_list(path / n)
             ]
@@ -201,17 +203,33 @@ class _Walk:
     # --- Google ---
 
     def _takeout(self, shots: list[PhotoFile], names: Mapping[str, str], used: set[str]) -> Said:
+        if not shots or [_beside(shots[0], name) for name in names.values()] not in self.request:
+            return
+        photos = {shot.name for shot in shots}
+        there = titles.jsons_of(photos, names, lambda n: self._title(_beside(shots[0], n)))
         for shot in shots:
-            there = (names.get(name.casefold()) for name in takeout.json_names(shot.name))
-            for name in dict.fromkeys(name for name in there if name is not None):
-                file = _beside(shot, name)
-                if [shot.path, file] not in self.request:
-                    continue
-                found = self._takeout_file(file)
+            readings = there.get(shot.name, [])
+            if [shot.path, *(_beside(shot, n) for n in chain(*readings))] in self.request:
+                yield from self._google(shot, readings, used)
+
+    def _google(self, shot: PhotoFile, readings: list[list[str]], used: set[str]) -> Said:
+        """What the JSON of a photo says; nothing where two may be its own."""
+        said = []
+        for candidates in readings:
+            for name in candidates:
+                found = self._takeout_file(_beside(shot, name))
                 if found is not None:
                     used.add(name)
-                    yield shot, found
+                    said.append(found)
                     break
+        if len(said) == 1 and [shot.path, said[0].file] in self.request:
+            yield shot, said[0]
+
+    def _title(self, file: str) -> str | None:
+        """The title in a JSON; None where it is none of Google's, which is no problem yet."""
+        with suppress(InputError):
+            return takeout.read_title(read_bounded(self.library.root / file))
+        return None
 
     def _takeout_file(self, file: str) -> Found | None:
         content = self._read(file)

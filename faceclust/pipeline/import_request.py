@@ -61,7 +61,7 @@ def wanted(library: Library, paths: Collection[Path], sources: tuple[Source, ...
         inside = path.is_relative_to(root)
         if path.name.casefold() == picasa.CONTACTS_NAME:
             result.contacts.append(path)
-        elif path.suffix.casefold() == takeout.SUFFIX and osxphotos.is_list(path):
+        elif path.suffix.casefold() == titles.SUFFIX and osxphotos.is_list(path):
             result.lists.append(path)
         elif inside:
             result.named.add(path.relative_to(root).as_posix())

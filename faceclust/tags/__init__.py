@@ -1,7 +1,8 @@
 """Names that other programs gave to the people in photos: read, matched to faces, settled.
 
-`sidecars`, `picasa`, `osxphotos` and `takeout` read one program's files each; `match` finds the
-faces that boxes show; `settle` says what all of it adds up to and where it contradicts itself.
+`sidecars`, `picasa`, `osxphotos` and `takeout` read one program's files each; `titles` tells which
+of Takeout's are about which photo; `match` finds the faces that boxes show; `settle` says what all
+of it adds up to and where it contradicts itself.
 Everything read here may be hostile: sizes are bounded, links are not followed.
 """
 

@@ -325,6 +325,47 @@ def test_hostile_files_are_recorded_and_skipped(album: Library, tmp_path: Path) 
     assert "link" in problems["sub"]
 
 
+def test_takeout_gives_no_photo_the_names_of_another(tmp_path: Path) -> None:
+    long = "x" * 46
+    files = [
+        f"{long}a.jpg",
+        f"{long}b.jpg",
+        "IMG_1.jpg",
+        "IMG_1(1).jpg",
+        "sky (2).jpg",
+        "odd(1).jpg",
+    ]
+    batch = [photo(file, number, info=INFO) for number, file in enumerate(files, 1)]
+    said = {
+        f"{long}.json": (f"{long}bob.jpg", "Bob"),
+        f"{long}(1).json": (f"{long}ann.jpg", "Ann"),
+        "IMG_1.jpg.supplemental-metadata.json": ("IMG_1.jpg", "Cem"),
+        "IMG_1.jpg.supplemental-me(1).json": ("IMG_1.jpg", "Dan"),
+        "sky (2).jpg.json": ("sky (2).jpg", "Eve"),
+        "odd(1).jpg.json": ("odd(1).jpg", "Fay"),
+        "odd.jpg(1).json": ("odd.jpg", "Gil"),
+    }
+    with library(tmp_path / "album", *batch) as album:
+        for file in files:
+            (album.root / file).write_bytes(b"")
+        for file, (title, person) in said.items():
+            document = {"title": title, "people": [{"name": person}]}
+            (album.root / file).write_text(json.dumps(document))
+        (album.root / "z.json").write_text("{")
+        request = wanted(album, (), ("takeout",))
+        found = {shot.name: each.names for shot, each in gather(album, request, no_problem)}
+        one = wanted(album, [album.root / f"{long}(1).json"], ("takeout",))
+        alone = [shot.name for shot, _ in gather(album, one, no_problem)]
+    assert found == {
+        f"{long}a.jpg": ("Ann",),
+        f"{long}b.jpg": ("Bob",),
+        "IMG_1.jpg": ("Cem",),
+        "IMG_1(1).jpg": ("Dan",),
+        "sky (2).jpg": ("Eve",),
+    }
+    assert alone == [f"{long}a.jpg"]
+
+
 def test_only_what_was_named_is_read(album: Library, tmp_path: Path) -> None:
     tag(album, "a.jpg", Bob=LEFT)
     tag(album, "c.jpg", Ann=MIDDLE)

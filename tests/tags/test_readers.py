@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from faceclust.errors import InputError
 from faceclust.records import Box, PhotoInfo
-from faceclust.tags import listing, osxphotos, picasa, read_bounded, takeout
+from faceclust.tags import listing, osxphotos, picasa, read_bounded
 from faceclust.tags.sidecars import sidecars_of
 from faceclust.xmp import People, read_people
 from tests.export.xmp.samples import DIGIKAM, IPTC, MP, MWG, packet
@@ -57,48 +57,6 @@ def test_an_ini_in_an_old_code_page() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_ini(content: bytes) -> None:
     picasa.read_ini(b"[Contacts2]\n" + content + b"\n[a.jpg]\nfaces=" + content)
-
-
-# --- Google ---
-
-
-@pytest.mark.parametrize(
-    ("photo", "beside"),
-    [
-        ("a.jpg", "a.jpg.json"),
-        ("a.jpg", "a.jpg.supplemental-metadata.json"),
-        ("a.jpg", "a.jpg.suppl.json"),
-        ("a.jpg", "a.jpg.s.json"),
-        ("a(1).jpg", "a.jpg(1).json"),
-        ("a(1).jpg", "a.jpg.supplemental-metadata(1).json"),
-        ("a-edited.jpg", "a.jpg.json"),
-        ("a-bearbeitet.jpg", "a.jpg.json"),
-        ("a-modifie\u0301(1).jpg", "a.jpg(1).json"),
-        ("x" * 50 + ".jpg", "x" * 46 + ".json"),
-        ("x" * 41 + ".jpg", "x" * 41 + ".jpg..json"),
-        ("x" * 36 + ".jpg", "x" * 36 + ".jpg.suppl.json"),
-        ("sky (2).jpg", "sky (2).jpg.supplemental-metadata.json"),
-    ],
-)
-def test_names_of_the_json_of_a_photo(photo: str, beside: str) -> None:
-    assert beside in set(takeout.json_names(photo))
-
-
-def test_the_json_of_another_photo_is_not_taken() -> None:
-    names = set(takeout.json_names("a(1).jpg"))
-    assert not names & {"a.jpg.json", "a.jpg.supplemental-metadata.json"}
-
-
-def test_a_takeout_json() -> None:
-    people = [{"name": "Ann"}, {"name": "Ann"}, {"name": 7}, 8, {"name": "\ud800 \x00"}]
-    document = {"title": "a.jpg", "people": people}
-    found = takeout.read_takeout(json.dumps(document).encode(), "f")
-    assert found is not None
-    assert found.names == ("Ann",)
-    assert takeout.read_takeout(b'{"albums": 1}', "f") is None
-    for broken in (b"{", b"\xff", b"[" * 100_000):
-        with pytest.raises(InputError):
-            takeout.read_takeout(broken, "f")
 
 
 # --- Apple ---
