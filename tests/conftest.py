@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 from tests.export.xmp.judge import Exiftool, Tags
 
@@ -102,3 +103,22 @@ def exiftool() -> Exiftool:
         return [*json.loads(output)]
 
     return read
+
+
+@pytest.fixture
+def extended_photo(tmp_path: Path) -> Path:
+    """A JPEG whose XMP exiftool had to split: Bob's face and 1500 keywords, together 120 kB."""
+    program = shutil.which("exiftool")
+    if program is None:
+        pytest.skip("needs exiftool, which extends XMP")
+    path = tmp_path / "extended.jpg"
+    Image.new("RGB", (64, 48), "red").save(path)
+    face = "{Area={X=0.5,Y=0.5,W=0.2,H=0.2,Unit=normalized},Name=Bob,Type=Face}"
+    size = "{W=64,H=48,Unit=pixel}"
+    keywords = [f"-XMP-dc:Subject=keyword {i:04d}, {'long ' * 10}" for i in range(1500)]
+    regions = f"-RegionInfo={{AppliedToDimensions={size},RegionList=[{face}]}}"
+    arguments = ["-XMP-xmp:Rating=3", "-XMP-iptcExt:PersonInImage=Cem", regions, *keywords]
+    command = [program, "-config", "", "-q", "-overwrite_original", *arguments, str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    assert b"http://ns.adobe.com/xmp/extension/" in path.read_bytes()
+    return path

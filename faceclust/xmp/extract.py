@@ -1,8 +1,8 @@
 """The XMP packet inside a photo, found without decoding it: bounded memory, bounded steps.
 
 JPEG, PNG, WebP and TIFF (with DNG, CR2, NEF and other raw files of that structure) are walked
-here; the boxes of HEIC and AVIF are left to their libraries. Where packets stand: XMP
-specification part 3.
+here, a JPEG's packet of several parts put together; the boxes of HEIC and AVIF are left to their
+libraries. Where packets stand: XMP specification part 3.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import stat
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
 
 from PIL import Image
 
 from faceclust.errors import InputError
+from faceclust.xmp import extended
 from faceclust.xmp.packet import MAX_PACKET_BYTES
 
 Format: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "heic", "avif"]
@@ -112,31 +114,48 @@ def _packet(path: Path) -> bytes | None:
 
 
 def _jpeg(file: BinaryIO) -> bytes | None:
-    file.seek(2)
+    main: bytes | None = None
+    parts: list[extended.Part] = []
+    try:
+        for at, size in _app1(file):
+            head = file.read(min(size, extended.HEAD))
+            part = extended.read_part(head, at, size)
+            if part is not None:
+                parts += [part] if len(parts) < extended.MOST_PARTS else []
+            elif main is None and head.startswith(_JPEG_XMP):
+                main = (head + _read(file, size - len(head)))[len(_JPEG_XMP) :]
+                if not extended.is_extended(main):
+                    return main
+    except (ValueError, EOFError, struct.error):
+        # What is damaged behind the packet does not touch it.
+        if main is None:
+            raise
+        return main
+    return None if main is None else extended.completed(main, file, parts)
+
+
+def _app1(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Where the contents of a JPEG's APP1 segments begin, and their sizes; the file stands there.
+
+    It may be read on: the next segment is looked for behind this one in any case.
+    """
+    at = 2
     for _ in range(_MAX_STEPS):
+        file.seek(at)
         start, marker = struct.unpack(">BB", file.read(2))
         if start != 0xFF:
             raise ValueError("broken segments")
         if marker in (0xD9, 0xDA):
-            return None
-        if marker == 0xFF:
-            file.seek(-1, 1)
-        elif marker != 0x01 and not 0xD0 <= marker <= 0xD8:
-            data = _segment(file, marker)
-            if data.startswith(_JPEG_XMP):
-                return data[len(_JPEG_XMP) :]
+            return
+        at += 1 if marker == 0xFF else 2
+        if marker not in (0x01, 0xFF) and not 0xD0 <= marker <= 0xD8:
+            (size,) = struct.unpack(">H", file.read(2))
+            if size < 2:
+                raise ValueError("broken segments")
+            if marker == 0xE1:
+                yield at + 2, size - 2
+            at += size
     raise ValueError("too many segments")
-
-
-def _segment(file: BinaryIO, marker: int) -> bytes:
-    """The content of an APP1 segment, b"" for any other, which is skipped."""
-    (size,) = struct.unpack(">H", file.read(2))
-    if size < 2:
-        raise ValueError("broken segments")
-    if marker == 0xE1:
-        return _read(file, size - 2)
-    file.seek(size - 2, 1)
-    return b""
 
 
 def _png(file: BinaryIO) -> bytes | None:

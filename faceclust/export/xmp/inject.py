@@ -24,6 +24,7 @@ from faceclust.xmp.packet import same
 
 _INSTALL = "install exiftool (apt install libimage-exiftool-perl, brew install exiftool)"
 _DEADLINE_S = 120
+_MOST_JPEG = 65_502  # a segment, less its length and what stands before a packet
 _EXIV2_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -58,6 +59,10 @@ def embed(path: Path, packet: bytes, out: Path) -> None:
 
 
 def _write(path: Path, packet: bytes, out: Path) -> None:
+    if len(packet) > _MOST_JPEG and photo_format(path) == "jpeg":
+        raise PhotoError(
+            "its XMP is over 64 kB, more than one segment of a JPEG holds; write a sidecar"
+        )
     exiftool = program("exiftool")
     if exiftool:
         _with_exiftool(exiftool, path, packet, out)
@@ -109,7 +114,8 @@ def _with_exiv2(path: Path, packet: bytes, out: Path) -> None:
         image = exiv2.ImageFactory.open(str(out))
         image.readMetadata()
         image.setXmpPacket(packet.decode())
-        # As it is: a packet rebuilt by exiv2 loses what it does not know.
+        # As it is: a packet rebuilt by exiv2 loses what it does not know. Segments that extended an
+        # older packet stay in the file; no packet names them any more, so that nobody reads them.
         image.writeXmpFromPacket(True)
         image.writeMetadata()
     except exiv2.Exiv2Error as error:

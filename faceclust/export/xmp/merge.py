@@ -50,6 +50,8 @@ from faceclust.xmp.regions import (
 SidecarStyle: TypeAlias = Literal["full", "adobe"]
 
 _RENAMED_IOU = 0.5
+# What is longer is a depth map or another picture as text, and would be read at each export.
+_MOST_TEXT = 1 << 16
 _EMBEDDED_REMEDY = "write a sidecar instead"
 _MICROSOFT_TAG = q("MicrosoftPhoto:LastKeywordXMP")
 _MICROSOFT_ALIAS = "{http://ns.microsoft.com/photo/1.0}LastKeywordXMP"
@@ -289,13 +291,18 @@ def _keyword_properties(rdf: etree._Element, tag: str) -> list[etree._Element]:
 
 
 def _seed_facts(rdf: etree._Element, block: etree._Element, info: PhotoInfo) -> None:
-    """Makes a packet copied out of a photo true of a sidecar."""
+    """Makes a packet copied out of a photo true of a sidecar, without the pictures in it."""
     extended, orientation = q("xmpNote:HasExtendedXMP"), q("tiff:Orientation")
     lift_attribute(rdf, extended)
     lift_attribute(rdf, orientation)
     for value in properties(rdf, extended):
-        # The parts that it points to stay behind in the photo.
+        # The parts that it points to could not be read, and stay behind in the photo.
         remove(value)
+    for known in rdf.iterchildren(q("rdf:Description")):
+        for name in [name for name, value in known.attrib.items() if len(value) > _MOST_TEXT]:
+            known.attrib.pop(name)
+        for child in [child for child in known if len(child.text or "") > _MOST_TEXT]:
+            known.remove(child)
     found = properties(rdf, orientation)
     (found[0] if found else add(block, orientation)).text = str(
         info.orientation if 1 <= info.orientation <= 8 else 1

@@ -30,7 +30,7 @@ from faceclust.xmp.packet import MAX_PACKET_BYTES
 
 Read: TypeAlias = Callable[[Path], bytes | None]
 
-# A packet over 64 KB continues in further JPEG segments, which rewriting the first would orphan.
+# A packet that still says so continues in segments of a JPEG that could not be read.
 _EXTENDED = b"HasExtendedXMP"
 _PHOTO_SUFFIXES = frozenset(
     f".{suffix}"
@@ -171,7 +171,9 @@ def _embed(
     if existing is None and not wanted:
         return
     if existing is not None and _EXTENDED in existing:
-        raise InputError(f"{photo.path} has XMP in several parts: write a sidecar instead")
+        raise InputError(
+            f"{photo.path} has XMP in parts that cannot all be read: write a sidecar instead"
+        )
     packet = merge(existing, photo, previous, options)
     if packet != existing:
         yield EmbedXmp(photo.path, packet)

@@ -17,7 +17,8 @@ from faceclust.records import Box, TaggedPhoto
 from faceclust.xmp import embedded_packet
 from faceclust.xmp.packet import same
 from tests.export.xmp.judge import Exiftool, assert_seen
-from tests.export.xmp.samples import ANN, info_of, tagged, wrote
+from tests.export.xmp.samples import ANN, info_of, packet, tagged, wrote
+from tests.xmp.test_extended import FURTHER, MAIN, jpeg, main_packet, parts
 
 PEOPLE = (("Ann", Box(0.1, 0.2, 0.25, 0.3)), ("Zoë -O'Hara", Box(0.55, 0.123457, 0.2, 0.4)))
 FORMATS = (
@@ -29,6 +30,18 @@ FORMATS = (
     "canon_eos_6d.dng",
 )
 PACKET = merge(None, tagged(("Ann", ANN)), NOTHING, XmpOptions())
+
+
+EMBED = XmpOptions(embed=True)
+
+
+def in_parts(path: Path, keyword: str) -> Path:
+    """A JPEG with a keyword in what extends its packet."""
+    dc = 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    said = f"<dc:subject><rdf:Bag><rdf:li>{keyword}</rdf:li></rdf:Bag></dc:subject>"
+    rest = packet(said, dc)
+    Image.new("RGB", (40, 30), "red").save(path)
+    return jpeg(path, [MAIN + main_packet(rest), *parts(rest, 100)], path.read_bytes()[2:])
 
 
 @pytest.fixture
@@ -75,6 +88,35 @@ def test_every_format_with_exiftool(
 ) -> None:
     path = Path(shutil.copy(photos / "formats" / name, tmp_path))
     check(tagged(*PEOPLE, info=info_of(path), path=path), exiftool)
+
+
+def test_xmp_in_several_parts_becomes_one_that_has_it_all(
+    tmp_path: Path, exiftool: Exiftool
+) -> None:
+    photo = tagged(("Ann", ANN), path=in_parts(tmp_path / "a.jpg", "Holiday"))
+    out = embedded_as_planned(photo)
+    assert FURTHER not in out.read_bytes()
+    (after,) = exiftool([out])
+    assert_seen(after, photo)
+    assert after["Subject"] == ["Holiday", "Ann"]
+    assert after["Title"] == "T"
+
+
+@pytest.mark.usefixtures("without_exiftool")
+def test_xmp_in_several_parts_becomes_one_with_exiv2(tmp_path: Path) -> None:
+    pytest.importorskip("exiv2")
+    out = embedded_as_planned(tagged(("Ann", ANN), path=in_parts(tmp_path / "a.jpg", "Holiday")))
+    assert b"Holiday" in (embedded_packet(out) or b"")
+
+
+def test_xmp_that_needs_several_parts_is_left_as_it_is(
+    extended_photo: Path, tmp_path: Path
+) -> None:
+    (action,) = plan([tagged(("Ann", ANN), path=extended_photo)], EMBED, lambda _: NOTHING)
+    assert isinstance(action, EmbedXmp)
+    with pytest.raises(PhotoError, match=r"over 64 kB.*write a sidecar"):
+        embed(extended_photo, action.packet, tmp_path / "out.jpg")
+    assert not (tmp_path / "out.jpg").exists()
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])

@@ -370,6 +370,18 @@ def test_a_new_sidecar_repeats_the_embedded_packet_and_the_orientation(orientati
     assert b"HasExtendedXMP" not in seeded
 
 
+def test_a_new_sidecar_leaves_pictures_in_the_photo() -> None:
+    depth = 'xmlns:GDepth="http://ns.google.com/photos/1.0/depthmap/"'
+    large, small = "A" * 70_000, "image/jpeg"
+    for seed in (
+        packet(f"<GDepth:Data>{large}</GDepth:Data><GDepth:Mime>{small}</GDepth:Mime>", depth),
+        packet("", f'{depth} GDepth:Data="{large}" GDepth:Mime="{small}"'),
+    ):
+        content = new_sidecar(seed, tagged(("Ann", ANN)), NOBODY, OPTIONS)
+        assert b"GDepth:Mime" in content
+        assert b"AAAA" not in content
+
+
 def test_a_broken_embedded_packet_does_not_stop_a_sidecar() -> None:
     assert names(new_sidecar(b"<x", tagged(("Ann", ANN)), NOBODY, OPTIONS)) == everywhere("Ann")
 

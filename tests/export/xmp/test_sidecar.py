@@ -12,7 +12,7 @@ from faceclust.export.xmp import NOTHING, Previous, XmpOptions, plan, written_in
 from faceclust.export.xmp.sidecar import sidecar_names
 from faceclust.records import Box, TaggedPhoto
 from faceclust.xmp import Region, read_regions
-from faceclust.xmp.packet import MAX_PACKET_BYTES
+from faceclust.xmp.packet import MAX_PACKET_BYTES, items, parse, properties, q
 from faceclust.xmp.regions import FORMS
 from tests.export.xmp.judge import Exiftool, assert_seen, seen
 from tests.export.xmp.samples import ANN, BOB, DARKTABLE, DIGIKAM, INFO, info_of, tagged, wrote
@@ -124,6 +124,14 @@ def test_embedding_plans_the_packet_and_keeps_a_sidecar_up_to_date(tmp_path: Pat
     (tmp_path / "a.jpg.xmp").write_bytes(DIGIKAM)
     kinds = [type(action) for action in actions(photo, embed=True)]
     assert kinds == [EmbedXmp, WriteText]
+
+
+def test_a_sidecar_of_a_photo_with_xmp_in_several_parts_has_it_all(extended_photo: Path) -> None:
+    (action,) = actions(tagged(("Ann", ANN), path=extended_photo))
+    content = written(action).content
+    keywords = [li for value in properties(parse(content), q("dc:subject")) for li in items(value)]
+    assert len(keywords) == 1501
+    assert written_in(content).names == {"Ann", "Bob", "Cem"}
 
 
 def test_embedding_refuses_where_something_could_be_lost(tmp_path: Path) -> None:
