@@ -10,7 +10,7 @@ from faceclust.errors import InputError
 from faceclust.export import xmp
 from faceclust.export.journal import Event
 from faceclust.export.plan import Action, EmbedXmp, WriteText
-from faceclust.export.xmp import NOTHING, Previous
+from faceclust.export.xmp import NOTHING, Previous, XmpOptions
 from faceclust.photos import content_hash
 from faceclust.pipeline.library import Library
 from faceclust.store import Scanned, catalogue, intake, journal
@@ -47,7 +47,11 @@ def previous(library: Library) -> Callable[[Path], Previous]:
         if (photo := photos.get(place)) is None:
             return NOTHING
         path = place.relative_to(library.root).as_posix()
-        return Previous(*journal.names_in(db, photo, path), journal.notes_in(db, photo, path))
+        return Previous(
+            *journal.names_in(db, photo, path),
+            journal.notes_in(db, photo, path),
+            journal.branches_in(db, photo, path),
+        )
 
     return brought
 
@@ -69,6 +73,7 @@ def adopt(library: Library, batch: int | None, read: Iterable[Read]) -> None:
             each.names,
             each.names,
             authors=each.authors,
+            branches=xmp.branches(each.names, XmpOptions().root),
         )
 
 
@@ -149,6 +154,7 @@ class OurNames:
                     self.brought.names,
                     self.brought.keywords,
                     authors=self.brought.notes,
+                    branches=self.brought.branches,
                 )
                 if self.embedded:
                     self._know(self.photo)

@@ -112,6 +112,7 @@ def put_names(
     keywords: Iterable[str],
     *,
     authors: Iterable[str] = (),
+    branches: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Note which names and keywords an export brought into a photo, wherever it goes.
 
@@ -119,8 +120,10 @@ def put_names(
         photo: its id.
         path: of the file, relative to the library.
         authors: whose notes came with them.
+        branches: keywords in trees: the tree, as m0007_trees names them, and the keyword.
     """
     brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
+    brought += branches
     place = (photo, path_to_db(path), export_id)
     with db.transaction() as sql:
         sql.executemany(
@@ -147,6 +150,16 @@ def names_in(db: Database, photo: int, path: str) -> tuple[frozenset[str], froze
         frozenset(str(name) for kind, name in rows if kind == "person"),
         frozenset(str(name) for kind, name in rows if kind == "keyword"),
     )
+
+
+def branches_in(db: Database, photo: int, path: str) -> frozenset[tuple[str, str]]:
+    """Trees and keywords in them that exports, not undone since, brought into a photo's file."""
+    query = (
+        "SELECT DISTINCT kind, name FROM exported_names "
+        f"WHERE kind NOT IN ('person', 'keyword') AND {_NOTED}"
+    )
+    rows = db.rows(query, (photo, path_to_db(path)))
+    return frozenset((str(tree), str(keyword)) for tree, keyword in rows)
 
 
 def notes_in(db: Database, photo: int, path: str) -> frozenset[str]:

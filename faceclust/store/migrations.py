@@ -115,6 +115,31 @@ def m0006_entries(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX export_entries_by_export ON export_entries (export_id)")
 
 
+def m0007_trees(db: sqlite3.Connection) -> None:
+    """Which keywords exports brought into the trees of Lightroom, digiKam and Microsoft."""
+    # Until now they were taken for ours where the flat keyword was, which is all that is known.
+    db.execute(
+        """CREATE TABLE new_names (
+        photo_id INTEGER NOT NULL REFERENCES photos (id),
+        path NOT NULL,
+        export_id INTEGER NOT NULL REFERENCES exports (id),
+        kind TEXT NOT NULL CHECK (kind IN ('person', 'keyword', 'lr', 'digiKam', 'MicrosoftPhoto')),
+        name TEXT NOT NULL,
+        PRIMARY KEY (photo_id, path, kind, name, export_id)
+    ) WITHOUT ROWID"""
+    )
+    db.execute("INSERT INTO new_names SELECT * FROM exported_names")
+    for tree, separator in (("lr", "|"), ("digiKam", "/"), ("MicrosoftPhoto", "/")):
+        db.execute(
+            """INSERT INTO new_names SELECT photo_id, path, export_id, ?,
+                'People' || ? || replace(replace(name, '|', '-'), '/', '-')
+            FROM exported_names WHERE kind = 'keyword'""",
+            (tree, separator),
+        )
+    db.execute("DROP TABLE exported_names")
+    db.execute("ALTER TABLE new_names RENAME TO exported_names")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m0001_initial,
     m0002_attributes,
@@ -122,6 +147,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0004_notes,
     m0005_moved,
     m0006_entries,
+    m0007_trees,
 )
 
 _INITIAL = (

@@ -26,6 +26,7 @@ from faceclust.records import Box, PersonRegion, PhotoInfo, TaggedPhoto
 from tests.export.memory import MemoryJournal, run, take_back, tree
 from tests.export.test_disk import fails
 from tests.export.test_folders import photo
+from tests.export.xmp.samples import wrote
 
 FOREIGN = "a file we did not write is there"
 
@@ -594,7 +595,7 @@ def test_a_real_photo_tagged_twice_and_back(photos: Path, tmp_path: Path, inside
             xmp.plan,
             [tagged],
             options,
-            lambda _, old=xmp.Previous(frozenset(names), frozenset(names)): old,
+            lambda _, old=wrote(*names): old,
         )
         summary, events = run(list(plan_again()), journal, tmp_path)
         assert (summary.updated + summary.created, summary.skipped) == (1, 0), events

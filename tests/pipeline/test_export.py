@@ -29,6 +29,7 @@ from faceclust.pipeline.export import _is_same_place, tagged_photos
 from faceclust.pipeline.people import all_people
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned, catalogue, intake, journal
+from faceclust.xmp.packet import PREFIXES, items, parse, properties, q, text
 from tests.export.xmp.samples import MWG, packet
 from tests.synthetic import LEFT, MIDDLE, group, library, photo, put
 
@@ -255,6 +256,42 @@ def test_a_keyword_that_the_user_gave_stays(album: Library) -> None:
     name(album, "Ann", "Anna")
     run(album)
     assert re.search(rb"<rdf:li>Ann</rdf:li>", sidecar(album).read_bytes())
+
+
+def tags(album: Library) -> dict[str, list[str]]:
+    """The keywords of a.jpg's sidecar."""
+    rdf = parse(sidecar(album).read_bytes())
+    names = ("dc:subject", *TREES)
+    return {
+        name: [text(li) for value in properties(rdf, q(name)) for li in items(value)]
+        for name in names
+    }
+
+
+TREES = ("lr:hierarchicalSubject", "digiKam:TagsList", "MicrosoftPhoto:LastKeywordXMP")
+NAMESPACES = " ".join(
+    f'xmlns:{prefix}="{PREFIXES[prefix]}"' for prefix in ("dc", "lr", "digiKam", "MicrosoftPhoto")
+)
+
+
+@pytest.mark.parametrize("given", ["dc:subject", *TREES])
+def test_a_keyword_in_one_place_is_the_users_and_those_beside_it_are_ours(
+    album: Library, given: str
+) -> None:
+    def leaf(name: str) -> str:
+        return {"dc:subject": name, TREES[0]: f"People|{name}"}.get(given, f"People/{name}")
+
+    body = f"<{given}><rdf:Bag><rdf:li>{leaf('Ann')}</rdf:li></rdf:Bag></{given}>"
+    sidecar(album).write_bytes(packet(body, NAMESPACES))
+    name(album, "1", "Ann")
+    run(album)
+    for renamed in ("Anna", "Annie"):
+        name(album, "1", renamed)
+        run(album)
+        for place, found in tags(album).items():
+            assert len(found) == 1 + (place == given), place
+            assert found[-1].endswith(renamed), place
+        assert tags(album)[given][0] == leaf("Ann")
 
 
 # --- the way back ---

@@ -92,10 +92,13 @@ def test_the_last_export_is_the_newest_that_wrote_and_was_not_undone(db: Databas
 
 def test_names_are_known_by_photo_and_forgotten_with_their_export(db: Database) -> None:
     first, second = journal.begin_export(db, "xmp"), journal.begin_export(db, "xmp")
-    journal.put_names(db, first, 1, "a.jpg", ["Ann", "Ann"], ["Ann"])
+    tree = [("lr", "People|Ann"), ("digiKam", "People/Ann")]
+    journal.put_names(db, first, 1, "a.jpg", ["Ann", "Ann"], ["Ann"], branches=tree)
     journal.put_names(db, first, 2, "b.jpg", ["Bob"], [])
     journal.put_names(db, second, 1, "a.jpg", ["Cem", "Ann"], [])
     assert journal.names_in(db, 1, "a.jpg") == ({"Ann", "Cem"}, {"Ann"})
+    assert journal.branches_in(db, 1, "a.jpg") == set(tree)
+    assert journal.branches_in(db, 2, "b.jpg") == set()
     assert journal.names_in(db, 2, "b.jpg") == ({"Bob"}, frozenset())
     assert journal.names_in(db, 3, "c.jpg") == (frozenset(), frozenset())
     journal.close_undone(db, second, lambda photo: False)

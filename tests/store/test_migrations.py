@@ -15,6 +15,7 @@ import pytest
 
 from faceclust.errors import StoreError
 from faceclust.export.journal import Entry
+from faceclust.export.xmp import branches
 from faceclust.pipeline import Library, all_people
 from faceclust.records import Person
 from faceclust.store import catalogue, descriptions, journal, ledger, migrations, open_database
@@ -106,6 +107,22 @@ def test_what_exports_brought_is_found_wherever_the_library_was(tmp_path: Path) 
         places = {"a.jpg": 1, "copy.jpg": 1, "2019/b.jpg": 2, os.fsdecode(b"caf\xe9.jpg"): 3}
         names = [set(journal.names_in(db, *place[::-1])[0]) for place in places.items()]
     assert names == [{"Ann Ćorić"}, {"Cem"}, {"Bob"}, {"Dan"}]
+
+
+def test_keywords_in_trees_are_ours_where_the_flat_one_was(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    with sqlite3.connect(path) as sql:
+        sql.executescript((OLD / "m0006_entries.sql").read_text(encoding="utf-8"))
+        sql.executemany(
+            "INSERT INTO exported_names VALUES (1, 'a.jpg', 1, ?, ?)",
+            [("person", "AC/DC|live"), ("keyword", "AC/DC|live"), ("person", "Bob")],
+        )
+    sql.close()
+    with open_database(path) as db:
+        found = journal.branches_in(db, 1, "a.jpg")
+        names, keywords = journal.names_in(db, 1, "a.jpg")
+    assert found == branches(["AC/DC|live"], "People")
+    assert (names, keywords) == ({"Ann Ćorić", "AC/DC|live", "Bob"}, {"AC/DC|live"})
 
 
 def test_the_entries_of_an_export_are_found_without_looking_at_those_of_others(old: Path) -> None:

@@ -14,16 +14,15 @@ from typing import Literal, TypeAlias
 from lxml import etree
 
 from faceclust.errors import InputError
-from faceclust.export.xmp.provenance import SUBJECT, Previous
+from faceclust.export.xmp.keywords import PERSONS, SUBJECTS, TREES
+from faceclust.export.xmp.provenance import Previous
 from faceclust.records import PhotoInfo, TaggedPhoto
 from faceclust.xmp.boxes import same_place, stored_box
 from faceclust.xmp.notes import merge_notes
 from faceclust.xmp.packet import (
     add,
-    array,
     clean,
     fold,
-    items,
     lift_attribute,
     new_packet,
     own_block,
@@ -32,9 +31,7 @@ from faceclust.xmp.packet import (
     q,
     remove,
     serialise,
-    text,
 )
-from faceclust.xmp.people import PERSON_IN_IMAGE
 from faceclust.xmp.regions import (
     FORMS,
     Form,
@@ -53,16 +50,6 @@ _RENAMED_IOU = 0.5
 # What is longer is a depth map or another picture as text, and would be read at each export.
 _MOST_TEXT = 1 << 16
 _EMBEDDED_REMEDY = "write a sidecar instead"
-_MICROSOFT_TAG = q("MicrosoftPhoto:LastKeywordXMP")
-_MICROSOFT_ALIAS = "{http://ns.microsoft.com/photo/1.0}LastKeywordXMP"
-# Property, its container, and what stands between root and name ("": the bare name).
-_KEYWORDS = (
-    (PERSON_IN_IMAGE, "Bag", ""),
-    (SUBJECT, "Bag", ""),
-    (q("lr:hierarchicalSubject"), "Bag", "|"),
-    (q("digiKam:TagsList"), "Seq", "/"),
-    (_MICROSOFT_TAG, "Bag", "/"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +150,19 @@ def _merged(
 ) -> etree._Element:
     wanted = wanted_regions(photo, options)
     ours = {clean(name) for name in previous.names} - {""}
-    keywords = {clean(name) for name in previous.keywords}
     for form in FORMS:
         _merge_regions(rdf, block, form, photo.info, wanted, ours)
     if wanted:
         set_dimensions(rdf, photo.info)
-    for keyword in _KEYWORDS:
-        names = [_keyword(region.name, keyword[2], options.root) for region in wanted]
+    for keyword, brought in (
+        (PERSONS, ours),
+        (SUBJECTS, previous.keywords),
+        *((keyword, previous.of(tree)) for tree, keyword in TREES.items()),
+    ):
+        names = [keyword.of(region.name, options.root) for region in wanted]
         # A keyword that the user had given too was there before us, and stays.
-        gone = ours if keyword[0] == PERSON_IN_IMAGE else ours & keywords
-        stale = {_keyword(name, keyword[2], options.root) for name in gone} - set(names)
-        _merge_keywords(rdf, block, keyword, list(dict.fromkeys(names)), stale)
+        gone = {keyword.of(name, options.root) for name in ours} & set(map(clean, brought))
+        keyword.merge(rdf, block, list(dict.fromkeys(names)), gone - set(names))
     if photo.notes.author:
         named = [stored_box(r.box, photo.info.orientation) for r in photo.regions if r.named]
         merge_notes(rdf, block, photo.notes, photo.info, named, previous.notes)
@@ -232,62 +221,6 @@ def _pair(wanted: list[Region], existing: list[Region], ours: set[str]) -> dict[
         if i not in pairs and j not in pairs.values():
             pairs[i] = j
     return pairs
-
-
-def _keyword(name: str, separator: str, root: str) -> str:
-    """A name as keyword; "|" and "/" in it would be read as levels, so they become "-"."""
-    if not separator:
-        return name
-    leaf = name.replace("|", "-").replace("/", "-")
-    return separator.join([*filter(None, clean(root).split("/")), leaf])
-
-
-def _merge_keywords(
-    rdf: etree._Element,
-    block: etree._Element,
-    keyword: tuple[str, str, str],
-    wanted: list[str],
-    stale: set[str],
-) -> None:
-    tag = keyword[0]
-    found = _keyword_properties(rdf, tag)
-    gone = [li for value in found for li in items(value) if clean(text(li)) in stale]
-    for li in gone:
-        remove(li)
-    if wanted:
-        _add_keywords(rdf, block, keyword, wanted)
-    elif gone:
-        for value in found:
-            if not items(value):
-                remove(value)
-
-
-def _add_keywords(
-    rdf: etree._Element, block: etree._Element, keyword: tuple[str, str, str], wanted: list[str]
-) -> None:
-    tag, kind, separator = keyword
-    lift_attribute(rdf, tag)
-    found = _keyword_properties(rdf, tag) or [add(block, tag)]
-    bags = [array(value, kind) for value in found]
-    present = {fold(text(li)) for value in found for li in items(value)}
-    for name in wanted:
-        if fold(name) not in present and not _is_deeper(name, separator, present):
-            add(bags[0], q("rdf:li")).text = name
-
-
-def _is_deeper(name: str, separator: str, present: set[str]) -> bool:
-    """Whether a person has a place already, further down: People|Family|Ann for People|Ann."""
-    root, _, leaf = fold(name).rpartition(separator) if separator else ("", "", "")
-    return bool(root) and any(
-        each.startswith(f"{root}{separator}") and each.endswith(f"{separator}{leaf}")
-        for each in present
-    )
-
-
-def _keyword_properties(rdf: etree._Element, tag: str) -> list[etree._Element]:
-    found = properties(rdf, tag)
-    # exiftool writes this namespace without its last slash.
-    return found + properties(rdf, _MICROSOFT_ALIAS) if tag == _MICROSOFT_TAG else found
 
 
 def _seed_facts(rdf: etree._Element, block: etree._Element, info: PhotoInfo) -> None:

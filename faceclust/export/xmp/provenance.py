@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from faceclust.export.xmp.keywords import SUBJECTS, TREES, Tree
 from faceclust.xmp.notes import authors
-from faceclust.xmp.packet import clean, fields, items, parse, properties, q, text
+from faceclust.xmp.packet import fields, parse
 from faceclust.xmp.people import listed
 from faceclust.xmp.regions import FORMS, is_face, named_item, region_items
-
-SUBJECT = q("dc:subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +19,25 @@ class Previous:
         names: people who had no region and were not listed before.
         keywords: keywords (dc:subject) that were not there before.
         notes: the libraries whose notes came with it.
+        branches: keywords in trees that were not there before: the tree and the keyword.
     """
 
     names: frozenset[str] = frozenset()
     keywords: frozenset[str] = frozenset()
     notes: frozenset[str] = frozenset()
+    branches: frozenset[tuple[str, str]] = frozenset()
+
+    def of(self, tree: Tree) -> frozenset[str]:
+        """The keywords in one tree."""
+        return frozenset(keyword for each, keyword in self.branches if each == tree)
 
     def less(self, other: Previous) -> Previous:
         """What is here and not in `other`."""
         return Previous(
-            self.names - other.names, self.keywords - other.keywords, self.notes - other.notes
+            self.names - other.names,
+            self.keywords - other.keywords,
+            self.notes - other.notes,
+            self.branches - other.branches,
         )
 
 
@@ -37,7 +45,7 @@ NOTHING = Previous()
 
 
 def written_in(packet: bytes) -> Previous:
-    """The names that a packet gives to people, in regions of any form or without one, and notes.
+    """The names that a packet gives to people, in regions or without one, keywords, and notes.
 
     `written_in(after).less(written_in(before))` is what an export brought.
 
@@ -48,5 +56,5 @@ def written_in(packet: bytes) -> Previous:
     regions = [(form, li) for form in FORMS for li in region_items(rdf, form)]
     named = [named_item(fields(li), form) for form, li in regions if is_face(li, form)]
     names = frozenset([name or "" for name in named] + listed(rdf)) - {""}
-    keywords = [clean(text(li)) for value in properties(rdf, SUBJECT) for li in items(value)]
-    return Previous(names, frozenset(keywords), authors(rdf))
+    branches = [(tree, name) for tree, each in TREES.items() for name in each.listed(rdf)]
+    return Previous(names, SUBJECTS.listed(rdf), authors(rdf), frozenset(branches))

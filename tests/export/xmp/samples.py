@@ -8,7 +8,7 @@ import pillow_heif
 import rawpy
 from PIL import Image
 
-from faceclust.export.xmp import Previous
+from faceclust.export.xmp import Previous, branches
 from faceclust.records import Box, PersonRegion, PhotoInfo, TaggedPhoto
 
 RDF = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
@@ -161,7 +161,7 @@ def tagged(
 
 def wrote(*names: str) -> Previous:
     """What an export of ours brought that wrote these people, and they alone."""
-    return Previous(frozenset(names), frozenset(names))
+    return Previous(frozenset(names), frozenset(names), branches=branches(names, "People"))
 
 
 def info_of(path: Path) -> PhotoInfo:
