@@ -18,6 +18,7 @@ from faceclust.pipeline.library import Library
 from faceclust.pipeline.shots import Index, PhotoFile, by_folder, stem, stems_of
 from faceclust.tags import (
     Found,
+    Names,
     Problem,
     listing,
     osxphotos,
@@ -94,7 +95,7 @@ class _Walk:
         if "takeout" in self.request.sources:
             yield from self._takeout(shots, names, used)
         if self.request.all_photos:
-            left = [n for n in names.values() if n.casefold().endswith(titles.SUFFIX)]
+            left = [n for n in names if n.casefold().endswith(titles.SUFFIX)]
             self.found_lists += [
                 path / n for n in left if n not in used and osxphotos.is_list(path / n)
             ]
@@ -115,7 +116,7 @@ class _Walk:
 
     # --- XMP ---
 
-    def _xmp(self, shots: list[PhotoFile], names: Mapping[str, str]) -> Said:
+    def _xmp(self, shots: list[PhotoFile], names: Names) -> Said:
         stems = stems_of(shots)
         for shot in self._counted(shots):
             beside = sidecars.sidecars_of(shot.name, names, stems[stem(shot.name)])
@@ -167,27 +168,27 @@ class _Walk:
             except InputError as error:
                 self._problem(str(path), str(error))
         for folder in sorted(self.shots):
-            for path in _inis(self.library.root / folder):
+            path = self.library.root / folder
+            for name in _inis(listing(path)):
                 with suppress(InputError):
-                    _learn(known, picasa.read_ini(read_bounded(path)).contacts)
+                    _learn(known, picasa.read_ini(read_bounded(path / name)).contacts)
         return known
 
     def _picasa(
-        self,
-        folder: str,
-        shots: list[PhotoFile],
-        names: Mapping[str, str],
-        contacts: dict[str, str],
+        self, folder: str, shots: list[PhotoFile], names: Names, contacts: dict[str, str]
     ) -> Said:
-        by_name = {shot.name.casefold(): shot for shot in shots}
-        for name in (names[n] for n in picasa.INI_NAMES if n in names):
+        by_name = {shot.name: shot for shot in shots}
+        photos = Names(by_name)
+        for name in _inis(names):
             file = f"{folder}/{name}" if folder else name
             content = self._read(file)
             ini = picasa.read_ini(content or b"")
-            named = ChainMap(ini.contacts, contacts)
+            named, sections = ChainMap(ini.contacts, contacts), Names(ini.faces)
             for photo, faces in ini.faces.items():
-                shot = by_name.get(photo.casefold())
-                if shot is None or [shot.path, file] not in self.request:
+                shot = by_name.get(photos.find(photo) or "")
+                if shot is None or sections.find(shot.name) != photo:
+                    continue
+                if [shot.path, file] not in self.request:
                     continue
                 found, unknown = picasa.people_in(faces, named, file)
                 yield shot, found
@@ -202,8 +203,8 @@ class _Walk:
 
     # --- Google ---
 
-    def _takeout(self, shots: list[PhotoFile], names: Mapping[str, str], used: set[str]) -> Said:
-        if not shots or [_beside(shots[0], name) for name in names.values()] not in self.request:
+    def _takeout(self, shots: list[PhotoFile], names: Names, used: set[str]) -> Said:
+        if not shots or [_beside(shots[0], name) for name in names] not in self.request:
             return
         photos = {shot.name for shot in shots}
         there = titles.jsons_of(photos, names, lambda n: self._title(_beside(shots[0], n)))
@@ -265,9 +266,9 @@ def _learn(known: dict[str, str], contacts: Mapping[str, str]) -> None:
         known.setdefault(contact, name)
 
 
-def _inis(folder: Path) -> Iterator[Path]:
-    names = listing(folder)
-    return (folder / names[name] for name in picasa.INI_NAMES if name in names)
+def _inis(names: Names) -> list[str]:
+    there = (names.find(name) for name in picasa.INI_NAMES)
+    return [name for name in there if name is not None]
 
 
 def _beside(shot: PhotoFile, name: str) -> str:

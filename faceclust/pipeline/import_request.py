@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from faceclust.errors import InputError
 from faceclust.pipeline.library import Library
-from faceclust.tags import SOURCES, Source, osxphotos, picasa, takeout
+from faceclust.tags import SOURCES, Source, osxphotos, picasa, titles
 
 
 @dataclass(slots=True)

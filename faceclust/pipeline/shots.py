@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from faceclust.pipeline.library import Library
 from faceclust.records import PhotoInfo
 from faceclust.store import catalogue
-from faceclust.tags import listing, osxphotos, sidecars
+from faceclust.tags import alike, listing, osxphotos, sidecars
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,12 @@ class Index:
         self._root = library.root
         self._sizes = catalogue.file_sizes(library.db)
         self._by_name: defaultdict[str, list[PhotoFile]] = defaultdict(list)
+        self._by_likeness: defaultdict[str, list[PhotoFile]] = defaultdict(list)
         self._by_path: dict[str, PhotoFile] = {}
         for folder in shots.values():
             for shot in folder:
-                self._by_name[shot.name.casefold()].append(shot)
+                self._by_name[shot.name].append(shot)
+                self._by_likeness[alike(shot.name)].append(shot)
                 self._by_path[shot.path] = shot
 
     def find(self, photo: osxphotos.ApplePhoto) -> PhotoFile | None:
@@ -49,9 +51,14 @@ class Index:
                 relative = Path(path).relative_to(self._root).as_posix()
                 if relative in self._by_path:
                     return self._by_path[relative]
-        named = [s for name in photo.names for s in self._by_name.get(name.casefold(), ())]
-        same = {s.path: s for s in named if self._same(s, photo)}
-        return next(iter(same.values())) if len({s.photo for s in same.values()}) == 1 else None
+        exact = [s for name in photo.names for s in self._by_name.get(name, ())]
+        likely = [s for name in photo.names for s in self._by_likeness.get(alike(name), ())]
+        for named in (exact, likely):
+            same = {s.path: s for s in named if self._same(s, photo)}
+            if same:
+                only = len({s.photo for s in same.values()}) == 1
+                return next(iter(same.values())) if only else None
+        return None
 
     def _same(self, shot: PhotoFile, photo: osxphotos.ApplePhoto) -> bool:
         taken, size = shot.info.taken_at, self._sizes.get(shot.path)
@@ -76,8 +83,8 @@ def stems_of(shots: list[PhotoFile]) -> Mapping[str, dict[str, str]]:
 
 
 def stem(name: str) -> str:
-    """What a.xmp belongs to: the name without its ending, in small letters."""
-    return PurePosixPath(name).stem.casefold()
+    """What a.xmp belongs to: the name without its ending, as `alike` has it."""
+    return alike(PurePosixPath(name).stem)
 
 
 def sidecar_count(library: Library) -> int:

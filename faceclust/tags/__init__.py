@@ -7,7 +7,7 @@ Everything read here may be hostile: sizes are bounded, links are not followed.
 """
 
 from faceclust.tags.claims import Claim, Conflict, ConflictKind, Hint, Outcome, Seed
-from faceclust.tags.files import listing, read_bounded
+from faceclust.tags.files import Names, alike, listing, read_bounded
 from faceclust.tags.found import SOURCES, Found, Problem, Source
 from faceclust.tags.match import Matched, match
 from faceclust.tags.notes import Heeded, Joined, Noted, Told, barred, heed
@@ -23,12 +23,14 @@ __all__ = [
     "Hint",
     "Joined",
     "Matched",
+    "Names",
     "Noted",
     "Outcome",
     "Problem",
     "Seed",
     "Source",
     "Told",
+    "alike",
     "barred",
     "heed",
     "listing",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,17 +55,48 @@ def read_bounded(path: Path, limit: int = MAX_BYTES) -> bytes:
     return content
 
 
-def listing(folder: Path) -> dict[str, str]:
-    """The names in a folder, by their case-folded form; none where it cannot be read.
+class Names:
+    """File names, found as they are, or else by the only one that reads the same.
 
-    Of two names that differ in case only, the first in order stands.
+    Programs and file systems change capitals and the Unicode form of letters (one character, or a
+    letter and its accent); where files differ in nothing else, each has its own name alone.
     """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._alike: defaultdict[str, list[str]] = defaultdict(list)
+        self._names = sorted(set(names))
+        for name in self._names:
+            self._alike[alike(name)].append(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._alike.get(alike(name), ())
+
+    def find(self, wanted: str, owner: str | None = None) -> str | None:
+        """The file that is meant by a name; None where there is none or more than one.
+
+        Args:
+            wanted: the name.
+            owner: the photo that it is made of; of two that read the same either may be meant.
+        """
+        found = self._alike.get(alike(wanted), [])
+        if wanted in found:
+            return wanted
+        shared = owner is not None and len(self._alike.get(alike(owner), ())) > 1
+        return found[0] if len(found) == 1 and not shared else None
+
+
+def alike(name: str) -> str:
+    """What names that read the same have in common: small letters, one Unicode form."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def listing(folder: Path) -> Names:
+    """The names in a folder; none where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
+            return Names(entry.name for entry in entries)
     except OSError:
-        return {}
-    found: dict[str, str] = {}
-    for name in names:
-        found.setdefault(name.casefold(), name)
-    return found
+        return Names(())

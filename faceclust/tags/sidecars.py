@@ -11,25 +11,33 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from faceclust.records import PhotoInfo
+from faceclust.tags.files import Names
 from faceclust.tags.found import Found
 from faceclust.xmp import Region, read_authors, read_notes, read_people, stored_box
 
 _RAW = "RAW"
 
 
-def sidecars_of(name: str, names: Mapping[str, str], twins: Mapping[str, str]) -> list[str]:
+def sidecars_of(name: str, names: Names, twins: Mapping[str, str]) -> list[str]:
     """The sidecars of a photo that are there: a.jpg.xmp, then a.xmp.
 
     Args:
         name: file name of the photo.
-        names: what is in its folder, as `listing` gives it.
-        twins: the photos of that folder with the same stem, `name` included: name to format.
+        names: what is in its folder.
+        twins: the photos of that folder whose stems read the same, `name` included: name to format.
             a.xmp belongs to the raw one of several; where that is not clear, to none.
     """
-    wanted = [f"{name}.xmp"]
-    if name in heirs(twins):
-        wanted.append(f"{PurePath(name).stem}.xmp")
-    return [names[key] for key in (w.casefold() for w in wanted) if key in names]
+    stem = f"{PurePath(name).stem}.xmp"
+    stems = {twin: f"{PurePath(twin).stem}.xmp" for twin in twins}
+    found = [names.find(f"{name}.xmp", name)]
+    if stem in names:
+        exact = {twin: kind for twin, kind in twins.items() if stems[twin] == stem}
+        found += [stem] if name in heirs(exact) else []
+    elif name in heirs(twins):
+        other = names.find(stem)
+        # A.xmp is that of A.jpg, not of a.cr2.
+        found += [other] if other not in stems.values() else []
+    return [file for file in found if file is not None]
 
 
 def heirs(twins: Mapping[str, str]) -> Collection[str]:

@@ -20,6 +20,8 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
+from faceclust.tags.files import Names
+
 SUFFIX = ".json"
 # Files that lie beside photos and are about one.
 _NO_PICTURES = (".xmp", ".ini", ".txt", ".html", ".db")
@@ -49,7 +51,7 @@ class _Name:
     @property
     def group(self) -> tuple[str, str]:
         """What duplicates share, as `_key` has it."""
-        return _key(self.stem), self.suffix.casefold()
+        return _key(self.stem), _key(self.suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +102,13 @@ _Groups: TypeAlias = defaultdict[tuple[str, str], _Group]
 
 
 def jsons_of(
-    photos: Collection[str], names: Mapping[str, str], title: Callable[[str], str | None]
+    photos: Collection[str], names: Names, title: Callable[[str], str | None]
 ) -> dict[str, list[list[str]]]:
     """The JSON files of some photos of one folder.
 
     Args:
         photos: file names.
-        names: what is in the folder, as `listing` gives it.
+        names: what is in the folder.
         title: reads the title in a JSON; None where it has none. Called only for JSON files that
             are nobody's by name, and only where a photo has none by name.
 
@@ -115,8 +117,8 @@ def jsons_of(
         if there is one for each, it is not known which.
     """
     found = {photo: named for photo in photos if (named := _named(photo, names))}
-    jsons = {name for name in names.values() if name.casefold().endswith(SUFFIX)}
-    files = {*photos, *names.values()} - jsons
+    jsons = {name for name in names if name.casefold().endswith(SUFFIX)}
+    files = {*photos, *names} - jsons
     if len(found) < len(photos) and jsons.difference(*chain.from_iterable(found.values())):
         by_name = {file: found.get(file) or _named(file, names) for file in files}
         jsons.difference_update(*chain.from_iterable(by_name.values()))
@@ -131,28 +133,28 @@ def jsons_of(
     return found
 
 
-def _named(photo: str, names: Mapping[str, str]) -> list[list[str]]:
+def _named(photo: str, names: Names) -> list[list[str]]:
     """The JSON files that are there of those that `json_names` names, for each reading with any."""
     for readings in json_names(photo):
-        there = [[names.get(name.casefold()) for name in reading] for reading in readings]
+        there = [[names.find(name, owner) for name in reading] for owner, reading in readings]
         found = [list(dict.fromkeys(name for name in each if name)) for each in there]
         if any(found):
             return [each for each in found if each]
     return []
 
 
-def json_names(photo: str) -> Iterator[list[Iterator[str]]]:
+def json_names(photo: str) -> Iterator[list[tuple[str, Iterator[str]]]]:
     """The names that the JSON of a photo may have where its own stands in them uncut.
 
     Yields:
         What it may be called, the likelier first: as the photo, or as the one that it is an edited
-        copy of. "a(1).jpg" may be a duplicate of a.jpg or a title: one iterator for each reading.
-        Where there is a JSON for either, nobody knows whose it is.
+        copy of. "a(1).jpg" may be a duplicate of a.jpg or a title: for each reading the photo whose
+        JSON it is, and its names. Where there is a JSON for either, nobody knows whose it is.
     """
-    yield [_whole(name) for name in _readings(photo)]
+    yield [(photo, _whole(name)) for name in _readings(photo)]
     copied = {name: None for each in _readings(photo) for name in _originals(each, _EDITED)}
     if copied:
-        yield [_whole(name) for name in copied]
+        yield [(f"{name.stem}{name.number}{name.suffix}", _whole(name)) for name in copied]
 
 
 def by_title(files: Iterable[str], titles: Mapping[str, str]) -> dict[str, str]:
@@ -223,7 +225,7 @@ def _json(file: str, title: str) -> _Json | None:
             for base in map(_key, _unsupplemented(name)):
                 cut = base not in (whole, path.stem)
                 if base and whole.startswith(base) and (not cut or _size(base) >= _CUT_JSON):
-                    return _Json(file, whole, path.stem, path.suffix.casefold(), base, number, cut)
+                    return _Json(file, whole, path.stem, path.suffix, base, number, cut)
     return None
 
 

@@ -32,7 +32,7 @@ from faceclust.pipeline.import_request import wanted
 from faceclust.pipeline.shots import by_folder
 from faceclust.records import Box, Decision, PhotoInfo
 from faceclust.store import Scanned, catalogue, intake, ledger
-from faceclust.tags import Problem, Source, picasa
+from faceclust.tags import SOURCES, Problem, Source, picasa
 from faceclust.xmp import read_embedded
 from tests.export.xmp.samples import MWG, packet
 from tests.synthetic import LEFT, MIDDLE, group, library, photo
@@ -364,6 +364,42 @@ def test_takeout_gives_no_photo_the_names_of_another(tmp_path: Path) -> None:
         "sky (2).jpg": ("Eve",),
     }
     assert alone == [f"{long}a.jpg"]
+
+
+def test_photos_whose_names_differ_in_case_or_form_only_keep_their_own(tmp_path: Path) -> None:
+    composed, decomposed = "Zo\xeb.jpg", "Zoe\u0308.jpg"
+    files = ["a.jpg", "A.jpg", composed, decomposed, "b.JPG", "c\xeb.jpg", "d.jpg", "D.jpg"]
+    batch = [photo(file, number, info=INFO) for number, file in enumerate(files, 1)]
+    said = {
+        "a.jpg": "Ann", "A.jpg": "Bob", composed: "Cem", "b.jpg": "Dan", "ce\u0308.jpg": "Eve",
+        "d.JPG": "Fay",
+    }  # fmt: skip
+    with library(tmp_path / "album", *batch) as album:
+        for file in files:
+            Image.new("RGB", (400, 300)).save(album.root / file)
+        if len([*album.root.iterdir()]) < len(files):
+            pytest.skip("this file system takes such names for one")
+        for file, person in said.items():
+            tag(album, file, **{person: MIDDLE})
+            google(album, file, f"{person} by Google")
+            if file != "d.JPG":
+                face = f"[{file}]\nfaces=rect64(3fff3fffbfffbfff),{len(person)}{person}\n"
+                contact = f"[Contacts2]\n{len(person)}{person}={person} by Picasa;;\n"
+                with (album.root / ".picasa.ini").open("a", encoding="utf-8") as ini:
+                    ini.write(contact + face)
+        found: dict[str, list[str]] = {file: [] for file in files}
+        for shot, each in gather(album, wanted(album, (), SOURCES), no_problem):
+            found[shot.name] += [region.name for region in each.regions] + [*each.names]
+    assert found == {
+        "a.jpg": ["Ann", "Ann by Picasa", "Ann by Google"],
+        "A.jpg": ["Bob", "Bob by Picasa", "Bob by Google"],
+        composed: ["Cem", "Cem by Picasa", "Cem by Google"],
+        decomposed: [],
+        "b.JPG": ["Dan", "Dan by Picasa", "Dan by Google"],
+        "c\xeb.jpg": ["Eve", "Eve by Picasa", "Eve by Google"],
+        "d.jpg": [],
+        "D.jpg": [],
+    }
 
 
 def test_only_what_was_named_is_read(album: Library, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from faceclust.errors import InputError
 from faceclust.records import Box, PhotoInfo
-from faceclust.tags import listing, osxphotos, picasa, read_bounded
+from faceclust.tags import Names, listing, osxphotos, picasa, read_bounded
 from faceclust.tags.sidecars import sidecars_of
 from faceclust.xmp import People, read_people
 from tests.export.xmp.samples import DIGIKAM, IPTC, MP, MWG, packet
@@ -147,7 +147,7 @@ def test_people_with_and_without_a_box() -> None:
 
 
 def test_which_sidecars_a_photo_has() -> None:
-    names = {name.casefold(): name for name in ("a.JPG.XMP", "a.xmp", "b.xmp", "b.jpg.xmp")}
+    names = Names(("a.JPG.XMP", "a.xmp", "b.xmp", "b.jpg.xmp"))
     one = {"a.jpg": "JPEG"}
     assert sidecars_of("a.jpg", names, one) == ["a.JPG.XMP", "a.xmp"]
     pair = {"a.jpg": "JPEG", "a.cr2": "RAW"}
@@ -155,9 +155,26 @@ def test_which_sidecars_a_photo_has() -> None:
     assert sidecars_of("a.cr2", names, pair) == ["a.xmp"]
     twins = {"b.jpg": "JPEG", "b.png": "PNG"}
     assert [sidecars_of(name, names, twins) for name in twins] == [["b.jpg.xmp"], []]
+    pair = {"c.cr2": "RAW", "C.jpg": "JPEG"}
+    names = Names(("C.xmp",))
+    assert [sidecars_of(name, names, pair) for name in pair] == [[], ["C.xmp"]]
+    names = Names(("c.XMP",))
+    assert [sidecars_of(name, names, pair) for name in pair] == [["c.XMP"], []]
 
 
 # --- files ---
+
+
+def test_names_are_found_as_they_are_or_by_the_only_one_like_them() -> None:
+    names = Names(("a.jpg", "A.jpg", "a.jpg.xmp", "Zoe\u0308.jpg.XMP"))
+    assert names.find("a.jpg.xmp", "a.jpg") == "a.jpg.xmp"
+    assert names.find("A.jpg.xmp", "A.jpg") is None
+    assert names.find("A.jpg.xmp") == "a.jpg.xmp"
+    assert names.find("a.JPG") is None
+    assert names.find("Zo\xeb.jpg.xmp", "Zo\xeb.jpg") == "Zoe\u0308.jpg.XMP"
+    assert "A.jpg" in names
+    assert "a.JPG" not in names
+    assert names.find("\udce9.jpg") is None
 
 
 def test_only_plain_files_of_bounded_size_are_read(tmp_path: Path) -> None:
@@ -170,4 +187,4 @@ def test_only_plain_files_of_bounded_size_are_read(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             read_bounded(path, limit)
     assert set(listing(tmp_path)) == {"plain", "link", "pipe"}
-    assert listing(tmp_path / "no") == {}
+    assert not set(listing(tmp_path / "no"))

@@ -14,7 +14,7 @@ EMOJI = "😀😃😄😁😆😅😂🤣🥲😊😇🙂🙃😉😌😍🥰�
 
 def names(photo: str) -> set[str]:
     return {
-        name for readings in json_names(photo) for candidates in readings for name in candidates
+        name for readings in json_names(photo) for _, candidates in readings for name in candidates
     }
 
 
