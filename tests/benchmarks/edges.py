@@ -5,6 +5,7 @@ ones with noise (see `grown`): FOLDER holds `embeddings/` or .npz files as `face
 them. With `--clip-cluster` what it says is added, as `--edges clip-cluster` does. Each size runs in
 a process of its own, so that its peak memory is its own; F says that the faces are neither trivial
 nor hopeless. Wall-clock and processor seconds are printed: on a busy machine the latter tell more.
+Between each size and the next the growth is printed, as a whole and beyond the neighbour search.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -35,6 +37,9 @@ from faceclust.pipeline.models import EDGES, MOBILE, space
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 T = TypeVar("T")
+Row: TypeAlias = Mapping[str, float]  # seconds of the stages, and what else one size came to
+STAGES = ("compact", "neighbours", "edges", "partition", "regroup")
+BEYOND = STAGES[2:]  # the search
 D, E = 704, 256
 ALIKE, NOISE = 16, 0.1
 RANK = 80  # of the subspace that faces fill: strangers' cosines spread by 1 / sqrt(RANK)
@@ -113,9 +118,7 @@ def scorer(x: FloatArray | None, faces: int) -> Scorer:
     return score
 
 
-def measure(
-    faces: int, corrected: bool, crops: Path | None, share: float | None
-) -> dict[str, float]:
+def measure(faces: int, corrected: bool, crops: Path | None, share: float | None) -> Row:
     """One library, stage by stage."""
     seconds: dict[str, float] = {}
 
@@ -165,22 +168,33 @@ def main() -> None:
         command += ["--share", str(given.share)] if given.share else []
         answer = subprocess.run(command, capture_output=True, check=True, text=True).stdout
         rows.append(json.loads(answer))
-    stages = ("compact", "neighbours", "edges", "partition", "regroup")
+    print(*told(rows), sep="\n")
+
+
+def told(rows: Sequence[Row]) -> Iterator[str]:
+    """Two lines a size; then, between each size and the next larger one, how the seconds grow."""
     for row in rows:
-        total = sum(row[stage] for stage in stages)
-        parts = ", ".join(f"{s} {row[s]:.1f} s ({row[f'{s} cpu']:.1f} cpu)" for s in stages)
-        print(f"{row['faces']:,} faces in {total:.1f} s: {parts}; {row['edge count']:,} edges")
-        print(
-            f"  F {row['F pairwise']:.4f} / {row['F BCubed']:.4f}, partition "
-            f"{row['partition'] / total:.1%}, peak {row['GiB peak']:.2f} GiB"
+        total = sum(row[stage] for stage in STAGES)
+        parts = ", ".join(f"{s} {row[s]:.1f} s ({row[f'{s} cpu']:.1f} cpu)" for s in STAGES)
+        yield f"{row['faces']:,} faces in {total:.1f} s: {parts}; {row['edge count']:,} edges"
+        yield (
+            f"  F {row['F pairwise']:.4f} / {row['F BCubed']:.4f}; partition "
+            f"{row['partition'] / total:.1%} of the whole, crowded clusters "
+            f"{row['regroup'] / total:.1%}; peak {row['GiB peak']:.2f} GiB"
         )
-    first, last = rows[0], rows[-1]
-    if first["faces"] == last["faces"]:
-        return
-    for kind in ("", " cpu"):
-        spent = [sum(row[f"{s}{kind}"] for s in stages[2:]) for row in (first, last)]
-        power = math.log(spent[1] / spent[0]) / math.log(last["faces"] / first["faces"])
-        print(f"growth beyond the neighbour search{kind}: n^{power:.2f}")
+    ordered = sorted(rows, key=lambda row: row["faces"])
+    for less, more in pairwise(ordered):
+        if less["faces"] < more["faces"]:
+            yield f"growth from {less['faces']:,} to {more['faces']:,} faces:"
+            for name, stages in (("as a whole", STAGES), ("beyond the search", BEYOND)):
+                wall, cpu = (growth(less, more, stages, kind) for kind in ("", " cpu"))
+                yield f"  {name} n^{wall:.2f} (cpu n^{cpu:.2f})"
+
+
+def growth(less: Row, more: Row, stages: Sequence[str], kind: str = "") -> float:
+    """The power of the number of faces that some stages' seconds grow with."""
+    spent = [sum(row[f"{stage}{kind}"] for stage in stages) for row in (less, more)]
+    return math.log(spent[1] / spent[0]) / math.log(more["faces"] / less["faces"])
 
 
 if __name__ == "__main__":
