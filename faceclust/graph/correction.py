@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from faceclust.errors import WeightsError
 from faceclust.graph import streamed
-from faceclust.graph.architecture import AROUND, LIMIT, SHARPNESS, Architecture
+from faceclust.graph.architecture import AROUND, LIMIT, SHARPNESS, Architecture, Fusion
 from faceclust.graph.structure import NAMES, Pairs, Scale
 from faceclust.records import FloatArray, IntArray, Neighbours
+
+REMEDY = "install faceclust again or train one"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +63,11 @@ class Model:
         part.replace(path)
 
 
-def load(path: Path) -> Model:
+def load(path: Path, remedy: str = REMEDY) -> Model:
     """Read what `Model.save` wrote.
+
+    Args:
+        remedy: how an error's sentence ends.
 
     Raises:
         WeightsError: the file is missing, damaged, or was made for other features.
@@ -76,17 +81,43 @@ def load(path: Path) -> Model:
         half = np.dtype(np.float16)
         arrays = {k: v.astype(np.float32) if v.dtype == half else v for k, v in arrays.items()}
         basis = arrays.pop("basis")
+        names = tuple(about["features"])
         model = Model(
             streamed.under(arrays, "model."), Architecture(**about["architecture"]), basis,
             float(about["share"]), str(about["space"]), str(about["clip"]),
         )  # fmt: skip
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"{path} is no CLIP-Cluster model ({error}); install faceclust again or train one."
-        ) from error
-    if tuple(about["features"]) != NAMES:
-        raise WeightsError(f"{path} was trained on other features; install faceclust again.")
+        raise WeightsError(f"{path} is no CLIP-Cluster model ({error}); {remedy}.") from error
+    if names != NAMES:
+        raise WeightsError(f"{path} was trained on other features; {remedy}.")
     return model
+
+
+def require_whole(model: Model, path: Path, remedy: str = REMEDY) -> None:
+    """Try a model that may be anybody's on three faces: what it lacks shows there.
+
+    Args:
+        path: its file, for the sentence.
+        remedy: how that ends.
+
+    Raises:
+        WeightsError: tensors are missing, or do not fit one another or the architecture.
+    """
+    index = np.array([[0, 0, 1], [1, 2, 2]])
+    pairs = Pairs(index, np.ones(3, np.float32), np.zeros((2, 3), np.float32))
+    near = Neighbours(np.array([[1, 2], [0, 2], [0, 1]]), np.ones((3, 2), np.float32))
+    t = model.tensors.get("hallucinator.t", np.ones((1, 1), np.float32))
+    try:
+        if model.architecture.fusion not in get_args(Fusion):
+            raise ValueError(f"there is no fusion {model.architecture.fusion!r}")
+        x, i = (streamed.unit(np.ones((3, width), np.float32))
+                for width in (len(model.basis), t.shape[1]))  # fmt: skip
+        opened = Correction.of(model, x, i, near, pairs, Scale(0.0, 1.0))
+        said = opened(index, np.zeros((3, len(NAMES)), np.float32))
+        if said.shape != (3,) or not np.isfinite(said).all():
+            raise ValueError("it says nothing of pairs of faces")
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} is no CLIP-Cluster model ({error}); {remedy}.") from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)

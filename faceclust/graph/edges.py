@@ -6,8 +6,11 @@ log-odds that the pair is one person, calibrated on people that were held out of
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 from zipfile import BadZipFile
@@ -18,6 +21,12 @@ from faceclust.errors import WeightsError
 from faceclust.graph import structure
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
+REMEDY = "remove it if you trained it, else install faceclust again"
+# What numpy and zipfile raise at files of any content; AttributeError is np.load's of an array.
+_UNREADABLE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, NotImplementedError,
+    RuntimeError, MemoryError, BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 LIMIT = 6.0
 LARGEST = 12.0
 HOPELESS = 2.7
@@ -70,8 +79,11 @@ class EdgeModel:
         np.savez(path, features=np.array(structure.NAMES), **arrays)  # type: ignore[arg-type]
 
 
-def load(path: Path) -> EdgeModel:
+def load(path: Path, remedy: str = REMEDY) -> EdgeModel:
     """Read a model that `EdgeModel.save` wrote.
+
+    Args:
+        remedy: how an error's sentence ends.
 
     Raises:
         WeightsError: the file is missing, no such model, or made for other features.
@@ -81,19 +93,37 @@ def load(path: Path) -> EdgeModel:
             names = tuple(file["features"].tolist())
             layers = range(sum(name.startswith("weight_") for name in file.files))
             model = EdgeModel(
-                file["mean"],
-                file["deviation"],
-                tuple(file[f"weight_{layer}"] for layer in layers),
-                tuple(file[f"bias_{layer}"] for layer in layers),
+                _floats(file["mean"]),
+                _floats(file["deviation"]),
+                tuple(_floats(file[f"weight_{layer}"]) for layer in layers),
+                tuple(_floats(file[f"bias_{layer}"]) for layer in layers),
             )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise WeightsError(
-            f"{path} is no edge model ({error}); remove it if you trained it, else install "
-            "faceclust again."
-        ) from error
+        if names == structure.NAMES and not _fits(model):
+            raise ValueError("its arrays do not fit one another")
+    except _UNREADABLE as error:
+        raise WeightsError(f"{path} is no edge model ({error}); {remedy}.") from error
     if names != structure.NAMES:
-        raise WeightsError(f"{path} was trained on other features; install faceclust again.")
+        raise WeightsError(f"{path} was trained on other features; {remedy}.")
     return model
+
+
+def _floats(array: FloatArray) -> FloatArray:
+    return np.asarray(array, np.float32)
+
+
+def _fits(model: EdgeModel) -> bool:
+    """Whether the layers fit the features and one another, and all numbers are finite."""
+    F = len(structure.NAMES)
+    widths = [F, *(b.size for b in model.biases)]
+    shapes = [(W.shape, b.shape) for W, b in zip(model.weights, model.biases, strict=True)]
+    arrays = (model.mean, model.deviation, *model.weights, *model.biases)
+    return (
+        model.mean.shape == model.deviation.shape == (F,)
+        and shapes == [((n, m), (m,)) for n, m in pairwise(widths)]
+        and len(shapes) > 0
+        and widths[-1] == 1
+        and all(np.isfinite(array).all() for array in arrays)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -74,6 +76,54 @@ def test_the_same_numbers_as_the_modules(
     said = made(nodes, index, torch.from_numpy(s), torch.zeros(len(s)), scale.deviation)
     assert len(s) > 100
     np.testing.assert_allclose(found, 0.5 * said.log_odds.detach().numpy(), atol=1e-4)
+
+
+def saved(path: Path, architecture: Architecture = VARIANTS[0]) -> correction.Model:
+    tensors = {k: v.detach().numpy() for k, v in module(architecture).state_dict().items()}
+    model = correction.Model(tensors, architecture, unit(D, 16), 0.25, "a", "face-clip")
+    model.save(path, {})
+    return model
+
+
+@pytest.mark.parametrize("architecture", VARIANTS, ids=str)
+def test_a_whole_model_is_whole(architecture: Architecture, tmp_path: Path) -> None:
+    correction.require_whole(saved(tmp_path / "m.safetensors", architecture), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tensors": {}},
+        {"basis": np.ones((D, 5), np.float32)},
+        {"basis": np.ones(D, np.float32)},
+        {"share": float("nan")},
+        {"architecture": Architecture(blocks=3, **SMALL)},
+        {"architecture": Architecture(**(SMALL | {"heads": 0}))},
+        {"architecture": Architecture(fusion="none", **SMALL)},  # type: ignore[arg-type]
+    ],
+)
+def test_what_lacks_a_part_is_told(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    model = replace(saved(tmp_path / "m.safetensors"), **wrong)
+    with pytest.raises(WeightsError, match=r"is no CLIP-Cluster model \(.*\); give another\.$"):
+        correction.require_whole(model, tmp_path, "give another")
+
+
+def test_other_files_of_this_format_are_told(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    path, nothing = tmp_path / "m.safetensors", {"basis": np.zeros(3, np.float32)}
+    architecture = {"architecture": {}, "share": 1, "space": "", "clip": ""}
+    for about in ("{}", "[]", "3", "{", json.dumps(architecture), None):
+        save_file(nothing, path, None if about is None else {"model": about})
+        with pytest.raises(WeightsError, match=r"m\.safetensors is no CLIP-Cluster model"):
+            correction.load(path)
+    save_file(nothing, path, {"model": json.dumps(architecture | {"features": ["another"]})})
+    with pytest.raises(WeightsError, match="was trained on other features; give another"):
+        correction.load(path, "give another")
+    torch_file = pytest.importorskip("safetensors.torch")
+    torch_file.save_file({"basis": torch.zeros(3, dtype=torch.bfloat16)}, path, {"model": "{}"})
+    with pytest.raises(WeightsError, match="is no CLIP-Cluster model"):
+        correction.load(path)
 
 
 def test_a_saved_model_is_read_back_and_a_damaged_one_is_told(tmp_path: Path) -> None:

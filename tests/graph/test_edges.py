@@ -50,6 +50,53 @@ def test_a_file_that_is_no_model(tmp_path: Path, content: bytes | None) -> None:
         edges.load(path)
 
 
+def altered(path: Path, **changes: object) -> Path:
+    """A whole model's file with some arrays exchanged, or left out where they are None."""
+    tiny().save(path)
+    with np.load(path) as file:
+        arrays = {key: file[key] for key in file.files} | changes
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weight_0": np.ones((3, 3), np.float32)},
+        {"weight_1": np.ones((3, 2), np.float32), "bias_1": np.ones(2, np.float32)},
+        {"weight_0": None, "weight_1": None},
+        {"bias_0": np.float32(1)},
+        {"mean": np.ones(2, np.float32)},
+        {"mean": np.array(["a"] * len(structure.NAMES))},
+        {"bias_1": np.array([np.nan], np.float32)},
+        {"weight_0": np.array([{}])},
+    ],
+)
+def test_a_file_of_other_arrays(tmp_path: Path, changes: dict[str, object]) -> None:
+    with pytest.raises(WeightsError, match=r"edges\.npz is no edge model \(.*\); give another\.$"):
+        edges.load(altered(tmp_path / "edges.npz", **changes), "give another")
+
+
+def test_an_array_alone_is_no_model(tmp_path: Path) -> None:
+    with (tmp_path / "edges.npz").open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(WeightsError, match="is no edge model"):
+        edges.load(tmp_path / "edges.npz")
+
+
+def test_a_damaged_compressed_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "edges.npz"
+    np.savez_compressed(path, features=np.array(structure.NAMES), mean=np.ones(9))
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(0)
+    for at in rng.integers(4, len(content), 200).tolist():
+        damaged = content.copy()
+        damaged[at] ^= 0xFF
+        path.write_bytes(damaged)
+        with pytest.raises(WeightsError, match=r"edges\.npz"):
+            edges.load(path)
+
+
 def test_a_model_of_other_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny().save(tmp_path / "edges.npz")
     monkeypatch.setattr(structure, "NAMES", ("another",))
