@@ -106,7 +106,7 @@ def load(root: Path | None = None) -> Config:
     """Read the user's faceclust.toml and then the one in the library's root, where they exist.
 
     The library's may come from a stranger with their photos: it has no table [scan], which names
-    the networks that are fetched and run, and the number of workers.
+    the networks that are fetched and run, and the number of workers, and no file of weights.
 
     Raises:
         OptionError: a file is not TOML, or names a setting that does not exist or is not its own.
@@ -122,6 +122,12 @@ def load(root: Path | None = None) -> Config:
                 f"{path}: there is no table [{OURS}] here, because photos may come from others; "
                 "give flags of `faceclust scan`, most of which are remembered, or put it into "
                 f"{user}."
+            )
+        cluster = tables.get("cluster")
+        if isinstance(cluster, Mapping) and "weights" in cluster:
+            raise OptionError(
+                f"{path}: [cluster] has no weights here, because photos may come from others; give "
+                f"`faceclust cluster --weights FILE`, which is remembered, or put it into {user}."
             )
         config = _apply(config, tables, path)
     return config
@@ -152,7 +158,11 @@ def _apply(config: Config, tables: Mapping[str, Any], path: Path) -> Config:
 def _section(config: Config, table: str, values: Mapping[str, Any], path: Path) -> Any:
     """A section of `config` with what a table of the file at `path` says."""
     if table != "attributes":
-        return override(getattr(config, table), f"{path}: [{table}]", **values)
+        found = override(getattr(config, table), f"{path}: [{table}]", **values)
+        if table == "cluster" and values.get("weights"):
+            # A file beside this one, if no folder is named.
+            found = replace(found, weights=str(path.parent / Path(found.weights).expanduser()))
+        return found
     try:
         return attributes.extend(config.attributes, values)
     except OptionError as error:

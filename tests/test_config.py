@@ -113,6 +113,29 @@ def test_photos_do_not_say_how_a_scan_runs(root: Path, lines: str) -> None:
     assert load(root).cluster.k == 20
 
 
+def test_photos_do_not_say_whose_weights_score_faces(root: Path) -> None:
+    path = write(root, "[cluster]\nweights = 'theirs.npz'\n")
+    with pytest.raises(OptionError, match=r"\[cluster\] has no weights here.*remembered") as caught:
+        load(root)
+    assert str(caught.value).startswith(f"{path}")
+    assert str(mine() / CONFIG_NAME) in str(caught.value)
+
+
+def test_weights_lie_beside_the_user_s_file_or_where_it_says(root: Path) -> None:
+    elsewhere = str(root / "edges.npz")
+    for words, found in (
+        ("mine.npz", str(mine() / "mine.npz")),
+        (elsewhere, elsewhere),
+        ("~/edges.npz", str(Path("~/edges.npz").expanduser())),
+        ("", ""),
+    ):
+        write(mine(), f"[cluster]\nweights = '{words}'\n")
+        assert load(root).cluster.weights == found
+    write(mine(), "[cluster]\nweights = 3\n")
+    with pytest.raises(OptionError, match=r"\[cluster\] weights must be text, not 3"):
+        load(root)
+
+
 @pytest.mark.parametrize("ours", [True, False])
 def test_a_mistake_names_the_file_it_is_in(root: Path, ours: bool) -> None:
     path = write(mine() if ours else root, "[cluster]\nk = 3.5")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from faceclust.cli.console import console, counted, faces, print_json
-from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder, Wait
+from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder, Wait, Weights
 
 
 def cluster(
@@ -22,6 +22,7 @@ def cluster(
     edges: Annotated[
         str | None, typer.Option(help="universal or clip-cluster; for partition.")
     ] = None,
+    weights: Weights = None,
     exact_below: Annotated[
         int | None,
         typer.Option(min=0, help="Faces from which neighbours are searched for approximately."),
@@ -46,8 +47,8 @@ def cluster(
     flags: dict[str, dict[str, object]] = {
         "cluster": {
             "method": method, "k": k, "threshold": threshold, "num_people": num_people,
-            "seed": seed, "edges": edges, "exact_below": exact_below,
-            "search_share": search_share,
+            "seed": seed, "edges": edges, "weights": weights,
+            "exact_below": exact_below, "search_share": search_share,
         },
         "scan": {"device": device},
     }  # fmt: skip
@@ -73,4 +74,4 @@ def cluster(
                 label = console.escape(person.name or "")
                 console.say(f"{label} has {faces(len(person.faces))} now, not {was}.")
         if report.edges:
-            console.say(f"Pairs of faces scored by {report.edges}.")
+            console.say(f"Pairs of faces scored by {console.escape(report.edges)}.")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from faceclust.cli.console import UNBOUNDED, console, counted, err, faces, out, print_json
-from faceclust.cli.options import Db, Json, LibraryFolder
+from faceclust.cli.options import Db, Json, LibraryFolder, Weights
 from faceclust.errors import OptionError
 
 
@@ -44,6 +44,7 @@ def evaluate(
     edges: Annotated[
         str | None, typer.Option(help="universal or clip-cluster; for partition.")
     ] = None,
+    weights: Weights = None,
     profile: Annotated[str | None, typer.Option(help="For --data: the networks to use.")] = None,
     ablate: Annotated[
         bool,
@@ -66,7 +67,7 @@ def evaluate(
 
     options = {
         "method": method, "k": k, "threshold": threshold, "num_people": num_people, "seed": seed,
-        "edges": edges,
+        "edges": edges, "weights": weights,
     }  # fmt: skip
     if ablate:
         _compare(options, labels=labels, data=data, aligned=aligned, profile=profile,
@@ -111,7 +112,8 @@ def _tell(report: Mapping[str, Any]) -> None:
             f"{advice['f']:.2%} (now {advice['used_f']:.2%})"
         )
     if report["edges"]:
-        out.print(f"pairs of faces scored by {report['edges']}", highlight=False)
+        scorer = console.escape(report["edges"])
+        out.print(f"pairs of faces scored by {scorer}", highlight=False)
     seconds = ", ".join(f"{part} {value:.1f} s" for part, value in report["seconds"].items())
     at = "" if report["threshold"] is None else f", threshold {report['threshold']:g}"
     out.print(f"{report['method']}{at}; {seconds}")

@@ -25,6 +25,23 @@ Wait: TypeAlias = Annotated[
     typer.Option("--wait", metavar="SECONDS", min=0, help="Wait for another faceclust to finish."),
 ]
 Who: TypeAlias = Annotated[str, typer.Argument(metavar="WHO", help="A person's number or name.")]
+
+
+def _absolute(file: str | None) -> str | None:
+    """A file's full name: what is remembered must be found from any folder."""
+    return str(Path(file).expanduser().absolute()) if file else file
+
+
+Weights: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        callback=_absolute,
+        help="Score pairs by this edge model (.npz) or CLIP-Cluster model (.safetensors) of "
+        "`faceclust train`; '' goes back.",
+    ),
+]
 Engine: TypeAlias = Annotated[
     str, typer.Option(help="local: this machine; ray: a Ray cluster, with the same result.")
 ]

@@ -12,7 +12,7 @@ import typer
 
 from faceclust.cli.console import console, counted, err, print_json
 from faceclust.cli.console import faces as count
-from faceclust.cli.options import Address, Db, Engine, Json, Wait
+from faceclust.cli.options import Address, Db, Engine, Json, Wait, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,7 @@ def scan(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Leave these files or folders out.")
     ] = None,
+    weights: Weights = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many photos.")] = None,
     retry_errors: Annotated[
         bool, typer.Option("--retry-errors", help="Read again what could not be read before.")
@@ -68,7 +69,7 @@ def scan(
 ) -> None:
     """Find the people in FOLDER: new and changed photos are read, their faces grouped.
 
-    Profile, CLIP model, device, sizes and exclusions are remembered for the library.
+    Profile, CLIP model, device, sizes, exclusions and weights are remembered for the library.
     """
     from faceclust import pipeline
 
@@ -76,6 +77,7 @@ def scan(
         "scan": {"profile": profile, "clip": clip, "device": device, "workers": workers},
         "detector": {"min_face": min_face, "tiles": tiles},
         "walk": {"recursive": recursive, "exclude": exclude},
+        "cluster": {"weights": weights},
     }
     library, inside = pipeline.for_scan(folder, db)
     with library, library.db.exclusive(wait), pipeline.kept_if_used(library):
@@ -112,7 +114,7 @@ def _summary(report: ScanReport, heads: dict[str, int], edges: str | None, tagge
         f"{heads['once']} seen once, {heads['named']} with a name."
     )
     if edges and heads["faces"]:
-        console.say(f"Pairs of faces scored by {edges}.")
+        console.say(f"Pairs of faces scored by {console.escape(edges)}.")
     if report.described:
         console.say(f"{count(report.described)} of earlier scans described by CLIP.")
     for folder, reason in report.folders:

@@ -62,9 +62,11 @@ class ClusterOptions:
             rank-order distance from 0 on, the lower the stricter; partition and kmeans have none.
         seed: of infomap, fc-es, chinese-whispers and kmeans.
         num_people: for kmeans, which cannot do without it.
-        edges: for partition; "universal" is the edge model that knows no embedding, and the best
-            on all sets together; "clip-cluster" adds what CLIP-Cluster says where it was trained
-            for the faces' embeddings.
+        edges: for partition; "universal", the default, is the edge model that knows no embedding,
+            and the best on all sets together; "clip-cluster" adds what CLIP-Cluster says where it
+            was trained for the faces' embeddings.
+        weights: path of a file that is used in place of the shipped edge model, or as CLIP-Cluster;
+            "" for the shipped ones.
         exact_below: from so many faces on neighbours are searched for approximately; None for the
             search's own number.
         search_share: of the library that an approximate search looks at, in (0, 1]; None for a
@@ -79,7 +81,8 @@ class ClusterOptions:
     threshold: float | None = None
     seed: int = 0
     num_people: int | None = None
-    edges: Literal["universal", "clip-cluster"] = "universal"
+    edges: Literal["universal", "clip-cluster"] | None = None
+    weights: str | None = None
     exact_below: int | None = None
     search_share: float | None = None
 

@@ -98,6 +98,7 @@ def group(
     """
     if options.threshold is None:
         options = replace(options, threshold=within.thresholds.get(options.method))
+    scorer = choose(options, within, described.model if described else None, own)
     x = normalise(embeddings, within.parts)
     started = time.perf_counter()
     k = lists_of(options)
@@ -107,7 +108,6 @@ def group(
     neighbours = search(small, k) if k else None
     searched = time.perf_counter()
     scored = None
-    scorer = choose(options, within, described.model if described else None, own)
     if neighbours is not None and scorer is not None:
         scored = steps.score(scorer, embeddings, small, neighbours, within, described)
     apart = None if photo is None else same_photo(photo)
@@ -194,6 +194,7 @@ def cluster(
     Raises:
         LibraryError: all are to be grouped, and nothing was scanned yet.
         OptionError: the method cannot take so many faces.
+        InputError, OptionError, WeightsError: the file of weights cannot be used, see `choose`.
     """
     started = time.perf_counter()
     model = library.db.setting("model")
@@ -207,6 +208,9 @@ def cluster(
     excluded = people.not_faces(decisions)
     newest = ledger.newest_clustering(library.db)
     recipe = {"faceclust": faceclust.__version__, **asdict(options)}
+    # The scorer says what the files hold, wherever they lie; "universal" is what None comes to.
+    recipe |= {"edges": options.edges or "universal"}
+    del recipe["weights"]
     embedded = catalogue.embedded_faces(library.db, model)
     own, clip = own_edges_or_none(library), description_of(library, embedded)
     scorer = choose(options, space(model), clip, own)

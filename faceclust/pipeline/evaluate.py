@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from faceclust import config as settings
 from faceclust.cluster.methods import ClusterOptions
+from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import library as libraries
 from faceclust.pipeline import models
@@ -27,6 +29,7 @@ from faceclust.pipeline.labelled import known_people, labelled_data
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.own import report, score_by_names
 from faceclust.pipeline.people import all_people
+from faceclust.pipeline.scoring import choose, needs_clip
 from faceclust.records import Graph, IntArray
 from faceclust.store import catalogue, ledger, nearby
 
@@ -61,7 +64,8 @@ def evaluate(
 
     Raises:
         OptionError: both `labels` and `data`, or options that do not go together.
-        InputError: the labels or the data cannot be read, or show no known face.
+        InputError: the labels or the data cannot be read, or show no known face; or a file of
+            weights cannot be used.
         LibraryError: the library has not been clustered, or too few people have a name.
     """
     check_source(labels, data, aligned, profile)
@@ -71,7 +75,12 @@ def evaluate(
                 return score_by_names(found, settings.override(ClusterOptions(), **options))
             return _score_library(found, labels, options)
     wanted = _cluster_options(options, people=1)  # mistakes are told before the long work begins
-    faces = labelled_data(data, aligned, profile, clip=wanted.edges == "clip-cluster")
+    clip = needs_clip(wanted)
+    if wanted.weights:
+        networks = settings.override(settings.load().scan, profile=profile).profile
+        within = models.space(models.resolve(networks).model_id)
+        choose(wanted, within, model_id(FACE_CLIP) if clip else None)
+    faces = labelled_data(data, aligned, profile, clip=clip)
     wanted = _cluster_options(options, len(set(faces.persons)))
     grouping = group(faces.embeddings, wanted, faces.space, described=faces.described)
     doubts = None if grouping.edges is None else between(grouping.edges, grouping.labels)
@@ -115,7 +124,7 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
     if not scored:
         raise LibraryError(f"{library.place} has not been clustered yet; run `faceclust cluster`.")
     labels = np.array([label_of[face] for face in scored], np.int64)
-    result = Grouping(labels, grouping.threshold, grouping.knn_seconds, grouping.cluster_seconds)
+    result = replace(grouping, labels=labels)
     persons = [truth[face] for face in scored]
     doubts = None
     if method == "partition":
@@ -147,7 +156,9 @@ def _as_it_stands(library: Library) -> tuple[Grouping, str]:
     newest = ledger.newest_clustering(library.db)
     threshold = newest.options.get("threshold_used") if newest else None
     threshold = float(threshold) if isinstance(threshold, int | float) else None
-    return Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0), newest.method if newest else "none"
+    scorer = newest.options.get("scorer") if newest else None
+    grouping = Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0, scorer=scorer)
+    return grouping, newest.method if newest else "none"
 
 
 def _cluster_options(options: Mapping[str, Any], people: int) -> ClusterOptions:

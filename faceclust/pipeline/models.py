@@ -39,11 +39,13 @@ class Space:
         parts: sizes of the networks' embeddings, where there are several; see `normalise`.
         thresholds: of the clustering methods whose own default is another network's.
         proxies: the CLIP-Cluster model of `pretrained/` that was trained on this space, if any.
+        model: id of the networks; "" where it is not known.
     """
 
     parts: tuple[int, ...] = ()
     thresholds: Mapping[Method, float] = field(default_factory=dict)
     proxies: str | None = None
+    model: str = ""
 
 
 def space(model_id: str) -> Space:
@@ -54,8 +56,9 @@ def space(model_id: str) -> Space:
             parts=(512, 192),
             thresholds={"infomap": 0.55, "hac": 0.47},
             proxies="clip-cluster-mobile.safetensors",
+            model=model_id,
         )
-    return Space()
+    return Space(model=model_id)
 
 
 def resolve(profile: str, notify: Notify | None = None) -> Models:

@@ -71,7 +71,7 @@ def score_by_names(library: Library, options: ClusterOptions) -> dict[str, Any]:
     described = described_by(library, description_of(library), faces)
     own = own_edges_or_none(library)
     found = group(x, options, space(model), photo, described=described, own=own)
-    scored = Grouping(found.labels[rows], found.threshold, found.knn_seconds, found.cluster_seconds)
+    scored = replace(found, labels=found.labels[rows])
     return report(persons, scored, options.method, 0.0) | {
         "same_photo": _same_photo(library, faces, photo),
         "advice": _advice(normalise(x, space(model).parts), options, rows, persons, scored),

@@ -23,6 +23,7 @@ from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.guesses import SETTING
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
+from faceclust.pipeline.scoring import choose
 from faceclust.pipeline.steps import LOCAL, Steps
 from faceclust.store import Scanned, catalogue, intake
 from faceclust.weights import Notify
@@ -89,7 +90,9 @@ def scan(
 
     Raises:
         OptionError: there is no such CLIP model.
-        WeightsError: the profile's networks or the CLIP model cannot be had.
+        InputError, OptionError: the file of weights for the clustering cannot be used for it.
+        WeightsError: the profile's networks or the CLIP model cannot be had, or that file is
+            damaged.
         StoreError: the database cannot be written.
         WorkerError: worker processes cannot be kept alive.
     """
@@ -101,6 +104,8 @@ def scan(
     config = replace(config, scan=replace(config.scan, device=device))
     resolved = models.resolve(config.scan.profile, notify)
     clip = attributes.prepare(library, config, notify)
+    # An unfit file of weights is told before the long work begins.
+    choose(config.cluster, models.space(resolved.model_id), clip)
     extractor = extractor_id(resolved, config)
     run = _Scan(library, folder, config, extractor, report, clip, progress, started)
     kept = _shards(library, shards, f"{extractor} {clip} {faceclust.__version__}")

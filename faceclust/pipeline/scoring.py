@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from faceclust import weights
 from faceclust.cluster.methods import ClusterOptions, needs_edges
 from faceclust.embed.arcface import lengths, normalise
+from faceclust.errors import InputError, OptionError, WeightsError
 from faceclust.graph import correction, edges, structure
+from faceclust.graph.correction import Model
 from faceclust.pipeline.models import EDGES, Space
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
+
+BACK = "give --weights '' to go back"
+REMEDY = "give another file, or --weights '' to go back"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,13 +57,22 @@ def choose(
     trained on the very spaces of the embeddings; a model of the library's own decides alone.
 
     Args:
-        options: with `edges` "clip-cluster", CLIP-Cluster is added where it can be.
+        options: with `edges` "clip-cluster", CLIP-Cluster is added where it can be; a file of
+            `weights` comes before all others.
         within: the space of the identity embeddings.
         described: id of the CLIP model, where all faces have its embeddings.
         own: the library's own structural model.
+
+    Raises:
+        InputError: the file of `weights` cannot be read, is of another kind, or was trained on
+            other spaces.
+        OptionError: `edges` leaves out what the file holds.
+        WeightsError: a file is damaged.
     """
     if not needs_edges(options.method):
         return None
+    if options.weights:
+        return _given(Path(options.weights), options.edges, within, described)
     if own is not None:
         return Scorer(own, None, f"the library's own ({_digest(own)})")
     universal = weights.own(EDGES)
@@ -68,8 +83,85 @@ def choose(
     return Scorer(universal, None, f"{universal.stem} ({_digest(universal)})")
 
 
-@lru_cache(maxsize=8)
+def needs_clip(options: ClusterOptions) -> bool:
+    """Whether what scores the pairs looks at CLIP embeddings, too.
+
+    Raises:
+        InputError: the file of `weights` cannot be read, or is of another kind.
+    """
+    if not needs_edges(options.method):
+        return False
+    kind = kind_of(Path(options.weights)) if options.weights else options.edges
+    return kind == "clip-cluster"
+
+
+def kind_of(path: Path) -> Literal["universal", "clip-cluster"]:
+    """Which of the models a file holds, by its first bytes: an edge model, or CLIP-Cluster.
+
+    Raises:
+        InputError: it cannot be read, or neither can be.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); {REMEDY}.") from error
+    if start.startswith(b"PK\x03\x04"):
+        return "universal"
+    if start[8:] == b"{":
+        return "clip-cluster"
+    raise InputError(
+        f"{path} is neither an edge model (.npz) nor a CLIP-Cluster model (.safetensors) of "
+        f"`faceclust train`; {REMEDY}."
+    )
+
+
+def _given(path: Path, asked: str | None, within: Space, described: str | None) -> Scorer:
+    """What a file that the user named scores with."""
+    kind = kind_of(path)
+    if asked not in (None, kind):
+        what = "an edge model" if kind == "universal" else "a CLIP-Cluster model"
+        raise OptionError(
+            f"{path} is {what}, which --edges {asked} does not use; run `faceclust cluster` with "
+            f"--edges {kind} and --weights."
+        )
+    name = f"{path.name} ({_digest(path)})"
+    if kind == "universal":
+        edges.load(path, REMEDY)
+        return Scorer(path, None, name)
+    model = correction.load(path, REMEDY)
+    correction.require_whole(model, path, REMEDY)
+    if described is None:
+        raise InputError(
+            f"{path} is a CLIP-Cluster model, which needs CLIP embeddings of all faces by "
+            f"{model.clip}; run `faceclust scan` first, or {BACK}."
+        )
+    require_fit(model, path, within.model, described, f"train one on those, or {BACK}")
+    return Scorer(weights.own(EDGES), path, name)
+
+
+def require_fit(model: Model, path: Path, space: str, clip: str, remedy: str) -> None:
+    """Check that a CLIP-Cluster model was trained on the spaces that it is to be used in.
+
+    Args:
+        path: its file, for the sentence.
+        space: id of the identity embeddings' model.
+        clip: id of the CLIP model.
+        remedy: how the sentence ends.
+
+    Raises:
+        InputError: it was trained on others.
+    """
+    # Embeddings without a model id make a model without one; then their size alone can tell.
+    for made, here in ((model.space or space, space), (model.clip, clip)):
+        if made != here:
+            raise InputError(
+                f"{path} was trained on embeddings of {made}, not of {here}; {remedy}."
+            )
+
+
 def _digest(path: Path) -> str:
+    """Of the content now: who trains anew may write to the same file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
 
 
@@ -96,6 +188,11 @@ def score(
     if scorer.trained is not None and described is not None and len(x):
         model = correction.load(scorer.trained)
         whole = normalise(embeddings, within.parts)
+        if whole.shape[1] != len(model.basis):
+            raise WeightsError(
+                f"{scorer.trained} was trained on embeddings of {len(model.basis)} numbers; these "
+                f"have {whole.shape[1]}; {REMEDY}."
+            )
         opened = partial(correction.Correction.of, model, whole, described.i, neighbours)
     return edges.score(edges.load(scorer.structural), x, neighbours, quality, corrected=opened)
 

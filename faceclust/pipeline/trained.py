@@ -15,7 +15,7 @@ from faceclust.graph import correction, edges
 from faceclust.graph.architecture import VARIANTS, Architecture
 from faceclust.graph.correction import Correction, Model
 from faceclust.pipeline.models import EDGES, Space
-from faceclust.pipeline.scoring import Described, choose
+from faceclust.pipeline.scoring import Described, choose, require_fit
 from faceclust.pipeline.variants import EdgeScorer, Faces
 from faceclust.records import Graph
 
@@ -55,13 +55,7 @@ def _read(path: Path, named: Architecture, space: str, clip: str) -> Model:
     model = correction.load(path)
     if _kind(model.architecture) != _kind(named):
         raise InputError(f"{path} holds another variant than its name says; rename or remove it.")
-    # Embeddings without a model id make a model without one; then their size alone can tell.
-    for made, here in ((model.space or space, space), (model.clip, clip)):
-        if made != here:
-            raise InputError(
-                f"{path} was trained on embeddings of {made}, not of {here}; train one on those, "
-                "or remove it."
-            )
+    require_fit(model, path, space, clip, "train one on those, or remove it")
     return model
 
 

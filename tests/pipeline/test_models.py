@@ -27,4 +27,4 @@ def test_a_pack_embeds_with_one_network(tmp_path: Path, monkeypatch: pytest.Monk
     resolved = models.resolve("buffalo_l")
     assert resolved.model_id == "buffalo_l/w600k_r50"
     assert [(n.path, n.scale) for n in resolved.embedders] == [(files[1], 127.5)]
-    assert models.space(resolved.model_id) == models.Space()
+    assert models.space(resolved.model_id) == models.Space(model="buffalo_l/w600k_r50")

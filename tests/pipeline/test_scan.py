@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import Config
 from faceclust.embed.arcface import Network
+from faceclust.errors import InputError
 from faceclust.faces.detector import DetectorOptions
 from faceclust.photos import WalkOptions, at_hand, content_hash
 from faceclust.pipeline import Library, ScanReport, for_scan, models, scan, unreadable
@@ -347,3 +349,14 @@ def test_what_could_not_be_listed_is_not_gone(
         monkeypatch.setattr(type(bucket), "ls", closed)
         report = run(remote)
         assert (report.missing, report.folders) == (0, [("2019", "Permission denied")])
+
+
+def test_unfit_weights_are_told_before_a_photo_is_read(
+    tmp_path: Path, folder: Path, readers: Readers
+) -> None:
+    (tmp_path / "odd.npz").write_bytes(b"nothing of use")
+    config = Config(cluster=ClusterOptions(weights=str(tmp_path / "odd.npz")))
+    library, inside = for_scan(folder)
+    with library, pytest.raises(InputError, match=r"odd\.npz is neither an edge model"):
+        scan(library, inside, config)
+    assert readers.took() == []
