@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from faceclust.cli.console import console, counted, faces, print_json
-from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder, Wait, Weights
+from faceclust.cli.options import EDGES, Address, Db, Engine, Json, LibraryFolder, Wait, Weights
 
 
 def cluster(
@@ -19,9 +19,7 @@ def cluster(
     ] = None,
     num_people: Annotated[int | None, typer.Option(min=1, help="For kmeans.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
-    edges: Annotated[
-        str | None, typer.Option(help="universal or clip-cluster; for partition.")
-    ] = None,
+    edges: Annotated[str | None, typer.Option(help=EDGES)] = None,
     weights: Weights = None,
     exact_below: Annotated[
         int | None,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from faceclust.cli.console import UNBOUNDED, console, counted, err, faces, out, print_json
-from faceclust.cli.options import Db, Json, LibraryFolder, Weights
+from faceclust.cli.options import EDGES, Db, Json, LibraryFolder, Weights
 from faceclust.errors import OptionError
 
 
@@ -41,9 +41,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="For kmeans; the true number if left out.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
-    edges: Annotated[
-        str | None, typer.Option(help="universal or clip-cluster; for partition.")
-    ] = None,
+    edges: Annotated[str | None, typer.Option(help=EDGES)] = None,
     weights: Weights = None,
     profile: Annotated[str | None, typer.Option(help="For --data: the networks to use.")] = None,
     ablate: Annotated[

@@ -32,6 +32,10 @@ def _absolute(file: str | None) -> str | None:
     return str(Path(file).expanduser().absolute()) if file else file
 
 
+EDGES = (
+    "universal or clip-cluster: which models score pairs of faces; for partition, and for infomap, "
+    "which then walks between pairs of P > 0.5 in place of cosines."
+)
 Weights: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -12,6 +12,7 @@ from faceclust.cluster import baselines, fc_es
 from faceclust.cluster.constraints import Constraints, honour
 from faceclust.cluster.infomap import communities
 from faceclust.cluster.partition import partition
+from faceclust.cluster.prune import walk
 from faceclust.errors import OptionError
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
@@ -55,8 +56,9 @@ class ClusterOptions:
 
     Attributes:
         method: one of `Method`.
-        k: neighbours of a face that are looked at; hac and kmeans need none, partition always the
-            `EDGE_LISTS` that its edge model was trained with, fc-es the published 79.
+        k: neighbours of a face that are looked at; hac and kmeans need none, partition, and infomap
+            with edges, always the `EDGE_LISTS` that their edge model was trained with, fc-es the
+            published 79.
         threshold: None for the method's own default (`DEFAULT_THRESHOLD`). A cosine similarity in
             (0, 1], the higher the stricter; for fc-es its edge probability, likewise; for aro a
             rank-order distance from 0 on, the lower the stricter; partition and kmeans have none.
@@ -64,7 +66,9 @@ class ClusterOptions:
         num_people: for kmeans, which cannot do without it.
         edges: for partition; "universal", the default, is the edge model that knows no embedding,
             and the best on all sets together; "clip-cluster" adds what CLIP-Cluster says where it
-            was trained for the faces' embeddings.
+            was trained for the faces' embeddings. With infomap, either makes it walk between the
+            pairs that these models find likelier one person than not, as the paper does, in place
+            of those whose cosine reaches a threshold.
         weights: path of a file that is used in place of the shipped edge model, or as CLIP-Cluster;
             "" for the shipped ones.
         exact_below: from so many faces on neighbours are searched for approximately; None for the
@@ -113,6 +117,12 @@ class ClusterOptions:
                 f"--threshold means nothing to --method {self.method}; leave it out, or choose"
                 " another --method, such as infomap."
             )
+        if needs_edges(self):
+            raise OptionError(
+                "--threshold is for infomap by cosine, and --edges make it walk between pairs of"
+                " P > 0.5; give --method infomap with one of them, not both,"
+                " be it in faceclust.toml."
+            )
         number = isinstance(threshold, int | float)  # a faceclust.toml may hold anything
         if self.method == "aro" and not (number and threshold >= 0):
             raise OptionError(
@@ -159,16 +169,20 @@ def needs_neighbours(method: Method) -> bool:
 
 def lists_of(options: ClusterOptions) -> int:
     """How many neighbours of each face the method needs; 0 for none."""
-    if needs_edges(options.method):
+    if needs_edges(options):
         return EDGE_LISTS
     if options.method == "fc-es":
         return fc_es.LISTS
     return options.k if needs_neighbours(options.method) else 0
 
 
-def needs_edges(method: Method) -> bool:
-    """Whether `cluster` must be given the log-odds of the edge model."""
-    return method == "partition"
+def needs_edges(options: ClusterOptions) -> bool:
+    """Whether `cluster` must be given the log-odds of the edge model.
+
+    Infomap prunes by the cosine of raw embeddings unless edges are named.
+    """
+    named = options.method == "infomap" and options.edges is not None
+    return named or options.method == "partition"
 
 
 def cluster(
@@ -197,14 +211,14 @@ def cluster(
         OptionError: the method cannot take so many faces, or so few.
     """
     threshold = options.threshold
-    if threshold is None:
+    if threshold is None and not needs_edges(options):
         threshold = DEFAULT_THRESHOLD[options.method]
     near = _lists(len(x), options, neighbours)
     start = time.perf_counter()
     labels = np.zeros(len(x), np.int64)
     if len(x) > 1:
         labels = _labels(x, near, options, threshold or 0.0, edges, apart, constraints, partition)
-        if constraints is not None and not needs_edges(options.method):
+        if constraints is not None and options.method != "partition":
             labels = honour(labels, x, constraints)
     return Clustering(labels, threshold, time.perf_counter() - start)
 
@@ -229,11 +243,17 @@ def _labels(
     constraints: Constraints | None,
     partition: Partition,
 ) -> IntArray:
+    if needs_edges(options):
+        if edges is None or edges.num_nodes != len(x):
+            raise ValueError(f"method {options.method} needs the edges of all {len(x)} faces")
+    else:
+        edges = None
     match options.method:
         case "partition":
-            if edges is None or edges.num_nodes != len(x):
-                raise ValueError(f"method partition needs the edges of all {len(x)} faces")
+            assert edges is not None
             return partition(edges, apart=apart, constraints=constraints)
+        case "infomap" if edges is not None:
+            return walk(edges, seed=options.seed, apart=apart)
         case "infomap":
             return communities(sharpened_graph(near, threshold), seed=options.seed)
         case "fc-es":

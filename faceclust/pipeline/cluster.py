@@ -14,7 +14,7 @@ import numpy as np
 import faceclust
 from faceclust import people
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.methods import ClusterOptions, lists_of
+from faceclust.cluster.methods import ClusterOptions, lists_of, needs_edges
 from faceclust.cluster.methods import cluster as partition
 from faceclust.cluster.stable import stable_ids
 from faceclust.cluster.thinning import regroup
@@ -96,7 +96,7 @@ def group(
         own: the library's own edge model, in place of the shipped ones.
         steps: who searches, scores and groups.
     """
-    if options.threshold is None:
+    if options.threshold is None and not needs_edges(options):
         options = replace(options, threshold=within.thresholds.get(options.method))
     scorer = choose(options, within, described.model if described else None, own)
     x = normalise(embeddings, within.parts)
@@ -113,7 +113,7 @@ def group(
     apart = None if photo is None else same_photo(photo)
     result = partition(x, options, neighbours, scored, apart, constraints, steps.partition)
     labels = result.labels
-    if scorer is not None and scored is not None:
+    if scorer is not None and scored is not None and options.method == "partition":
 
         def among(rows: IntArray) -> Graph:
             some = None if described is None else described.select(rows)

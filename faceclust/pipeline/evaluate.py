@@ -102,6 +102,7 @@ def check_source(
 
 def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     truth = known_people(library, source)
+    pairs = None  # of faces in two clusters, and their log-odds, where the method scores any
     if any(value is not None for value in options.values()):
         wanted = _cluster_options(options, len(set(truth.values())))
         model = library.db.setting("model") or ""
@@ -114,12 +115,12 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))
         if grouping.edges is not None:
             left = between(grouping.edges, grouping.labels)
-            ends, log_odds = faces[left.edge_index], left.edge_weight
+            pairs = faces[left.edge_index], left.edge_weight
     else:
         grouping, method = _as_it_stands(library)
         label_of = {f: person.id for person in all_people(library) for f in person.faces}
-        if method == "partition":
-            ends, log_odds = nearby.doubts(library.db)
+        if method == "partition" or grouping.scorer is not None:
+            pairs = nearby.doubts(library.db)
     scored = sorted(face for face in truth if face in label_of)
     if not scored:
         raise LibraryError(f"{library.place} has not been clustered yet; run `faceclust cluster`.")
@@ -127,7 +128,8 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
     result = replace(grouping, labels=labels)
     persons = [truth[face] for face in scored]
     doubts = None
-    if method == "partition":
+    if pairs is not None:
+        ends, log_odds = pairs
         rows = np.array(scored, np.int64)
         keep = np.isin(ends, rows).all(0)
         doubts = Graph(np.searchsorted(rows, ends[:, keep]), log_odds[keep], len(rows))

@@ -69,7 +69,7 @@ def choose(
         OptionError: `edges` leaves out what the file holds.
         WeightsError: a file is damaged.
     """
-    if not needs_edges(options.method):
+    if not needs_edges(options):
         return None
     if options.weights:
         return _given(Path(options.weights), options.edges, within, described)
@@ -89,7 +89,7 @@ def needs_clip(options: ClusterOptions) -> bool:
     Raises:
         InputError: the file of `weights` cannot be read, or is of another kind.
     """
-    if not needs_edges(options.method):
+    if not needs_edges(options):
         return False
     kind = kind_of(Path(options.weights)) if options.weights else options.edges
     return kind == "clip-cluster"

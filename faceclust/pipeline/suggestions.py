@@ -24,7 +24,7 @@ def suggestions(library: Library, limit: int | None = None) -> list[Suggestion]:
 
     Pairs that the user parted are not asked about, nor is anybody who is hidden or ignored. The
     questions come from the pairs that the newest clustering left apart; there are none where its
-    method was not "partition".
+    method scored no pairs.
 
     Args:
         limit: how many at most; None for all.

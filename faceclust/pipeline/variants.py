@@ -24,14 +24,13 @@ from faceclust.cluster.methods import (
     ClusterOptions,
     Method,
     cluster,
-    needs_edges,
 )
 from faceclust.cluster.partition import partition
+from faceclust.cluster.prune import probable, walk
 from faceclust.cluster.thinning import regroup
 from faceclust.errors import OptionError
 from faceclust.graph import edges, structure
 from faceclust.graph.knn import knn
-from faceclust.graph.prune import probable, weighted_by_cosine
 from faceclust.pipeline.arrive import same_photo
 from faceclust.pipeline.models import EDGES
 from faceclust.pipeline.scoring import Described
@@ -169,7 +168,7 @@ def table(faces: Faces, trained: Sequence[EdgeScorer] = ()) -> dict[str, list[Ro
 
 
 def _rivals() -> list[Method]:
-    return [method for method in get_args(Method) if not needs_edges(method)]
+    return [method for method in get_args(Method) if method != "partition"]
 
 
 def _rival(method: Method, faces: Faces) -> Variant:
@@ -226,7 +225,7 @@ def _partition(scorer: EdgeScorer) -> Variant:
 def _infomap(scorer: EdgeScorer) -> Variant:
     return Variant(
         f"{scorer.name}, P > 0.5, Infomap",
-        lambda faces, seed: communities(probable(faces.log_odds(scorer, seed)), seed=seed),
+        lambda faces, seed: walk(faces.log_odds(scorer, seed), seed=seed),
         True,
         seeds=scorer.seeds,
     )
@@ -244,12 +243,10 @@ def _trained(scorers: Sequence[EdgeScorer]) -> list[Row]:
 def _walks(scorer: EdgeScorer) -> list[Row]:
     """Infomap weighted by probability or cosine, undirected or directed; FC-ESER's edge recall."""
 
-    def walk(directed: bool, cosine: bool) -> Callable[[Faces, int], IntArray]:
+    def walked(directed: bool, cosine: bool) -> Callable[[Faces, int], IntArray]:
         def labels(faces: Faces, seed: int) -> IntArray:
-            graph = probable(faces.log_odds(scorer, seed))
-            if cosine:
-                graph = weighted_by_cosine(graph, faces.x)
-            return communities(graph, seed=seed, directed=directed)
+            odds, x = faces.log_odds(scorer, seed), faces.x if cosine else None
+            return walk(odds, seed=seed, directed=directed, x=x)
 
         return labels
 
@@ -258,10 +255,10 @@ def _walks(scorer: EdgeScorer) -> list[Row]:
         return fc_es(faces.nearest(LISTS), seed=seed, recall=recall)
 
     return [
-        Variant("probability weights, undirected", walk(False, False), True),
-        Variant("probability weights, directed", walk(True, False), True),
-        Variant("cosine weights, undirected", walk(False, True), True),
-        Variant("cosine weights, directed", walk(True, True), True),
+        Variant("probability weights, undirected", walked(False, False), True),
+        Variant("probability weights, directed", walked(True, False), True),
+        Variant("cosine weights, undirected", walked(False, True), True),
+        Variant("cosine weights, directed", walked(True, True), True),
         Variant("FC-ESER: fc-es and edge recall by these P", recalled, True),
     ]
 

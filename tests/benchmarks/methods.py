@@ -88,7 +88,7 @@ def measure(path: Path, method: Method) -> dict[str, float]:
     threshold = space(MOBILE).thresholds.get(method)
     options = ClusterOptions(method, threshold=threshold, num_people=people)
     started = time.perf_counter()
-    labels = _partition(x, near) if needs_edges(method) else cluster(x, options, near).labels
+    labels = _partition(x, near) if needs_edges(options) else cluster(x, options, near).labels
     seconds = time.perf_counter() - started
     found = scores(person, labels)
     return {

@@ -75,3 +75,16 @@ def test_eval_says_whose_weights_scored(capsys: Capture, crowd: Library, tmp_pat
     assert settings(crowd, {}).cluster.weights is None
     _, err = run(capsys, crowd, "eval", "--ablate", *given, code=1)
     assert "--ablate compares all methods; leave --weights out." in err
+
+
+def test_infomap_with_edges_named_or_not(capsys: Capture, crowd: Library) -> None:
+    out, err = run(capsys, crowd, "cluster", "--method", "infomap", "--edges", "universal")
+    assert out.startswith("72 faces in 18 clusters by infomap (")
+    assert err.startswith("Pairs of faces scored by edges-universal (")
+    _, err = run(capsys, crowd, "cluster", "--threshold", "0.6", code=1)
+    assert "give --method infomap with one of them, not both, be it in faceclust.toml." in err
+    out, err = run(capsys, crowd, "cluster", "--method", "infomap")
+    assert " by infomap at 0.5 (" in out
+    assert "scored by" not in err
+    (crowd.root / "faceclust.toml").write_text("[cluster]\nedges = 'universal'\n", encoding="utf-8")
+    assert " by infomap (" in run(capsys, crowd, "cluster")[0]

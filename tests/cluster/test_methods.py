@@ -3,6 +3,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.methods import (
     DEFAULT_THRESHOLD,
     Clustering,
@@ -10,11 +11,12 @@ from faceclust.cluster.methods import (
     Method,
     cluster,
     lists_of,
+    needs_edges,
     needs_neighbours,
     sharpened_graph,
 )
 from faceclust.errors import OptionError
-from faceclust.records import FloatArray, Graph, Neighbours
+from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 METHODS = get_args(Method)
 
@@ -38,6 +40,54 @@ def clustered(x: FloatArray, wanted: ClusterOptions, near: Neighbours) -> Cluste
     graph = sharpened_graph(near, 0.01)
     odds = ((graph.edge_weight**0.25 - 0.5) * 10).astype(np.float32)
     return cluster(x, wanted, near, Graph(graph.edge_index, odds, len(x)))
+
+
+def from_odds(x: FloatArray, odds: Graph, apart: IntArray | None = None, **values: Any) -> Any:
+    """Infomap on the models' probabilities."""
+    wanted = ClusterOptions("infomap", edges="universal", **values)
+    return cluster(x, wanted, lists(x, 50), odds, apart)
+
+
+def certain(people: int, faces: int) -> Graph:
+    """Everybody's faces are surely his own, and nobody else's; the last face is nobody's."""
+    N = people * faces
+    index = np.stack(np.triu_indices(N, 1))
+    odds = np.where(index[0] // faces == index[1] // faces, 4, -3)
+    keep = index[1] < N - 1
+    return Graph(index[:, keep], odds[keep].astype(np.float32), N)
+
+
+def test_infomap_walks_on_probabilities_where_edges_are_named() -> None:
+    x = people()
+    found = from_odds(x, certain(10, 10))  # other people than those whom the cosine knows
+    assert found.labels.tolist() == [*np.repeat(np.arange(10), 10)[:-1], 10]
+    assert found.threshold is None
+    by_cosine = cluster(x, ClusterOptions("infomap"), lists(x), certain(10, 10))
+    assert by_cosine.labels.tolist() == np.repeat(np.arange(20), 5).tolist()
+    assert by_cosine.threshold == DEFAULT_THRESHOLD["infomap"]
+    again = [from_odds(x, certain(10, 10), seed=9).labels.tolist() for _ in range(2)]
+    assert again[0] == again[1]
+
+
+def test_infomap_on_probabilities_keeps_what_was_decided_and_common_photos() -> None:
+    x, pair = people(2, 2), Graph(np.array([[0, 2], [1, 3]]), np.full(2, 4, np.float32), 4)
+    assert from_odds(x, pair).labels.tolist() == [0, 0, 1, 1]
+    assert from_odds(x, pair, np.array([[2], [3]])).labels.tolist() == [0, 0, 1, 2]
+    person = np.array([7, -1, 7, -1])
+    bound = Constraints(person, person, np.array([[0], [1]]))
+    wanted = ClusterOptions("infomap", edges="clip-cluster")
+    labels = cluster(x, wanted, lists(x, 3), pair, constraints=bound).labels
+    assert labels[0] == labels[2] != labels[1]
+
+
+def test_who_needs_edges() -> None:
+    assert needs_edges(ClusterOptions())
+    assert needs_edges(ClusterOptions("infomap", edges="universal"))
+    assert not needs_edges(ClusterOptions("infomap"))
+    assert not needs_edges(ClusterOptions("components", edges="universal"))
+    assert lists_of(ClusterOptions("infomap", k=5, edges="clip-cluster")) == 50
+    with pytest.raises(ValueError, match="needs the edges of all 4 faces"):
+        cluster(people(2, 2), ClusterOptions("infomap", edges="universal"), lists(people(2, 2), 3))
 
 
 def options(method: Method, **values: Any) -> ClusterOptions:
@@ -128,6 +178,7 @@ def test_an_unknown_method_lists_the_valid_ones() -> None:
         ({"method": "aro", "threshold": -0.1}, "--threshold"),
         ({"method": "fc-es", "threshold": 1.5}, "edge probability"),
         ({"method": "kmeans", "threshold": 0.5}, "--threshold"),
+        ({"method": "infomap", "edges": "universal", "threshold": 0.5}, "not both"),
         ({"method": "kmeans", "num_people": "5"}, "--num-people"),
     ],
 )

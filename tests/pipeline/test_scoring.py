@@ -222,3 +222,40 @@ def test_the_shipped_file_may_be_given_by_name() -> None:
     assert found is not None
     assert (found.trained, found.structural) == (path, weights.own(EDGES))
     assert found.name.startswith("clip-cluster-mobile.safetensors (")
+
+
+def test_infomap_walks_on_the_models_probabilities_where_edges_are_named(crowd: Library) -> None:
+    walk = ClusterOptions("infomap", edges="universal")
+    report = cluster(crowd, walk)
+    assert (report.method, report.threshold) == ("infomap", None)
+    assert str(report.edges).startswith("edges-universal (")
+    assert {tuple(sorted(faces)) for faces in people_of(crowd)} == {
+        tuple(range(1 + 4 * p, 5 + 4 * p)) for p in range(PEOPLE)
+    }
+    before = ledger.newest_clustering(crowd.db)
+    cluster(crowd, walk)
+    assert ledger.newest_clustering(crowd.db) == before
+    raw = cluster(crowd, ClusterOptions("infomap"))
+    assert (raw.threshold, raw.edges) == (0.5, None)
+    assert cluster(crowd, walk, steps=on(Loop())).clusters == PEOPLE
+
+
+def test_infomap_walks_by_the_given_file(crowd: Library, tmp_path: Path) -> None:
+    harsh(tmp_path / "edges.npz")
+    options = given(tmp_path / "edges.npz", method="infomap", edges="universal")
+    assert cluster(crowd, options).clusters == FACES
+
+
+def test_clicks_are_counted_for_infomap_on_probabilities(crowd: Library, tmp_path: Path) -> None:
+    truth = tmp_path / "labels.csv"
+    rows = [f"{i:03}.jpg,person {i // 4}" for i in range(FACES)]
+    truth.write_text("\n".join(["file,person", *rows]), encoding="utf-8")
+    options = {"method": "infomap", "edges": "universal"}
+    report = evaluate(labels=truth, options=options, db=crowd.db.path)
+    assert (report["bcubed"]["f"], report["threshold"]) == (1, None)
+    cluster(crowd, ClusterOptions("infomap", edges="universal"))
+    stands = evaluate(labels=truth, options={}, db=crowd.db.path)
+    assert report["clicks"] is not None
+    assert stands["clicks"] == report["clicks"]
+    cluster(crowd, ClusterOptions("infomap"))
+    assert evaluate(labels=truth, options={}, db=crowd.db.path)["clicks"] is None
