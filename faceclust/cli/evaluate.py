@@ -168,6 +168,8 @@ def _print_table(report: dict[str, Any]) -> None:
         f" {report['seeds']} seeds, or once where the seed does not matter"
     )
     out.print(table)
+    if report["note"]:
+        out.print(console.escape(report["note"]))
     out.print(f"{report['seconds']['total']:.0f} s, embedding included.")
 
 

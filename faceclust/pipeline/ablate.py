@@ -62,7 +62,8 @@ def ablate(
         runs (1 where the seed does not matter), pairwise and bcubed {precision, recall, f,
         spread}, clusters, seconds; means over the runs, spread being the standard deviation of f.
         `seconds` is what a clustering took, without the neighbours; the first row of an edge model
-        holds its scoring. Of a row that could not be run: part, name, note.
+        holds its scoring. Of a row that could not be run: part, name, note. And note: which
+        variants have no rows for want of trained models, and how to make them, or None.
 
     Raises:
         OptionError: not exactly one of `labels` and `data`, or options that do not go together.
@@ -87,9 +88,11 @@ def ablate(
             labelled = labelled_library(opened, labels)
     if found is None:
         scorers = trained.shipped(labelled.space, labelled.described)
+        there = [trained.WHOLE] if scorers else []
     else:
-        scorers = trained.of_runs(found)
+        scorers, there = trained.of_runs(found), [*found]
     report = compare(labelled, seeds, scorers, progress)
+    report["note"] = trained.missing_rows(there)
     report["seconds"]["total"] = round(time.perf_counter() - started, 3)
     return report
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -79,7 +79,19 @@ def shipped(space: Space, described: Described | None) -> list[EdgeScorer]:
     if chosen is None or chosen.trained is None:
         return []
     models = {0: correction.load(chosen.trained)}
-    return [EdgeScorer(f"{WHOLE} as shipped", partial(_corrected, models))]
+    return [EdgeScorer(f"{WHOLE} as shipped", partial(_corrected, models), walks=True)]
+
+
+def missing_rows(there: Collection[str]) -> str | None:
+    """Which variants but those that are there have no rows, and how to make them; None for none."""
+    missing = [variant for variant in VARIANTS if variant not in there]
+    if not missing:
+        return None
+    return (
+        f"No rows for {', '.join(missing)}: give --runs FOLDER with files VARIANT-SEED.safetensors;"
+        " `faceclust train --stage clip-cluster --variant VARIANT --seed SEED` makes one, as"
+        " clip-cluster.safetensors."
+    )
 
 
 def _corrected(models: Mapping[int, Model], faces: Faces, seed: int) -> Graph:

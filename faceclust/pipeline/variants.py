@@ -100,6 +100,9 @@ class Faces:
         return regroup(labels, graph, again, apart=apart)
 
 
+Labels: TypeAlias = Callable[[Faces, int], IntArray]
+
+
 @dataclass(frozen=True, slots=True)
 class EdgeScorer:
     """A model of edges.
@@ -108,7 +111,7 @@ class EdgeScorer:
         name: as the table shows it.
         score: log-odds of the listed pairs, from the faces and a seed.
         seeds: of its trainings, of which each is a model of its own; none where there is but one.
-        walks: whether Infomap is compared on it, too.
+        walks: whether pruning and Infomap are compared on it, too.
     """
 
     name: str
@@ -128,7 +131,7 @@ class Variant:
     """
 
     name: str
-    labels: Callable[[Faces, int], IntArray]
+    labels: Labels
     draws: bool = False
     threshold: float | None = None
     seeds: tuple[int, ...] = ()
@@ -153,16 +156,19 @@ def universal(faces: Faces, seed: int) -> Graph:
     return edges.score(model, faces.x, faces.nearest(EDGE_LISTS), faces.quality)
 
 
-UNIVERSAL = EdgeScorer("universal edges", universal)
+UNIVERSAL = EdgeScorer("universal edges", universal, walks=True)
 
 
 def table(faces: Faces, trained: Sequence[EdgeScorer] = ()) -> dict[str, list[Row]]:
     """The rows of each part of the table; `trained` models add to the universal edges."""
+    scorers = (UNIVERSAL, *trained)
+    walks = {f"Infomap on {s.name}, P > 0.5": _walks(s) for s in scorers if s.walks}
+    walks[f"Infomap on {UNIVERSAL.name}, P > 0.5"].append(_recalled(UNIVERSAL))
     return {
         "rivals at their defaults": [_rival(method, faces) for method in _rivals()],
         "rivals at their best threshold for this set": [_tuned(m) for m in sweep.GRIDS],
-        "edge models, without a threshold": [*_edges(UNIVERSAL, faces), *_trained(trained)],
-        "Infomap on universal edges, P > 0.5": _walks(UNIVERSAL),
+        "edge models, without a threshold": [row for s in scorers for row in _edges(s, faces)],
+        **walks,
         "universal edges at the best P for this set": _pruned(UNIVERSAL),
     }
 
@@ -197,70 +203,59 @@ def _tuned(method: Method) -> Tuned:
 
 
 def _edges(scorer: EdgeScorer, faces: Faces) -> list[Row]:
-    """Partition of the signed graph, the paper's pruning with Infomap, and naive pruning."""
-    rows: list[Row] = [_partition(scorer)]
-    if faces.photo is not None:
-        apart = same_photo(faces.photo)
-        rows.append(
-            Variant(
-                f"{scorer.name}, partition, photos known",
-                lambda f, seed: f.partition(scorer, seed, apart),
-            )
-        )
-    components = Variant(
-        f"{scorer.name}, P > 0.5, components",
-        lambda f, seed: connected(probable(f.log_odds(scorer, seed))),
-    )
-    return [*rows, _infomap(scorer), components]
+    """Partition of the signed graph; where they are wanted, the paper's and naive pruning, too."""
+
+    def split(faces: Faces, seed: int) -> IntArray:
+        return faces.partition(scorer, seed)
+
+    def apart(faces: Faces, seed: int) -> IntArray:
+        assert faces.photo is not None
+        return faces.partition(scorer, seed, same_photo(faces.photo))
+
+    def infomap(faces: Faces, seed: int) -> IntArray:
+        return walk(faces.log_odds(scorer, seed), seed=seed)
+
+    def components(faces: Faces, seed: int) -> IntArray:
+        return connected(probable(faces.log_odds(scorer, seed)))
+
+    rows = [_row(scorer, "partition", split)]
+    if scorer.walks:
+        if faces.photo is not None:
+            rows.append(_row(scorer, "partition, photos known", apart))
+        rows.append(_row(scorer, "P > 0.5, Infomap", infomap, draws=True))
+        rows.append(_row(scorer, "P > 0.5, components", components))
+    return [*rows]
 
 
-def _partition(scorer: EdgeScorer) -> Variant:
-    return Variant(
-        f"{scorer.name}, partition",
-        lambda faces, seed: faces.partition(scorer, seed),
-        seeds=scorer.seeds,
-    )
-
-
-def _infomap(scorer: EdgeScorer) -> Variant:
-    return Variant(
-        f"{scorer.name}, P > 0.5, Infomap",
-        lambda faces, seed: walk(faces.log_odds(scorer, seed), seed=seed),
-        True,
-        seeds=scorer.seeds,
-    )
-
-
-def _trained(scorers: Sequence[EdgeScorer]) -> list[Row]:
-    """Each variant with partition; Infomap where it is wanted."""
-    return [
-        row
-        for scorer in scorers
-        for row in (_partition(scorer), *([_infomap(scorer)] if scorer.walks else []))
-    ]
+def _row(scorer: EdgeScorer, then: str, labels: Labels, draws: bool = False) -> Variant:
+    return Variant(f"{scorer.name}, {then}", labels, draws, seeds=scorer.seeds)
 
 
 def _walks(scorer: EdgeScorer) -> list[Row]:
-    """Infomap weighted by probability or cosine, undirected or directed; FC-ESER's edge recall."""
+    """Infomap weighted by probability or cosine, undirected or directed."""
 
-    def walked(directed: bool, cosine: bool) -> Callable[[Faces, int], IntArray]:
+    def walked(directed: bool, cosine: bool) -> Labels:
         def labels(faces: Faces, seed: int) -> IntArray:
             odds, x = faces.log_odds(scorer, seed), faces.x if cosine else None
             return walk(odds, seed=seed, directed=directed, x=x)
 
         return labels
 
-    def recalled(faces: Faces, seed: int) -> IntArray:
+    return [
+        Variant(f"{weight} weights, {way}", walked(directed, cosine), True, seeds=scorer.seeds)
+        for weight, cosine in (("probability", False), ("cosine", True))
+        for way, directed in (("undirected", False), ("directed", True))
+    ]
+
+
+def _recalled(scorer: EdgeScorer) -> Variant:
+    """FC-ESER's edge recall."""
+
+    def labels(faces: Faces, seed: int) -> IntArray:
         recall = probable(faces.log_odds(scorer, seed))
         return fc_es(faces.nearest(LISTS), seed=seed, recall=recall)
 
-    return [
-        Variant("probability weights, undirected", walked(False, False), True),
-        Variant("probability weights, directed", walked(True, False), True),
-        Variant("cosine weights, undirected", walked(False, True), True),
-        Variant("cosine weights, directed", walked(True, True), True),
-        Variant("FC-ESER: fc-es and edge recall by these P", recalled, True),
-    ]
+    return Variant("FC-ESER: fc-es and edge recall by these P", labels, True)
 
 
 def _pruned(scorer: EdgeScorer) -> list[Row]:

@@ -73,6 +73,8 @@ def test_the_table(capsys: Capture, album: Library) -> None:
     ]
     assert "universal edges, partition, photos known 100.00 100.00 3 - once" in rows
     assert "cosine weights, directed 100.00 ± 0.00 100.00 ± 0.00 3 - 5" in rows
+    assert lines[-2].startswith("No rows for clip-cluster, without-hallucination, random-offsets, ")
+    assert "give --runs FOLDER with files VARIANT-SEED.safetensors; `faceclust train" in lines[-2]
     steps = err.splitlines()
     assert steps[0] == f"1/{len(steps)} infomap"
     assert len(steps) == sum(line[-4:] in ("once", " - 5") for line in rows)

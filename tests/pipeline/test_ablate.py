@@ -151,7 +151,11 @@ def test_a_trained_model_is_run_with_its_own_seeds_each_scored_once() -> None:
     scorers = [EdgeScorer("three trainings", score, seeds=(0, 3, 4), walks=True)]
     rows = by_name(compare(crowd(), 5, scorers), "edge models")
     trained = {name: row["runs"] for name, row in rows.items() if name.startswith("three")}
-    assert trained == {"three trainings, partition": 3, "three trainings, P > 0.5, Infomap": 3}
+    assert trained == {
+        "three trainings, partition": 3,
+        "three trainings, P > 0.5, Infomap": 3,
+        "three trainings, P > 0.5, components": 3,
+    }
     assert scored == [0, 3, 4]
 
 
@@ -199,6 +203,7 @@ def test_a_library_is_compared_and_progress_told(album: Library, tmp_path: Path)
         labels=truth, db=album.db.path, seeds=2, progress=lambda *step: seen.append(step)
     )
     assert (report["faces"], report["people"]) == (6, 3)
+    assert report["note"].startswith("No rows for clip-cluster, without-hallucination, random-o")
     assert [row["name"] for row in report["rows"]] == [name for _, _, name in seen]
     assert [done for done, _, _ in seen] == list(range(len(seen)))
     assert {total for _, total, _ in seen} == {len(seen)}

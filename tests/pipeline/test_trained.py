@@ -21,7 +21,7 @@ from faceclust.pipeline.ablate import compare
 from faceclust.pipeline.labelled import Labelled
 from faceclust.pipeline.models import MOBILE, Space
 from faceclust.pipeline.scoring import Described
-from faceclust.pipeline.trained import of_runs, read, shipped
+from faceclust.pipeline.trained import missing_rows, of_runs, read, shipped
 from faceclust.pipeline.variants import Faces, universal
 from faceclust.store import intake
 from tests.graph.test_correction import SMALL, E, module
@@ -69,11 +69,13 @@ def test_each_variant_is_a_row_over_its_seeds(tmp_path: Path) -> None:
     runs = read(tmp_path, SPACE, CLIP)
     assert list(runs) == list(VARIANTS)
     assert [list(models) for models in runs.values()].count([0, 1, 10]) == 5
-    rows = rows_of(compare(crowd(), 5, of_runs(runs)))
+    report = compare(crowd(), 5, of_runs(runs))
+    rows = rows_of(report)
     own = {name: row for name, row in rows.items() if "universal" not in name}
     assert {name: row["runs"] for name, row in own.items()} == {
         "clip-cluster, partition": 3,
         "clip-cluster, P > 0.5, Infomap": 3,
+        "clip-cluster, P > 0.5, components": 3,
         "without-hallucination, partition": 3,
         "random-offsets, partition": 3,
         "average, partition": 2,
@@ -81,6 +83,12 @@ def test_each_variant_is_a_row_over_its_seeds(tmp_path: Path) -> None:
         "without-attributes, partition": 3,
     }
     assert any(row["bcubed"]["spread"] > 0 for row in own.values())
+    walks = {r["name"]: r["runs"] for r in report["rows"] if "Infomap on clip-cluster" in r["part"]}
+    assert walks == {
+        f"{weights} weights, {way}": 3
+        for weights in ("probability", "cosine")
+        for way in ("undirected", "directed")
+    }
 
 
 def test_a_model_adds_its_share_to_the_universal_edges(tmp_path: Path) -> None:
@@ -138,7 +146,7 @@ def test_a_model_whose_space_is_not_known_is_told_by_its_size(tmp_path: Path) ->
 def test_the_shipped_model_has_a_row_where_it_fits() -> None:
     space, i = Space(proxies="clip-cluster-mobile.safetensors"), unit(4, 8)
     (scorer,) = shipped(space, Described(model_id(FACE_CLIP), i))
-    assert (scorer.name, scorer.seeds, scorer.walks) == ("clip-cluster as shipped", (), False)
+    assert (scorer.name, scorer.seeds, scorer.walks) == ("clip-cluster as shipped", (), True)
     assert shipped(space, Described("another", i)) == []
     assert shipped(space, None) == shipped(Space(), Described(model_id(FACE_CLIP), i)) == []
 
@@ -152,11 +160,22 @@ def test_a_described_library_is_compared_by_trained_models(album: Library, tmp_p
     truth.write_text("file,person\na.jpg,x\nb.jpg,x\nc.jpg,x\nd.jpg,y\ne.jpg,y\nf.jpg,z\n")
     runs.mkdir()
     put(runs / "average-0.safetensors", space=MODEL, share=0.0)
-    rows = rows_of(ablate(labels=truth, db=album.db.path, seeds=1, runs=runs))
+    report = ablate(labels=truth, db=album.db.path, seeds=1, runs=runs)
+    rows = rows_of(report)
+    assert report["note"].startswith("No rows for clip-cluster, without-hallucination, random-off")
     assert rows["average, partition"]["bcubed"]["f"] == 1
     put(runs / "average-1.safetensors", space=MODEL, clip="another")
     with pytest.raises(InputError, match=r"average-1\.safetensors was trained on embeddings of"):
         ablate(labels=truth, db=album.db.path, runs=runs)
+
+
+def test_what_lacks_rows_is_named() -> None:
+    assert missing_rows(VARIANTS) is None
+    note = missing_rows([v for v in VARIANTS if v not in ("average", "random-offsets")])
+    assert note is not None
+    assert note.startswith("No rows for random-offsets, average: give --runs FOLDER with files ")
+    assert "faceclust train --stage clip-cluster --variant VARIANT --seed SEED" in note
+    assert "\n" not in note
 
 
 @pytest.mark.slow
@@ -177,5 +196,7 @@ def test_crops_are_embedded_for_the_models(tmp_path: Path) -> None:
     rows = rows_of(ablate(data=data, aligned=True, profile="mobile", seeds=1, runs=runs))
     assert rows["clip-cluster, partition"]["runs"] == 2
     assert "clip-cluster as shipped, partition" not in rows
-    rows = rows_of(ablate(data=data, aligned=True, profile="mobile", seeds=1))
+    report = ablate(data=data, aligned=True, profile="mobile", seeds=1)
+    rows = rows_of(report)
     assert rows["clip-cluster as shipped, partition"]["runs"] == 1
+    assert report["note"].startswith("No rows for without-hallucination, random-offsets, average")
