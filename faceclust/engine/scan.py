@@ -21,7 +21,7 @@ import faceclust
 from faceclust import errors
 from faceclust.engine import shards
 from faceclust.engine.connect import require_version
-from faceclust.errors import EngineError, FaceclustError
+from faceclust.errors import EngineError, FaceclustError, WeightsError
 from faceclust.photos import is_address
 from faceclust.store import Scanned
 from faceclust.workers import Failure, Limits, Standby
@@ -207,7 +207,10 @@ class _Reader:
         return name
 
     def _photo(self, task: Photo) -> Scanned:
-        found = self._one.ask(task)
+        try:
+            found = self._one.ask(task)
+        except WeightsError as error:  # of this machine's GPU or files; others may have theirs
+            raise WeightsError(f"On {platform.node()}, {error}") from error
         if isinstance(found, Failure):
             return Scanned(
                 task.path, task.size, task.mtime_ns, error_kind=found.kind, error=found.reason

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import faceclust
-from faceclust import photos, weights, workers
+from faceclust import photos, workers
 from faceclust.config import Config
 from faceclust.errors import PhotoError
 from faceclust.photos import FoundFile
 from faceclust.pipeline import attributes, models
 from faceclust.pipeline.describe import catch_up
+from faceclust.pipeline.devices import Devices
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.guesses import SETTING
 from faceclust.pipeline.library import Library
@@ -100,7 +101,7 @@ def scan(
     if next(find_photos(library, folder, config), None) is None:
         _mark_missing(library, folder, config, report)
         return report
-    device = weights.usable(config.scan.device, notify)
+    device = (steps.devices or Devices()).networks(config.scan.device, notify)
     config = replace(config, scan=replace(config.scan, device=device))
     resolved = models.resolve(config.scan.profile, notify)
     clip = attributes.prepare(library, config, notify)

@@ -25,6 +25,7 @@ from faceclust.engine.tasks import Loop, Runner
 from faceclust.errors import OptionError
 from faceclust.graph import edges, gpu
 from faceclust.graph.knn import knn
+from faceclust.pipeline.devices import Devices
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.models import Space
 from faceclust.pipeline.scoring import Described, Scorer, quality_of, score
@@ -71,12 +72,14 @@ class Steps:
         knn: as `graph.knn.knn`.
         score: as `scoring.score`.
         partition: as `cluster.partition.partition`.
+        devices: whose GPUs read photos; None for this machine's.
     """
 
     read: Read
     knn: Search
     score: Score
     partition: Partition
+    devices: Devices | None = None
 
 
 def _read(
@@ -170,6 +173,7 @@ def on(runner: Runner) -> Steps:
         partial(sharded.knn, runner=runner),
         partial(_score, runner),
         partial(components.partition, runner=runner),
+        Devices(elsewhere=True),
     )
 
 

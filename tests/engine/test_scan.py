@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import platform
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from faceclust import workers
 from faceclust.engine import scan, shards
 from faceclust.engine.connect import RayRunner
-from faceclust.errors import EngineError, FaceclustError, OptionError
+from faceclust.errors import EngineError, FaceclustError, OptionError, WeightsError
+from faceclust.pipeline.extract import PhotoTask
 from faceclust.store import Scanned
 from faceclust.workers import Failure
 from tests.engine.reading import LIMITS, Reader, tasks
@@ -82,6 +84,11 @@ class NoNetworks(Reader):
         raise OptionError("There are no networks.")
 
 
+class NoCard(Reader):
+    def __call__(self):  # type: ignore[no-untyped-def]
+        raise WeightsError("this onnxruntime has no CUDA support; use --device cpu.")
+
+
 @pytest.mark.parametrize(
     ("make", "root", "error", "words"),
     [
@@ -101,6 +108,15 @@ def test_what_ails_every_reader_is_said_as_it_is(
     with pytest.raises(error, match=words):
         list(scan.run(make(tmp_path / "journal"), given, workers=1, limits=LIMITS,
                       folder=tmp_path / "shards"))  # fmt: skip
+
+
+def test_a_machine_whose_gpu_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (task,) = tasks(tmp_path / "album", ["a.jpg"])
+    reader = scan._Reader(scan.Reading(PhotoTask, NoCard(tmp_path), LIMITS, tmp_path / "shards"))
+    photo = {"path": b"a.jpg", "size": task.size, "mtime_ns": task.mtime_ns}
+    found = reader({"root": [task.root], "photos": [[photo]]})
+    assert found["error"] == ["WeightsError"]
+    assert found["name"][0].startswith(f"On {platform.node()}, this onnxruntime has no CUDA")
 
 
 def test_every_reader_gets_its_share_of_the_gpus() -> None:

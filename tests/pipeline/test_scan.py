@@ -16,6 +16,7 @@ import pytest
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import Config
 from faceclust.embed.arcface import Network
+from faceclust.engine.tasks import Loop
 from faceclust.errors import InputError
 from faceclust.faces.detector import DetectorOptions
 from faceclust.photos import WalkOptions, at_hand, content_hash
@@ -23,6 +24,7 @@ from faceclust.pipeline import Library, ScanReport, for_scan, models, scan, unre
 from faceclust.pipeline.describe import CropTask
 from faceclust.pipeline.extract import PhotoTask
 from faceclust.pipeline.scan import extractor_id
+from faceclust.pipeline.steps import on
 from faceclust.store import Scanned
 from faceclust.workers import Failure
 from tests.synthetic import face_ids, photo
@@ -300,6 +302,27 @@ def test_patterns_begin_at_the_library_s_root_also_when_a_part_is_scanned(
     walk = WalkOptions(exclude=("/2019/july",))
     run(library, "2019", Config(walk=walk))
     assert readers.took() == ["2019/c.jpg"]
+
+
+# --- photos on a cluster ---
+
+
+def test_a_cluster_s_machines_try_their_own_gpus(
+    library: Library, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, object]] = []
+
+    def on_cards(make: Any, tasks: Iterable[PhotoTask], *, gpu: bool, **_: object) -> Any:
+        asked.append((make.device, gpu))
+        return readers.run(make, tasks)
+
+    monkeypatch.setattr("faceclust.engine.scan.run", on_cards)
+    # This one's onnxruntime may well know of no GPU.
+    monkeypatch.setattr("faceclust.weights.usable", lambda *_: "cpu")
+    said: list[str] = []
+    cuda = Config(scan=replace(Config().scan, device="cuda"))
+    report = run(library, config=cuda, steps=on(Loop()), notify=said.append)
+    assert (report.read, asked, said) == (4, [("cuda", True)], [])
 
 
 # --- photos at an address ---
