@@ -99,10 +99,8 @@ def run(
         EngineError: a machine does not see the photos, there is no GPU, or Ray fails.
     """
     wanted = {task.path: task for task in tasks}
-    for name in shards.finished(folder):
-        # What could not be read before is tried again: that may have been the machine's fault.
-        whole = (item for item in shards.read(folder, name) or () if item.error is None)
-        yield from _wanted(whole, wanted)
+    if wanted:
+        yield from _kept(folder, wanted)
     left = list(wanted.values())
     size = min(MOST, max(LEAST, -(-len(left) // (EACH * workers))))
     parts = [left[start : start + size] for start in range(0, len(left), size)]
@@ -117,11 +115,29 @@ def run(
         yield from _wanted(items, wanted)
 
 
+def _kept(folder: Path, wanted: dict[str, Task]) -> Iterator[tuple[Task, Scanned]]:
+    """What is asked for and finished; only shards that hold some of it are read as a whole.
+
+    What could not be read before is tried again: that may have been the machine's fault.
+    """
+    for name in shards.finished(folder):
+        known = shards.whole(folder, name)
+        if any(path in wanted and _key(wanted[path]) in known for path, _, _ in known):
+            whole = (item for item in shards.read(folder, name) or () if item.error is None)
+            yield from _wanted(whole, wanted)
+        if not wanted:
+            return
+
+
+def _key(photo: Photo | Scanned) -> tuple[str, int, int]:
+    return photo.path, photo.size, photo.mtime_ns
+
+
 def _wanted(items: Iterable[Scanned], wanted: dict[str, Task]) -> Iterator[tuple[Task, Scanned]]:
     """The items that are asked for, each once."""
     for item in items:
         task = wanted.get(item.path)
-        if task is not None and (task.size, task.mtime_ns) == (item.size, item.mtime_ns):
+        if task is not None and _key(task) == _key(item):
             yield wanted.pop(item.path), item
 
 

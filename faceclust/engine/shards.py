@@ -69,6 +69,23 @@ def read(folder: Path, name: str) -> list[Scanned] | None:
         return None
 
 
+def whole(folder: Path, name: str) -> set[tuple[str, int, int]]:
+    """Path, size and date of the photos of a shard that could be read; its faces are not opened.
+
+    Empty where it is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = ["path", "size", "mtime_ns", "error"]
+    try:
+        table = pq.read_table(folder / PHOTOS / f"{name}.parquet", columns=columns)
+        rows = zip(*(table.column(column).to_pylist() for column in columns), strict=True)
+    except (OSError, KeyError, pa.ArrowException):
+        return set()
+    return {(os.fsdecode(path), size, date) for path, size, date, error in rows if error is None}
+
+
 def finished(folder: Path) -> Iterator[str]:
     """The names of the shards that are whole, in order."""
     return (path.stem for path in sorted((folder / PHOTOS).glob("*.parquet")))

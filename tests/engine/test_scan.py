@@ -79,6 +79,45 @@ def test_a_photo_that_has_changed_since_is_read_again(
     assert reader.journalled() == ["a.jpg", "b.jpg", "b.jpg", "c.jpg"]
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the shards whose faces are read."""
+    names: list[str] = []
+    real = shards.read
+    monkeypatch.setattr(shards, "read", lambda f, n: names.append(n) or real(f, n))  # type: ignore[func-returns-value]
+    return names
+
+
+def test_of_kept_shards_only_those_with_wanted_photos_are_opened(
+    reader: Reader, opened: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = tasks(tmp_path / "album", ["a.jpg", "b.jpg", "c.jpg", "bad-1.jpg"])
+    for task in given:
+        shards.write(tmp_path / "shards", task.path, [reader.read(task)])
+
+    def asked(*wanted: PhotoTask) -> list[str]:
+        opened.clear()
+        found = scan.run(reader, wanted, workers=1, limits=LIMITS, folder=tmp_path / "shards")
+        return [task.path for task, _ in found]
+
+    monkeypatch.setattr(scan, "_read", lambda *_: iter(()))
+    assert (asked(given[1]), opened) == (["b.jpg"], ["b.jpg"])
+    assert (asked(replace(given[1], mtime_ns=99)), opened) == ([], [])
+    # What could not be read is not asked of its shard.
+    assert (asked(given[3]), opened) == ([], [])
+    assert (asked(*given[:2]), opened) == (["a.jpg", "b.jpg"], ["a.jpg", "b.jpg"])
+
+
+def test_where_nothing_is_wanted_no_shard_is_looked_for(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def looked(_: Path) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(shards, "finished", looked)
+    assert list(scan.run(reader, [], workers=1, limits=LIMITS, folder=tmp_path)) == []
+
+
 class NoNetworks(Reader):
     def __call__(self):  # type: ignore[no-untyped-def]
         raise OptionError("There are no networks.")

@@ -56,6 +56,16 @@ def test_other_programs_can_read_it(tmp_path: Path) -> None:
     assert list(shards.finished(tmp_path)) == ["one"]
 
 
+def test_which_photos_a_shard_holds_is_known_without_its_faces(tmp_path: Path) -> None:
+    shards.write(tmp_path, "one", ITEMS)
+    for kind in ("faces", "embeddings"):
+        next((tmp_path / kind).iterdir()).unlink()
+    whole = [(item.path, item.size, item.mtime_ns) for item in ITEMS if item.error is None]
+    assert shards.whole(tmp_path, "one") == set(whole)
+    (tmp_path / "photos" / "one.parquet").write_bytes(b"PAR1 is how they begin")
+    assert shards.whole(tmp_path, "one") == set()
+
+
 def test_a_shard_without_faces(tmp_path: Path) -> None:
     shards.write(tmp_path, "none", [ITEMS[2]])
     found = shards.read(tmp_path, "none")
