@@ -27,7 +27,7 @@ from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.scoring import choose
 from faceclust.pipeline.steps import LOCAL, Steps
 from faceclust.store import Scanned, catalogue, intake
-from faceclust.weights import Notify
+from faceclust.weights import Device, Notify
 from faceclust.workers import Failure, Limits
 
 # A transaction for each of these many photos or seconds: what a kill can cost.
@@ -109,7 +109,7 @@ def scan(
     choose(config.cluster, models.space(resolved.model_id), clip)
     extractor = extractor_id(resolved, config)
     run = _Scan(library, folder, config, extractor, report, clip, progress, started)
-    kept = _shards(library, shards, f"{extractor} {clip} {faceclust.__version__}")
+    kept = _shards(library, shards, extractor, clip, config.scan.device)
     results = steps.read(
         ExtractorFactory(resolved, config.detector, config.scan.device, threads=1, clip=clip),
         run.tasks(),
@@ -163,8 +163,16 @@ def extractor_id(resolved: models.Models, config: Config) -> str:
     return f"{resolved.detector_id} {options} {resolved.model_id}"
 
 
-def _shards(library: Library, folder: Path | None, recipe: str) -> Path:
-    """Where shards of this very kind lie: others must never be taken for them."""
+def _shards(
+    library: Library, folder: Path | None, extractor: str, clip: str | None, device: Device
+) -> Path:
+    """Where shards of this very kind lie: others must never be taken for them.
+
+    Photos of two libraries may have the same path, size and date, which at some addresses is
+    always 0; and a processor finds other last bits, and by its 8-bit integers other faces, than
+    a GPU.
+    """
+    recipe = json.dumps([library.place, extractor, clip, device, faceclust.__version__])
     folder = folder or library.db.path.with_name(f"{library.db.path.name}.shards")
     return folder.absolute() / hashlib.sha256(recipe.encode()).hexdigest()[:12]
 

@@ -325,6 +325,25 @@ def test_a_cluster_s_machines_try_their_own_gpus(
     assert (report.read, asked, said) == (4, [("cuda", True)], [])
 
 
+def test_shards_of_another_library_or_device_are_never_taken(
+    tmp_path: Path, readers: Readers
+) -> None:
+    folders: list[Path] = []
+
+    def read(*given: Any, folder: Path, **_: object) -> Any:
+        folders.append(folder)
+        return readers.run(*given)
+
+    using = replace(on(Loop()), read=read)
+    for name, device in (("one", "cpu"), ("two", "cpu"), ("two", "cuda"), ("two", "cpu")):
+        write(tmp_path / name / "a.jpg", name)
+        with for_scan(tmp_path / name)[0] as opened:
+            config = Config(scan=replace(Config().scan, device=device))  # type: ignore[arg-type]
+            run(opened, config=config, steps=using, shards=tmp_path / "shards")
+    assert folders[1] == folders[3]
+    assert len(set(folders)) == 3
+
+
 # --- photos at an address ---
 
 ADDRESS = "memory://faceclust-scan/photos"
