@@ -13,6 +13,7 @@ import typer
 from faceclust.cli.console import console, counted, err, print_json
 from faceclust.cli.console import faces as count
 from faceclust.cli.options import Address, Db, Engine, Json, Wait, Weights
+from faceclust.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,8 @@ def scan(
     """
     from faceclust import pipeline
 
+    if shards is not None and engine == "local":
+        raise OptionError("--shards is where a Ray cluster keeps faces; give --engine ray with it.")
     flags: dict[str, dict[str, object]] = {
         "scan": {"profile": profile, "clip": clip, "device": device, "workers": workers},
         "detector": {"min_face": min_face, "tiles": tiles},

@@ -571,3 +571,10 @@ def test_lines_of_a_dry_run_on_a_terminal_are_not_broken_by_a_bar(
     monkeypatch.setattr("faceclust.cli.export.out", Console(force_terminal=True))
     run(capsys, album, "export", "-f", "folders", "--to", tmp_path / "out", "--dry-run")
     assert seen == []
+
+
+def test_shards_without_a_cluster_are_refused(capsys: Capture, album: Library) -> None:
+    out, err = run(capsys, album, "scan", album.root, "--shards", "shards", code=1)
+    assert out == ""
+    sentence = "--shards is where a Ray cluster keeps faces; give --engine ray with it."
+    assert err == f"faceclust: {sentence}\n"
