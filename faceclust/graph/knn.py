@@ -20,7 +20,8 @@ BLOCK, FEW = 4096, 512  # faces at once in the exhaustive and in the approximate
 # Candidates beyond the end of a list: of a photo's copies, equally near, the first are taken.
 SPARE = 8
 _Search: TypeAlias = Callable[[FloatArray, int], tuple[FloatArray, IntArray]]
-NEW_BLOCK = 128  # rows of similarities to all faces that are held at once
+# New faces and faces of the library whose similarities are held at once: 33 MB.
+NEW_BLOCK, COLUMNS = 128, 1 << 16
 
 
 def knn(
@@ -89,8 +90,7 @@ def lists(ids: IntArray, near: FloatArray, first: int, k: int) -> Neighbours:
         near: (n, C) their similarity.
         first: the face that the first row is about.
     """
-    order = np.lexsort((ids, -near), axis=1)[:, : k + 1]
-    ids, near = np.take_along_axis(ids, order, 1), np.take_along_axis(near, order, 1)
+    ids, near = _best(ids, near, k + 1)
     ids, near = _without_self(ids, near, np.arange(first, first + len(ids)))
     return Neighbours(ids, np.where(ids < 0, np.float32(-1), near.clip(-1, 1)))
 
@@ -99,7 +99,8 @@ def extend(x: FloatArray, neighbours: Neighbours, new: IntArray) -> tuple[Neighb
     """Bring the neighbour lists up to date with new faces, without searching all anew.
 
     The new faces are searched exhaustively among all, and enter the lists of those that they are
-    nearer to than the last one listed. Costs len(new) * N products.
+    nearer to than the last one listed. Costs len(new) * N products at any size: an index would have
+    to be made of all faces for the few, and another one of the few for all.
 
     Args:
         x: (N, D) float32, L2-normalised, the new faces among them.
@@ -112,23 +113,24 @@ def extend(x: FloatArray, neighbours: Neighbours, new: IntArray) -> tuple[Neighb
     index, similarity = neighbours.index.copy(), neighbours.similarity.copy()
     k = index.shape[1]
     index[new], similarity[new] = -1, -1
-    rows, cols, values = [], [], []
+    is_new = np.zeros(len(x), np.bool_)
+    is_new[new] = True
+    rows, cols, values = [new[:0]], [new[:0]], [x[:0].ravel()]
     for start in range(0, len(new), NEW_BLOCK):
         block = new[start : start + NEW_BLOCK]
-        near = (x[block] @ x.T).clip(-1, 1)
-        near[np.arange(len(block)), block] = -2
-        best = np.argpartition(-near, min(k, len(x)) - 1, axis=1)[:, :k]
+        best, nearest = np.zeros((len(block), 0), np.int64), x[:0].reshape(len(block), 0)
+        for first in range(0, len(x), COLUMNS):
+            near, ids, top = _compare(x, block, first, k)
+            best, nearest = _best(np.hstack([best, ids]), np.hstack([nearest, top]), k)
+            near[:, is_new[first : first + COLUMNS]] = -2  # their own lists are searched for
+            which, face = np.nonzero(near > similarity[first : first + COLUMNS, -1])
+            rows.append(face + first)
+            cols.append(block[which])
+            values.append(near[which, face])
         rows.append(np.repeat(block, best.shape[1]))
         cols.append(best.ravel())
-        values.append(np.take_along_axis(near, best, 1).ravel())
-        near[:, new] = -2  # their own lists are searched for above
-        which, face = np.nonzero(near > similarity[:, -1])
-        rows.append(face)
-        cols.append(block[which])
-        values.append(near[which, face])
-    row, col, value = (
-        map(np.concatenate, (rows, cols, values)) if rows else (new, new, x[:0].ravel())
-    )
+        values.append(nearest.ravel())
+    row, col, value = np.concatenate(rows), np.concatenate(cols), np.concatenate(values)
     keep = value > -2
     changed = np.unique(row[keep])
     old = index[changed] >= 0
@@ -140,11 +142,31 @@ def extend(x: FloatArray, neighbours: Neighbours, new: IntArray) -> tuple[Neighb
     order = np.lexsort((col, -value, row))
     row, col, value = row[order], col[order], value[order]
     place = np.arange(len(row)) - np.searchsorted(row, row)
-    first = place < k
+    listed = place < k
     index[changed], similarity[changed] = -1, -1
-    index[row[first], place[first]] = col[first]
-    similarity[row[first], place[first]] = value[first]
+    index[row[listed], place[listed]] = col[listed]
+    similarity[row[listed], place[listed]] = value[listed]
     return Neighbours(index, similarity), changed
+
+
+def _compare(
+    x: FloatArray, block: IntArray, first: int, k: int
+) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Similarities of a block of faces and those from `first` on; ids and values of the k best.
+
+    That of a face with itself is -2.
+    """
+    near = (x[block] @ x[first : first + COLUMNS].T).clip(-1, 1)
+    own = np.flatnonzero((block >= first) & (block < first + near.shape[1]))
+    near[own, block[own] - first] = -2
+    best = np.argpartition(-near, min(k, near.shape[1]) - 1, axis=1)[:, :k]
+    return near, best + first, np.take_along_axis(near, best, 1)
+
+
+def _best(ids: IntArray, near: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+    """The k best of each row, of equals the first faces."""
+    order = np.lexsort((ids, -near), axis=1)[:, :k]
+    return np.take_along_axis(ids, order, 1), np.take_along_axis(near, order, 1)
 
 
 def knn_graph(neighbours: Neighbours, min_similarity: float = 0.0) -> Graph:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -159,3 +161,33 @@ def test_the_share_falls_as_libraries_grow() -> None:
     assert shares[0] == shares[1]
     assert shares[1:] == sorted(shares[1:], reverse=True)
     assert 0.01 < shares[-1] < 0.1 < shares[0]
+
+
+def test_lists_are_extended_the_same_whatever_is_compared_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = people(30, 12)
+    new = np.random.default_rng(3).permutation(len(x))[:150]
+    old = np.setdiff1d(np.arange(len(x)), new)
+    lists = Neighbours(np.full((len(x), 8), -1), np.full((len(x), 8), -1, np.float32))
+    known = knn(x[old], 8)
+    lists.index[old], lists.similarity[old] = old[known.index], known.similarity
+    whole, changed = extend(x, lists, new)
+    for columns in (1, 7, 100):
+        monkeypatch.setattr(module, "COLUMNS", columns)
+        parts, rows = extend(x, lists, new)
+        np.testing.assert_array_equal(parts.index, whole.index)
+        np.testing.assert_allclose(parts.similarity, whole.similarity, atol=1e-6)
+        np.testing.assert_array_equal(rows, changed)
+
+
+def test_a_new_face_takes_no_more_memory_in_a_large_library() -> None:
+    x = np.tile(unit(2000, 8), (100, 1))
+    lists = Neighbours(np.full((len(x), 4), 0), np.ones((len(x), 4), np.float32))
+    tracemalloc.start()
+    try:
+        extend(x, lists, np.arange(128))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 200e6
