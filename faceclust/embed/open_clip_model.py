@@ -44,7 +44,7 @@ class OpenClipModel:
 
     Raises:
         OptionError: there is no such model or tag.
-        WeightsError: open_clip is not installed, or the weights cannot be had.
+        WeightsError: open_clip is not installed, the weights cannot be had, or torch has no GPU.
     """
 
     def __init__(
@@ -52,6 +52,8 @@ class OpenClipModel:
     ) -> None:
         self._threads, self._device = threads, device
         self._bf16 = device == "cuda" if bf16 is None else bf16
+        if device == "cuda" and not import_torch().cuda.is_available():
+            raise WeightsError("torch finds no GPU; run `faceclust doctor`, or use --device cpu.")
         with self._quiet():
             self._model, self._tokenize = load(name, device)
             self.scale = float(self._model.logit_scale.exp())

@@ -16,13 +16,16 @@ from faceclust import weights, workers
 from faceclust.config import Config
 from faceclust.embed.clip import FACE_CLIP, Clip, name_of
 from faceclust.faces.align import CROP
+from faceclust.pipeline.devices import Devices
 from faceclust.pipeline.library import Library
 from faceclust.records import FloatArray, ImageArray
 from faceclust.store import descriptions, intake
-from faceclust.weights import Device
+from faceclust.weights import Device, Notify
 from faceclust.workers import Failure, Limits
 
-BATCH_FACES = 32
+BATCH_FACES = {"cpu": 32, "cuda": 256}  # of a task
+# Faces from which face-CLIP is worth a GPU: processors describe fewer before torch has started.
+MANY = 4096
 BATCH_SECONDS = 2.0
 
 Described = tuple[tuple[int, ...], FloatArray]
@@ -56,9 +59,26 @@ def open_clip(model: str, device: Device) -> Clip:
         OptionError: there is no such model.
         WeightsError: it cannot be had.
     """
-    name = name_of(model)
-    # Five milliseconds a face on one core are not worth a GPU, which would need torch as well.
-    return Clip(name, "cpu" if name == FACE_CLIP else device)
+    return Clip(name_of(model), device)
+
+
+def device_of(
+    model: str, faces: int | None, device: Device, devices: Devices, notify: Notify | None
+) -> Device:
+    """Where a CLIP model runs if networks run on `device`.
+
+    Args:
+        model: its id.
+        faces: how many are to be described one after another; None for those of a photo at a
+            time. A GPU takes longer than a processor for so few, and torch beside it.
+        devices, notify: tell whether torch has a GPU, and why not.
+    """
+    few = faces is None or faces < MANY
+    if few and name_of(model) == FACE_CLIP:
+        return "cpu"
+    if faces is None and devices.elsewhere:
+        return device
+    return devices.describing(device, notify)
 
 
 class Describer:
@@ -86,7 +106,15 @@ def decode(image: bytes) -> ImageArray | None:
     return np.ascontiguousarray(crop[:, :, ::-1], np.uint8)
 
 
-def catch_up(library: Library, model: str, config: Config, progress: Callable[[int], None]) -> int:
+def catch_up(
+    library: Library,
+    model: str,
+    config: Config,
+    progress: Callable[[int], None],
+    *,
+    devices: Devices | None = None,
+    notify: Notify | None = None,
+) -> int:
     """Describe every live face that has no embedding of a CLIP model yet.
 
     Everything is committed every few seconds; stopped, it goes on where it was.
@@ -94,6 +122,8 @@ def catch_up(library: Library, model: str, config: Config, progress: Callable[[i
     Args:
         model: the id of the CLIP model.
         progress: called with the number of faces described so far.
+        devices: what is known of this machine's GPU.
+        notify: told why it cannot be used.
 
     Returns:
         How many faces were described.
@@ -106,13 +136,15 @@ def catch_up(library: Library, model: str, config: Config, progress: Callable[[i
     missing = descriptions.faces_without(library.db, model)
     if not missing:
         return 0
+    device = device_of(model, len(missing), config.scan.device, devices or Devices(), notify)
+    size = BATCH_FACES[device]
     results = workers.run(
-        ClipFactory(model, config.scan.device),
-        _tasks(library, missing),
-        workers=min(config.scan.workers, -(-len(missing) // BATCH_FACES)),
+        ClipFactory(model, device),
+        _tasks(library, missing, size),
+        workers=min(config.scan.workers, -(-len(missing) // size)),
         limits=Limits(
             seconds=config.scan.seconds_per_photo,
-            memory=None if config.scan.device == "cuda" else workers.WORKER_MEMORY,
+            memory=None if device == "cuda" else workers.WORKER_MEMORY,
         ),
     )
     described, committed = 0, time.monotonic()
@@ -134,9 +166,9 @@ def catch_up(library: Library, model: str, config: Config, progress: Callable[[i
     return described
 
 
-def _tasks(library: Library, faces: list[int]) -> Iterator[CropTask]:
-    for start in range(0, len(faces), BATCH_FACES):
-        found = dict(descriptions.crops_of(library.db, faces[start : start + BATCH_FACES]))
+def _tasks(library: Library, faces: list[int], size: int) -> Iterator[CropTask]:
+    for start in range(0, len(faces), size):
+        found = dict(descriptions.crops_of(library.db, faces[start : start + size]))
         yield CropTask(tuple(found), tuple(found.values()))
 
 

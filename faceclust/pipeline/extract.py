@@ -47,6 +47,7 @@ class ExtractorFactory:
 
     Attributes:
         clip: id of the CLIP model that describes faces; None where none is to.
+        clip_device: where that runs, see `describe.device_of`.
     """
 
     models: Models
@@ -54,6 +55,7 @@ class ExtractorFactory:
     device: Device
     threads: int
     clip: str | None = None
+    clip_device: Device = "cpu"
 
     def __call__(self) -> Extractor:
         """Open the models."""
@@ -64,7 +66,7 @@ class ExtractorFactory:
         return Extractor(
             Detector(self.models.detector, self.options, self.device, self.threads),
             Embedder(self.models.embedders, self.device, self.threads),
-            None if self.clip is None else open_clip(self.clip, self.device),
+            None if self.clip is None else open_clip(self.clip, self.clip_device),
         )
 
 

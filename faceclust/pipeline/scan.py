@@ -18,7 +18,7 @@ from faceclust.config import Config
 from faceclust.errors import PhotoError
 from faceclust.photos import FoundFile
 from faceclust.pipeline import attributes, models
-from faceclust.pipeline.describe import catch_up
+from faceclust.pipeline.describe import catch_up, device_of
 from faceclust.pipeline.devices import Devices
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.guesses import SETTING
@@ -101,7 +101,8 @@ def scan(
     if next(find_photos(library, folder, config), None) is None:
         _mark_missing(library, folder, config, report)
         return report
-    device = (steps.devices or Devices()).networks(config.scan.device, notify)
+    devices = steps.devices or Devices()
+    device = devices.networks(config.scan.device, notify)
     config = replace(config, scan=replace(config.scan, device=device))
     resolved = models.resolve(config.scan.profile, notify)
     clip = attributes.prepare(library, config, notify)
@@ -109,14 +110,15 @@ def scan(
     choose(config.cluster, models.space(resolved.model_id), clip)
     extractor = extractor_id(resolved, config)
     run = _Scan(library, folder, config, extractor, report, clip, progress, started)
-    kept = _shards(library, shards, extractor, clip, config.scan.device)
+    kept = _shards(library, shards, extractor, clip, device)
+    seeing = "cpu" if clip is None else device_of(clip, None, device, devices, notify)
     results = steps.read(
-        ExtractorFactory(resolved, config.detector, config.scan.device, threads=1, clip=clip),
+        ExtractorFactory(resolved, config.detector, device, 1, clip, seeing),
         run.tasks(),
         workers=config.scan.workers,
         limits=Limits(
             seconds=config.scan.seconds_per_photo,
-            memory=None if config.scan.device == "cuda" else workers.WORKER_MEMORY,
+            memory=None if device == "cuda" else workers.WORKER_MEMORY,
         ),
         folder=kept,
     )
@@ -126,7 +128,7 @@ def scan(
         shutil.rmtree(kept.parent, ignore_errors=True)
     _mark_missing(library, folder, config, report)
     if clip is not None:
-        run.describe()
+        run.describe(devices, notify)
     library.db.set_setting("extractor", extractor)
     library.db.set_setting("model", resolved.model_id)
     library.db.set_setting(SETTING, clip or "")
@@ -279,7 +281,7 @@ class _Scan:
                 intake.put_scanned(sql, batch, self.extractor, model, self.clip)
             batch.clear()
 
-    def describe(self) -> None:
+    def describe(self, devices: Devices, notify: Notify | None) -> None:
         """Describe the faces that were found by earlier scans and not described by this model."""
         assert self.clip is not None
 
@@ -287,7 +289,7 @@ class _Scan:
             self.report.described = described
             self.progress(self.report)
 
-        catch_up(self.library, self.clip, self.config, grown)
+        catch_up(self.library, self.clip, self.config, grown, devices=devices, notify=notify)
 
 
 def _mark_missing(library: Library, folder: Path, config: Config, report: ScanReport) -> None:

@@ -66,6 +66,13 @@ def test_faces_need_no_torch() -> None:
     assert done.stdout.startswith("(1, ")
 
 
+def test_a_gpu_that_torch_does_not_find_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(WeightsError, match="torch finds no GPU; run `faceclust doctor`, or use"):
+        Clip(device="cuda")
+
+
 def test_texts_need_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "open_clip", None)
     with pytest.raises(WeightsError, match=r"pip install 'faceclust\[clip\]'"):

@@ -13,8 +13,9 @@ from PIL import Image
 
 from faceclust.config import Config
 from faceclust.embed.clip import FACE_CLIP, Clip, model_id
-from faceclust.pipeline import Library, describe
-from faceclust.pipeline.describe import CropTask, Describer, catch_up, decode
+from faceclust.graph import gpu
+from faceclust.pipeline import Library, describe, devices
+from faceclust.pipeline.describe import ClipFactory, CropTask, Describer, catch_up, decode
 from faceclust.store import catalogue
 from faceclust.workers import Failure
 from tests.synthetic import library, photo
@@ -66,6 +67,39 @@ def test_what_is_missing_is_made_up_for(faces: Library) -> None:
     assert catch_up(faces, MODEL, ONE, seen.append) == 0
 
 
+def test_many_faces_are_described_on_a_gpu_in_large_batches_or_one_sentence_says_why_not(
+    faces: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, list[int]]] = []
+
+    def run(make: ClipFactory, tasks: Iterator[CropTask], **_: object) -> Iterator[object]:
+        given.append((make.device, [len(task.faces) for task in tasks]))
+        yield from ()
+
+    monkeypatch.setattr("faceclust.workers.run", run)
+    monkeypatch.setattr(describe, "BATCH_FACES", {"cpu": 2, "cuda": 4})
+    monkeypatch.setattr(gpu, "unusable", lambda: None)
+    cuda = Config(scan=replace(ONE.scan, device="cuda"))
+    said: list[str] = []
+
+    def described() -> tuple[str, list[int]]:
+        catch_up(faces, MODEL, cuda, lambda count: None, notify=said.append)
+        return given.pop()
+
+    # As few as these are done before torch has started.
+    assert described() == ("cpu", [2, 2, 1])
+    monkeypatch.setattr(describe, "MANY", 5)
+    assert described() == ("cuda", [4, 1])
+    assert said == []
+    monkeypatch.setattr(gpu, "unusable", lambda: "torch finds no GPU; run `faceclust doctor`.")
+    assert described() == ("cpu", [2, 2, 1])
+    assert said == ["Faces are described on the CPU: torch finds no GPU; run `faceclust doctor`."]
+    monkeypatch.setattr(gpu, "unusable", lambda: None)
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
+    assert described() == ("cpu", [2, 2, 1])
+    assert "open_clip is not installed" in said[1]
+
+
 def test_what_was_described_before_a_fault_is_kept(
     faces: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +112,7 @@ def test_what_was_described_before_a_fault_is_kept(
             else:
                 yield task, (task.faces, np.ones((len(task.faces), 3), np.float32))
 
-    monkeypatch.setattr(describe, "BATCH_FACES", 1)
+    monkeypatch.setattr(describe, "BATCH_FACES", {"cpu": 1})
     monkeypatch.setattr("faceclust.workers.run", faulty)
     with pytest.raises(KeyboardInterrupt):
         catch_up(faces, "toy", ONE, lambda count: None)

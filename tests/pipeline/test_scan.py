@@ -304,25 +304,54 @@ def test_patterns_begin_at_the_library_s_root_also_when_a_part_is_scanned(
     assert readers.took() == ["2019/c.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("name", "unusable", "expected"),
+    [
+        ("face-clip", None, "cpu"),  # a photo's few faces are described sooner by a processor
+        ("ViT-B-32/any", None, "cuda"),
+        ("ViT-B-32/any", "torch finds no GPU.", "cpu"),
+    ],
+)
+def test_where_the_faces_of_a_photo_are_described(
+    library: Library, readers: Readers, monkeypatch: pytest.MonkeyPatch, name: str,
+    unusable: str | None, expected: str,
+) -> None:  # fmt: skip
+    made: list[Any] = []
+    monkeypatch.setattr("faceclust.weights.usable", lambda *_: "cuda")
+    monkeypatch.setattr("faceclust.graph.gpu.unusable", lambda: unusable)
+    monkeypatch.setattr("faceclust.pipeline.attributes.prepare", lambda *_: name)
+    monkeypatch.setattr(
+        "faceclust.workers.run", lambda make, *a, **b: made.append(make) or readers.run(make, *a)
+    )
+    said: list[str] = []
+    cuda = Config(scan=replace(Config().scan, device="cuda"))
+    run(library, config=cuda, notify=said.append)
+    assert (made[0].device, made[0].clip_device) == ("cuda", expected)
+    assert said == ([f"Faces are described on the CPU: {unusable}"] if unusable else [])
+
+
 # --- photos on a cluster ---
 
 
+@pytest.mark.parametrize(("name", "seeing"), [("face-clip", "cpu"), ("ViT-B-32/any", "cuda")])
 def test_a_cluster_s_machines_try_their_own_gpus(
-    library: Library, readers: Readers, monkeypatch: pytest.MonkeyPatch
+    library: Library, readers: Readers, monkeypatch: pytest.MonkeyPatch, name: str, seeing: str
 ) -> None:
-    asked: list[tuple[object, object]] = []
+    asked: list[tuple[object, ...]] = []
 
     def on_cards(make: Any, tasks: Iterable[PhotoTask], *, gpu: bool, **_: object) -> Any:
-        asked.append((make.device, gpu))
+        asked.append((make.device, make.clip_device, gpu))
         return readers.run(make, tasks)
 
     monkeypatch.setattr("faceclust.engine.scan.run", on_cards)
     # This one's onnxruntime may well know of no GPU.
     monkeypatch.setattr("faceclust.weights.usable", lambda *_: "cpu")
+    monkeypatch.setattr("faceclust.graph.gpu.unusable", lambda: "torch finds no GPU.")
+    monkeypatch.setattr("faceclust.pipeline.attributes.prepare", lambda *_: name)
     said: list[str] = []
     cuda = Config(scan=replace(Config().scan, device="cuda"))
     report = run(library, config=cuda, steps=on(Loop()), notify=said.append)
-    assert (report.read, asked, said) == (4, [("cuda", True)], [])
+    assert (report.read, asked, said) == (4, [("cuda", seeing, True)], [])
 
 
 def test_shards_of_another_library_or_device_are_never_taken(
