@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -72,7 +71,7 @@ class Steps:
         knn: as `graph.knn.knn`.
         score: as `scoring.score`.
         partition: as `cluster.partition.partition`.
-        devices: whose GPUs read photos; None for this machine's.
+        devices: what is known of the GPUs that do it; None where nobody has asked for any.
     """
 
     read: Read
@@ -132,36 +131,32 @@ def steps(
     Args:
         device: where neighbours are searched, by the local engine; what else runs on it is told
             by whoever wants it done.
-        notify: told why a GPU cannot be used.
+        notify: told why a GPU cannot be used, when it would be.
     """
     with runner(engine, address, cpus) as connected:
         if engine == "local":
-            yield replace(LOCAL, knn=_search(device, notify))
+            devices = Devices()
+            yield replace(LOCAL, knn=_search(devices, device, notify), devices=devices)
             return
         if device == "cuda" and notify is not None:
             notify("Neighbours are searched on the CPUs of the cluster, whatever --device says.")
         yield on(connected)
 
 
-def _search(device: Device, notify: Notify | None) -> Search:
-    """Who searches for neighbours: the GPU, or the CPU and one sentence about why."""
+def _search(devices: Devices, device: Device, notify: Notify | None) -> Search:
+    """Searches for neighbours on the GPU; or on the CPU, and one sentence says why."""
     if device == "cpu":
-        return knn
-    say = notify or warnings.warn
-    reason = gpu.unusable()
-    if reason is not None:
-        say(f"Neighbours are searched on the CPU: {reason}")
         return knn
 
     def search(
         x: FloatArray, k: int, *, exact_below: int, share: float | None = None
     ) -> Neighbours:
-        try:
-            return gpu.knn(x, k)
-        except RuntimeError as error:  # all that torch raises, out of memory among it
-            reason = str(error).partition("\n")[0]
-            say(f"Neighbours are searched on the CPU: the GPU failed ({reason}).")
-            return knn(x, k, exact_below=exact_below, share=share)
+        if devices.searching(device, notify) == "cuda":
+            try:
+                return gpu.knn(x, k)
+            except RuntimeError as error:  # all that torch raises, out of memory among it
+                devices.failed(error, notify)
+        return knn(x, k, exact_below=exact_below, share=share)
 
     return search
 

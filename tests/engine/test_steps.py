@@ -137,13 +137,14 @@ def test_neighbours_are_searched_on_a_gpu_or_one_sentence_says_why_not(
 
     said: list[str] = []
     monkeypatch.setattr(gpu, "unusable", lambda: "torch finds no GPU; run `faceclust doctor`.")
+    x = np.eye(4, dtype=np.float32)
     with steps(device="cuda", notify=said.append) as local:
-        assert local.knn is knn
+        assert said == []
+        assert np.array_equal(local.knn(x, 2, exact_below=9).index, knn(x, 2).index)
     assert said == [
         "Neighbours are searched on the CPU: torch finds no GPU; run `faceclust doctor`."
     ]
     monkeypatch.setattr(gpu, "unusable", lambda: None)
-    x = np.eye(4, dtype=np.float32)
     monkeypatch.setattr(gpu, "knn", partial(gpu.knn, device="cpu"))
     with steps(device="cuda", notify=said.append) as local:
         assert local.knn(x, 2, exact_below=9).index.shape == (4, 2)

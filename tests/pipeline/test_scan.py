@@ -327,7 +327,8 @@ def test_where_the_faces_of_a_photo_are_described(
     cuda = Config(scan=replace(Config().scan, device="cuda"))
     run(library, config=cuda, notify=said.append)
     assert (made[0].device, made[0].clip_device) == ("cuda", expected)
-    assert said == ([f"Faces are described on the CPU: {unusable}"] if unusable else [])
+    what = "Faces are described and neighbours are searched on the CPU"
+    assert said == ([f"{what}: {unusable}"] if unusable else [])
 
 
 # --- photos on a cluster ---
