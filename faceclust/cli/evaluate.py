@@ -75,7 +75,7 @@ def evaluate(
         raise OptionError("--runs goes with --ablate only.")
     report = pipeline.evaluate(
         labels=labels, data=data, aligned=aligned, options=options, profile=profile,
-        library=library, db=db,
+        library=library, db=db, notify=console.notify,
     )  # fmt: skip
     if json:
         print_json(report)
@@ -124,7 +124,7 @@ def _compare(options: Mapping[str, object], *, json: bool, **source: Any) -> Non
         flag = given[0].replace("_", "-")
         raise OptionError(f"--ablate compares all methods; leave --{flag} out.")
     with _progress() as progress:
-        report = pipeline.ablate(**source, progress=progress)
+        report = pipeline.ablate(**source, progress=progress, notify=console.notify)
     if json:
         print_json(report)
     else:

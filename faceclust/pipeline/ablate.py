@@ -28,6 +28,7 @@ from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.trained import Runs
 from faceclust.pipeline.variants import EdgeScorer, Faces, Row, Tuned, Variant
 from faceclust.records import IntArray
+from faceclust.weights import Notify
 
 SEEDS = 5
 LISTS = max(EDGE_LISTS, fc_es.LISTS)
@@ -46,11 +47,12 @@ def ablate(
     runs: Path | None = None,
     seeds: int = SEEDS,
     progress: Progress | None = None,
+    notify: Notify | None = None,
 ) -> dict[str, Any]:
     """Score every variant of the method and every rival on the same embeddings and neighbours.
 
     Args:
-        labels, data, aligned, profile, library, db: as of `evaluate`.
+        labels, data, aligned, profile, library, db, notify: as of `evaluate`.
         runs: folder with files `<variant>-<seed>.safetensors` of trainings of CLIP-Cluster, which
             are compared in place of the shipped one.
         seeds: how often to run what draws lots, with the seeds 0, 1, ...
@@ -80,7 +82,7 @@ def ablate(
             config = settings.override(settings.load().scan, profile=profile)
             space = models.resolve(config.profile).model_id
             found = trained.read(runs, space, model_id(FACE_CLIP))
-        labelled = labelled_data(data, aligned, profile, clip=True)
+        labelled = labelled_data(data, aligned, profile, clip=True, notify=notify)
     else:
         assert labels is not None
         with libraries.find_library(library, db) as opened:

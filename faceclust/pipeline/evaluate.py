@@ -32,6 +32,7 @@ from faceclust.pipeline.people import all_people
 from faceclust.pipeline.scoring import choose, needs_clip
 from faceclust.records import Graph, IntArray
 from faceclust.store import catalogue, ledger, nearby
+from faceclust.weights import Notify
 
 
 def evaluate(
@@ -43,6 +44,7 @@ def evaluate(
     profile: str | None = None,
     library: str | Path | None = None,
     db: Path | None = None,
+    notify: Notify | None = None,
 ) -> dict[str, Any]:
     """Score a clustering against known people: labels, data, or the names given in the library.
 
@@ -55,6 +57,7 @@ def evaluate(
             `labels`, and none given, the library's people are scored as they stand.
         profile: networks for `data`.
         library, db: which library, where no `data` is given.
+        notify: told why `data` cannot be embedded on the GPU that the settings ask for.
 
     Returns:
         faces, people, clusters, pairwise and bcubed {precision, recall, f}, method, threshold,
@@ -80,7 +83,7 @@ def evaluate(
         networks = settings.override(settings.load().scan, profile=profile).profile
         within = models.space(models.resolve(networks).model_id)
         choose(wanted, within, model_id(FACE_CLIP) if clip else None)
-    faces = labelled_data(data, aligned, profile, clip=clip)
+    faces = labelled_data(data, aligned, profile, clip=clip, notify=notify)
     wanted = _cluster_options(options, len(set(faces.persons)))
     grouping = group(faces.embeddings, wanted, faces.space, described=faces.described)
     doubts = None if grouping.edges is None else between(grouping.edges, grouping.labels)

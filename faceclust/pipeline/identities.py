@@ -28,6 +28,7 @@ from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.models import Models
 from faceclust.records import Box, FloatArray, ImageArray
 from faceclust.store import Scanned
+from faceclust.weights import Device
 from faceclust.workers import Failure, Limits
 
 MAX_TAR_BYTES = 64 << 30
@@ -68,10 +69,12 @@ class Extras:
     Attributes:
         mirrored: its mirror image.
         clip: the CLIP model of the image embedding; None for none.
+        clip_device: where that runs; None for where the networks do.
     """
 
     mirrored: bool = False
     clip: str | None = None
+    clip_device: Device | None = None
 
 
 @contextmanager
@@ -194,7 +197,8 @@ class _Networks:
         device = config.scan.device
         weights.take_card(device, workers.number())
         self._embedder = Embedder(models.embedders, device)
-        self._clip = Clip(extras.clip, device) if extras.clip else None
+        seeing = extras.clip_device or device
+        self._clip = Clip(extras.clip, seeing) if extras.clip else None
         self._mirrored = extras.mirrored
 
     def __call__(self, named: Named, x: FloatArray | None = None) -> Embedded:

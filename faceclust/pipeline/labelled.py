@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from posixpath import normpath
 
@@ -17,6 +17,7 @@ from faceclust.errors import InputError
 from faceclust.evaluate import read_labels
 from faceclust.pipeline import models
 from faceclust.pipeline.cluster import described_by, description_of, photos_of
+from faceclust.pipeline.devices import Devices
 from faceclust.pipeline.identities import (
     Extras,
     as_folder,
@@ -30,6 +31,7 @@ from faceclust.pipeline.models import Space
 from faceclust.pipeline.scoring import Described
 from faceclust.records import FloatArray, IntArray
 from faceclust.store import catalogue
+from faceclust.weights import Notify
 
 IN_PHOTO = re.compile(r"(.+)_face\d+")  # what crops are called that were cut from one photo
 
@@ -56,9 +58,12 @@ class Labelled:
 
 
 def labelled_data(
-    data: Path, aligned: bool, profile: str | None, *, clip: bool = False
-) -> Labelled:
+    data: Path, aligned: bool, profile: str | None, *, clip: bool = False,
+    notify: Notify | None = None,
+) -> Labelled:  # fmt: skip
     """Embed a folder or tar with one folder of photos for each person; `clip`: by face-CLIP, too.
+
+    Without the GPU that the settings ask for, the CPU does it, and `notify` is told why.
 
     Raises:
         InputError: it cannot be read, or shows no face.
@@ -68,7 +73,11 @@ def labelled_data(
     with as_folder(data) as folder:
         started = time.perf_counter()
         resolved = models.resolve(config.scan.profile)
-        extras = Extras(clip=FACE_CLIP if clip else None)
+        devices = Devices()
+        device = devices.networks(config.scan.device, notify)
+        config = replace(config, scan=replace(config.scan, device=device))
+        seeing = devices.describing(device, notify) if clip else device
+        extras = Extras(clip=FACE_CLIP if clip else None, clip_device=seeing)
         faces = gather(embed_folder(folder, resolved, config, aligned=aligned, extras=extras))
         if not faces.names:
             raise InputError(f"{data} holds no photo with a face; it needs one folder a person.")

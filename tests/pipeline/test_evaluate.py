@@ -151,6 +151,21 @@ def test_aligned_crops_in_a_tar_score_as_in_a_folder(
         assert report["seconds"]["embed"] > 0
 
 
+def test_data_is_embedded_on_the_cpu_where_there_is_no_gpu(
+    tmp_path: Path, face_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "config" / "faceclust" / "faceclust.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[scan]\ndevice = "cuda"\nworkers = 1\n')
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    said: list[str] = []
+    report = evaluate(data=face_folder("faces"), aligned=True, options={"edges": "clip-cluster"},
+                      notify=said.append)  # fmt: skip
+    assert report["faces"] == 4
+    (sentence,) = said
+    assert sentence.startswith("Running on the CPU: this onnxruntime has no CUDA support")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 def test_data_without_faces_is_named_as_the_user_named_it(tmp_path: Path, packed: bool) -> None:
