@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from faceclust.embed.rewrite import to_onnx
 from faceclust.records import FloatArray, ImageArray
 from faceclust.weights import Device
 
-# Above this a batch only grows the working set: on a CPU 32 faces at once are no faster than one.
-BATCH = 8
+# Faces at once. Above 8 a batch only grows the working set of a CPU, where 32 faces are no faster
+# than one; a GPU waits for work.
+BATCH: Mapping[Device, int] = {"cpu": 8, "cuda": 256}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class ArcFace:
             graph = split_prelu(graph)
         self._session = weights.open_session(graph, device=device, threads=threads)
         self._input = self._session.get_inputs()[0].name
-        self._scale = np.float32(scale)
+        self._scale, self._batch = np.float32(scale), BATCH[device]
         self.dim = int(self._session.get_outputs()[0].shape[1])
 
     def __call__(self, crops: ImageArray) -> FloatArray:
@@ -90,7 +91,8 @@ class ArcFace:
             (B, D) float32, *not* normalised: the length says how recognisable a face is, and
             normalising is one line where cosine is wanted.
         """
-        parts = [self._embed(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
+        starts = range(0, len(crops), self._batch)
+        parts = [self._embed(crops[start : start + self._batch]) for start in starts]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
     def _embed(self, crops: ImageArray) -> FloatArray:

@@ -7,7 +7,7 @@ and tag of open_clip, "ViT-B-32/laion2b_s34b_b79k". Either is loaded by name.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -26,7 +26,7 @@ Device: TypeAlias = Literal["cpu", "cuda"]
 FACE_CLIP = "face-clip"
 # MobileFaceNet's own normalisation: pixels to [-1, 1].
 MEAN = STD = (0.5, 0.5, 0.5)
-BATCH = 32
+BATCH: Mapping[Device, int] = {"cpu": 32, "cuda": 256}
 
 
 class OpenClipModel:
@@ -66,15 +66,17 @@ class OpenClipModel:
     def encode_images(self, crops: ImageArray) -> FloatArray:
         """(B, H, W, 3) uint8 RGB -> (B, E) float32, normalised."""
         with self._quiet():
-            starts = range(0, len(crops), BATCH)
-            parts = [self._images(crops[start : start + BATCH]) for start in starts]
+            size = BATCH[self._device]
+            starts = range(0, len(crops), size)
+            parts = [self._images(crops[start : start + size]) for start in starts]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
     def encode_texts(self, texts: list[str]) -> FloatArray:
         """T texts -> (T, E) float32, normalised; a text beyond the context is cut off."""
         with self._quiet():
-            starts = range(0, len(texts), BATCH)
-            parts = [self._texts(texts[start : start + BATCH]) for start in starts]
+            size = BATCH[self._device]
+            starts = range(0, len(texts), size)
+            parts = [self._texts(texts[start : start + size]) for start in starts]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
     def _images(self, crops: ImageArray) -> FloatArray:

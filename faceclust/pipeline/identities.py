@@ -9,7 +9,7 @@ import lzma
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,8 @@ from faceclust.weights import Device
 from faceclust.workers import Failure, Limits
 
 MAX_TAR_BYTES = 64 << 30
-CHUNK = 64
+# Crops of a task: as many as a device takes at once. Photos are lost together: always the fewer.
+CHUNK: Mapping[Device, int] = {"cpu": 64, "cuda": 256}
 # All that tarfile and the decompressors raise for what is damaged; ValueError for impossible names.
 _UNPACKING = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 
@@ -149,9 +150,10 @@ def embed_folder(
     """
     skip = frozenset(known)
     files = [file for file in photos.walk(folder, WalkOptions()) if file.path not in skip]
+    size = CHUNK[config.scan.device if aligned else "cpu"]
     tasks = [
-        tuple(PhotoTask(str(folder), f.path, f.size, f.mtime_ns) for f in files[i : i + CHUNK])
-        for i in range(0, len(files), CHUNK)
+        tuple(PhotoTask(str(folder), f.path, f.size, f.mtime_ns) for f in files[i : i + size])
+        for i in range(0, len(files), size)
     ]
     wanted = extras or Extras()
     if aligned:
@@ -165,7 +167,7 @@ def embed_all(
 ) -> Generator[Embedded, None, None]:
     """Run what `make` makes over `tasks` in worker processes; a task that fails is left out."""
     limits = Limits(
-        seconds=config.scan.seconds_per_photo * CHUNK,
+        seconds=config.scan.seconds_per_photo * CHUNK[config.scan.device],
         memory=None if config.scan.device == "cuda" else workers.WORKER_MEMORY,
     )
     for _, result in workers.run(make, tasks, workers=config.scan.workers, limits=limits):

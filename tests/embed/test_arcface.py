@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 from faceclust import weights
 from faceclust.embed.arcface import ArcFace, Embedder, Network, normalise
 from faceclust.errors import WeightsError
+from faceclust.weights import Device
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,30 @@ def test_a_face_is_embedded_the_same_in_any_batch(embedder: ArcFace) -> None:
     alone = np.concatenate([embedder(face[None]) for face in faces])
     assert together.shape == (19, embedder.dim) == (19, 512)
     assert np.allclose(together, alone, atol=1e-3)
+
+
+@pytest.mark.parametrize(("device", "sizes"), [("cpu", [8, 8, 4]), ("cuda", [20])])
+def test_a_gpu_is_given_more_faces_at_once(
+    monkeypatch: pytest.MonkeyPatch, device: Device, sizes: list[int]
+) -> None:
+    real, given = weights.open_session, []
+
+    def on_the_cpu(graph: bytes, **_: object) -> Any:
+        session = real(graph)
+        run = session.run
+
+        def counted(names: Any, inputs: dict[str, Any]) -> Any:
+            given.append(len(next(iter(inputs.values()))))
+            return run(names, inputs)
+
+        session.run = counted
+        return session
+
+    monkeypatch.setattr(weights, "open_session", on_the_cpu)
+    embedder = ArcFace(weights.path_of("arcface-mobilefacenet-512"), device, scale=128.0)
+    faces = np.random.default_rng(0).integers(0, 255, (20, 112, 112, 3), np.uint8)
+    assert embedder(faces).shape == (20, 512)
+    assert given == sizes
 
 
 def test_no_faces(embedder: ArcFace) -> None:

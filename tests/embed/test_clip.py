@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from faceclust.embed import clip
-from faceclust.embed.clip import Clip
+from faceclust.embed.clip import Clip, Device
 from faceclust.embed.open_clip_model import BATCH, FACE_CLIP, OpenClipModel
 from faceclust.errors import WeightsError
 from faceclust.weights import own
@@ -40,10 +41,29 @@ def test_no_faces_give_no_points(face_clip: Clip) -> None:
 
 
 def test_a_batch_changes_no_embedding(face_clip: Clip) -> None:
-    faces = crops(BATCH + 2)
+    faces = crops(BATCH["cpu"] + 2)
     together = face_clip.encode_images(faces)
     alone = np.concatenate([face_clip.encode_images(faces[k : k + 1]) for k in (0, 1, 33)])
     assert np.allclose(together[[0, 1, 33]], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(("device", "sizes"), [("cpu", [32, 32, 6]), ("cuda", [70])])
+def test_a_gpu_is_given_more_faces_at_once(
+    monkeypatch: pytest.MonkeyPatch, device: Device, sizes: list[int]
+) -> None:
+    given: list[int] = []
+
+    def images(_: object, some: np.ndarray) -> np.ndarray:
+        given.append(len(some))
+        return np.zeros((len(some), 4), np.float32)
+
+    monkeypatch.setattr(OpenClipModel, "__init__", lambda *_: None)
+    monkeypatch.setattr(OpenClipModel, "_quiet", lambda _: nullcontext())
+    monkeypatch.setattr(OpenClipModel, "_images", images)
+    model = OpenClipModel(FACE_CLIP)
+    model._device = device
+    assert model.encode_images(crops(70)).shape == (70, 4)
+    assert given == sizes
 
 
 def test_the_graph_is_the_image_tower(face_clip: Clip) -> None:

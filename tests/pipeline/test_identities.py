@@ -3,15 +3,21 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from faceclust.config import Config
 from faceclust.errors import InputError
-from faceclust.pipeline.identities import as_folder, person_of
+from faceclust.pipeline.identities import as_folder, embed_folder, person_of
+from faceclust.pipeline.models import Models
+from faceclust.weights import Device
+from faceclust.workers import Limits
 
 PNG = b"not decoded here"
 
@@ -151,6 +157,26 @@ def test_headers_of_many_bytes_are_refused(tmp_path: Path) -> None:
     path = tar_of(tmp_path / "long.tar", first, (long, content), member("ann/3.png"))
     with pytest.raises(InputError, match=r"long\.tar cannot be unpacked .*headers are over 1 MB"):
         unpacked(path)
+
+
+@pytest.mark.parametrize(("device", "sizes"), [("cpu", [64, 36]), ("cuda", [100])])
+def test_a_gpu_is_given_more_crops_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: Device, sizes: list[int]
+) -> None:
+    given: list[int] = []
+
+    def run(_: object, tasks: list[object], *, limits: Limits, **__: object) -> Iterator[object]:
+        assert limits.seconds >= 60 * len(tasks[0])  # type: ignore[arg-type]
+        given.extend(len(task) for task in tasks)  # type: ignore[arg-type]
+        yield from ()
+
+    monkeypatch.setattr("faceclust.workers.run", run)
+    for n in range(100):
+        (tmp_path / f"{n}.jpg").touch()
+    config = Config(scan=replace(Config().scan, device=device))
+    found = Models(Path("d.onnx"), (), "detector", "model")
+    assert list(embed_folder(tmp_path, found, config, aligned=True)) == []
+    assert given == sizes
 
 
 def test_a_loose_file_is_the_only_one_of_its_person() -> None:

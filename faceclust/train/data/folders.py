@@ -21,6 +21,7 @@ from faceclust.errors import InputError
 from faceclust.faces.align import CROP
 from faceclust.photos import WalkOptions, content_hash
 from faceclust.pipeline.identities import (
+    CHUNK,
     CropEmbedder,
     Embedded,
     Extras,
@@ -36,7 +37,6 @@ from faceclust.train.data.identities import Identities
 
 SAMPLE = 20  # files looked at to tell crops from photos
 UNTOLD = (0, 0)
-RECORDS = 64  # images a worker reads at a time
 FAMILY = re.compile(r"(F\d+)_MID\d+/(P\d+)_face\d+\.\w+")
 
 
@@ -121,7 +121,8 @@ def embed_records(
     def run(known: frozenset[str]) -> Iterable[Embedded]:
         pairs = zip(faces.key.tolist(), faces.offset.tolist(), strict=True)
         images = (pair for pair in pairs if str(pair[0]) not in known)
-        tasks = iter(lambda: tuple(islice(images, RECORDS)), ())
+        size = CHUNK[using.config.scan.device]
+        tasks = iter(lambda: tuple(islice(images, size)), ())
         path = str(faces.path)
         yield from embed_all(
             CropEmbedder(recordio.crops_of, using.models, using.extras, using.config),
