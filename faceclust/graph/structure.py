@@ -268,7 +268,9 @@ def _lists(own: IntArray, index: IntArray, weight: FloatArray | None, N: int) ->
     from scipy.sparse import csr_matrix
 
     F, k = index.shape
-    col = np.column_stack([own, index]).astype(np.int32)
+    # 32 bits take half of the memory, up to the 2,147,483,647 faces that they can number.
+    number = np.int64 if np.iinfo(np.int32).max < N else np.int32
+    col = np.column_stack([own, index]).astype(number)
     value = np.ones((F, k + 1), np.float32)
     if weight is not None:
         value[:, 1:] = weight

@@ -131,3 +131,12 @@ def test_strangers_do_not_depend_on_the_order_in_which_faces_came(count: int) ->
     mixed = np.random.default_rng(1).permutation(count)
     assert strangers(x[mixed]).mean == pytest.approx(strangers(x).mean, abs=1e-6)
     assert strangers(x[mixed]).deviation == pytest.approx(strangers(x).deviation, abs=1e-6)
+
+
+def test_lists_hold_faces_beyond_32_bits() -> None:
+    """A row of a library of so many faces: that its columns are kept is all that can be tried."""
+    N = 2**31 + 10
+    row = structure._lists(np.array([N - 1]), np.array([[7, N - 2, -1]]), None, N)
+    assert row.indices.tolist() == [7, N - 2, N - 1]
+    small = structure._lists(np.array([5]), np.array([[7, -1]]), None, 9)
+    assert small.indices.dtype == np.int32  # half of the memory
