@@ -11,12 +11,13 @@ import numpy as np
 from faceclust import weights
 from faceclust.embed.prelu import split_prelu
 from faceclust.embed.rewrite import to_onnx
-from faceclust.records import FloatArray, ImageArray
+from faceclust.records import FloatArray, ImageArray, IntArray
 from faceclust.weights import Device
 
 # Faces at once. Above 8 a batch only grows the working set of a CPU, where 32 faces are no faster
 # than one; a GPU waits for work.
 BATCH: Mapping[Device, int] = {"cpu": 8, "cuda": 256}
+ROWS = 8192  # embeddings at once: what is worked out of a million takes little beside themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +110,60 @@ def normalise(x: FloatArray, parts: Sequence[int] = ()) -> FloatArray:
         parts: sizes of the embeddings of several networks that a row is made of. Each is first
             scaled to length 1, so that the cosine of two rows is the mean of the networks'.
     """
-    if len(parts) > 1:
-        pieces = np.split(x, np.cumsum(parts)[:-1], axis=1)
-        x = np.concatenate([normalise(piece) for piece in pieces], axis=1)
-    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), np.float32)
+    whole = np.array(x, np.result_type(x, np.float32))
+    _scale(whole, parts)
+    return np.asarray(whole, np.float32)
 
 
 def lengths(x: FloatArray, parts: Sequence[int] = ()) -> FloatArray:
     """Lengths of raw embeddings (N, D), one for each network: (N, networks)."""
-    pieces = np.split(x, np.cumsum(parts)[:-1], axis=1) if len(parts) > 1 else [x]
-    return np.stack([np.linalg.norm(piece, axis=1) for piece in pieces], axis=1)
+    found = np.empty((len(x), max(1, len(parts))), x.dtype)
+    for start in range(0, len(x), ROWS):
+        for network, piece in enumerate(_pieces(x[start : start + ROWS], parts)):
+            found[start : start + ROWS, network] = np.linalg.norm(piece, axis=1)
+    return found
+
+
+def _scale(x: FloatArray, parts: Sequence[int]) -> None:
+    """Normalise rows (N, D) where they are."""
+    for start in range(0, len(x), ROWS):
+        block = x[start : start + ROWS]
+        for piece in (*_pieces(block, parts), block) if len(parts) > 1 else (block,):
+            piece /= np.maximum(np.linalg.norm(piece, axis=1, keepdims=True), 1e-12)
+
+
+def _pieces(x: FloatArray, parts: Sequence[int]) -> Sequence[FloatArray]:
+    """What each network has said of some faces, in place."""
+    return np.split(x, np.cumsum(parts)[:-1], axis=1) if len(parts) > 1 else [x]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """N faces as they are compared.
+
+    Attributes:
+        x: (N, D) float32, L2-normalised, see `normalise`.
+        lengths: (N, networks) that they had: how recognisable each face is.
+    """
+
+    x: FloatArray
+    lengths: FloatArray
+
+    @classmethod
+    def of(cls, x: FloatArray, parts: Sequence[int] = ()) -> Unit:
+        """Of raw embeddings (N, D), which stay as they are."""
+        return cls(normalise(x, parts), lengths(x, parts))
+
+    @classmethod
+    def taken(cls, x: FloatArray, parts: Sequence[int] = ()) -> Unit:
+        """The same in the place of raw embeddings, (N, D) float32 that nobody else needs."""
+        found = lengths(x, parts)
+        _scale(x, parts)
+        return cls(x, found)
+
+    def select(self, rows: IntArray) -> Unit:
+        """Some of the faces."""
+        return Unit(self.x[rows], self.lengths[rows])
 
 
 def free_batch(path: Path) -> bytes:

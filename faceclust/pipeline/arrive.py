@@ -22,7 +22,7 @@ from faceclust.cluster.constraints import Ages, Constraints
 from faceclust.cluster.methods import EDGE_LISTS
 from faceclust.cluster.partition import partition
 from faceclust.cluster.stable import stable_ids
-from faceclust.embed.arcface import lengths, normalise
+from faceclust.embed.arcface import Unit
 from faceclust.graph import edges, structure
 from faceclust.graph.knn import extend
 from faceclust.pipeline.library import Library
@@ -44,32 +44,27 @@ class Crowd:
 
     Attributes:
         faces: (N,) ids, ascending.
-        x: (N, D) embeddings, of any length.
+        unit: their embeddings.
         photo: (N,) the photo of each.
         space: of the embeddings.
         model: the structural edge model; None where the method scores no pairs.
     """
 
     faces: IntArray
-    x: FloatArray
+    unit: Unit
     photo: IntArray
     space: Space
     model: Path | None
 
     @cached_property
-    def unit(self) -> FloatArray:
-        """(N, D) L2-normalised."""
-        return normalise(self.x, self.space.parts)
-
-    @cached_property
     def quality(self) -> FloatArray:
         """(N,) how recognisable each face is."""
-        return structure.quality(lengths(self.x, self.space.parts))
+        return structure.quality(self.unit.lengths)
 
     @cached_property
     def scale(self) -> structure.Scale:
         """Of the cosine between strangers."""
-        return structure.strangers(self.unit)
+        return structure.strangers(self.unit.x)
 
     def score(self, neighbours: Neighbours, faces: IntArray, label: IntArray) -> Graph:
         """Log-odds of the pairs of some faces that do not have one label; see `edges.Part`.
@@ -78,7 +73,8 @@ class Crowd:
         """
         assert self.model is not None
         part = edges.Part(faces, label, self.scale)
-        return edges.score(edges.load(self.model), self.unit, neighbours, self.quality, part=part)
+        model = edges.load(self.model)
+        return edges.score(model, self.unit.x, neighbours, self.quality, part=part)
 
 
 def same_photo(photo: IntArray) -> IntArray:
@@ -145,7 +141,7 @@ def arrive(
     search = np.union1d(new, unknown)
     if len(search) > enough:
         return None
-    neighbours, changed = extend(crowd.unit, lists, search)
+    neighbours, changed = extend(crowd.unit.x, lists, search)
     membership = {f: newest.membership[f] for f in faces.tolist() if f in newest.membership}
     town = _Town.of(library, faces, membership, decisions)
     loose = town.loose(new, _pairs_of(crowd, neighbours, new))

@@ -18,7 +18,7 @@ from faceclust.cluster.methods import ClusterOptions, lists_of, needs_edges
 from faceclust.cluster.methods import cluster as partition
 from faceclust.cluster.stable import stable_ids
 from faceclust.cluster.thinning import regroup
-from faceclust.embed.arcface import normalise
+from faceclust.embed.arcface import Unit
 from faceclust.errors import LibraryError
 from faceclust.graph.knn import EXACT_BELOW
 from faceclust.graph.principal import compact
@@ -74,7 +74,7 @@ class ClusterReport:
 
 
 def group(
-    embeddings: FloatArray,
+    embeddings: FloatArray | Unit,
     options: ClusterOptions,
     within: Space,
     photo: IntArray | None = None,
@@ -86,39 +86,42 @@ def group(
     """Cluster faces by their embeddings: neighbours, edges, then the method.
 
     Args:
-        embeddings: (N, D) float32, of any length; the length tells how recognisable a face is.
+        embeddings: (N, D) float32, of any length; the length tells how recognisable a face is. Or
+            what became of them, so that many faces need not be held twice.
         options: with None as the threshold, that of the space or else the method's own counts.
         within: the space of the model that made the embeddings.
         photo: (N,) which photo each face is in, where that is known: two faces of one photo are
             hardly ever one person.
         constraints: what the user decided.
-        described: the faces' CLIP embeddings, where they are known.
+        described: the faces' CLIP embeddings, see `described_for`.
         own: the library's own edge model, in place of the shipped ones.
         steps: who searches, scores and groups.
     """
     if options.threshold is None and not needs_edges(options):
         options = replace(options, threshold=within.thresholds.get(options.method))
     scorer = choose(options, within, described.model if described else None, own)
-    x = normalise(embeddings, within.parts)
+    faces = embeddings
+    if not isinstance(faces, Unit):
+        faces = Unit.of(faces, within.parts)
     started = time.perf_counter()
     k = lists_of(options)
-    small = compact(x)
+    small = compact(faces.x)
     exact_below = EXACT_BELOW if options.exact_below is None else options.exact_below
     search = partial(steps.knn, exact_below=exact_below, share=options.search_share)
     neighbours = search(small, k) if k else None
     searched = time.perf_counter()
     scored = None
     if neighbours is not None and scorer is not None:
-        scored = steps.score(scorer, embeddings, small, neighbours, within, described)
+        scored = steps.score(scorer, faces, small, neighbours, described)
     apart = None if photo is None else same_photo(photo)
-    result = partition(x, options, neighbours, scored, apart, constraints, steps.partition)
+    result = partition(faces.x, options, neighbours, scored, apart, constraints, steps.partition)
     labels = result.labels
     if scorer is not None and scored is not None and options.method == "partition":
 
         def among(rows: IntArray) -> Graph:
             some = None if described is None else described.select(rows)
             near = search(small[rows], k)
-            return steps.score(scorer, embeddings[rows], small[rows], near, within, some)
+            return steps.score(scorer, faces.select(rows), small[rows], near, some)
 
         labels = regroup(labels, scored, among, apart=apart, constraints=constraints)
     return Grouping(
@@ -168,7 +171,14 @@ def described_by(library: Library, clip: str | None, faces: IntArray) -> Describ
     if clip is None:
         return None
     _, i = catalogue.live_faces(library.db, clip, frozenset(faces.tolist()))
-    return Described(clip, normalise(i))
+    return Described(clip, Unit.taken(i).x)
+
+
+def described_for(library: Library, options: ClusterOptions, faces: IntArray) -> Described | None:
+    """The CLIP embeddings of (N,) faces where a trained model reads them."""
+    clip, within = description_of(library), space(library.db.setting("model") or "")
+    scorer = choose(options, within, clip, own_edges_or_none(library))
+    return described_by(library, clip, faces) if scorer and scorer.trained else None
 
 
 def photos_of(library: Library, faces: IntArray) -> IntArray:
@@ -212,8 +222,8 @@ def cluster(
     recipe |= {"edges": options.edges or "universal"}
     del recipe["weights"]
     embedded = catalogue.embedded_faces(library.db, model)
-    own, clip = own_edges_or_none(library), description_of(library, embedded)
-    scorer = choose(options, space(model), clip, own)
+    clip = description_of(library, embedded)
+    scorer = choose(options, space(model), clip, own_edges_or_none(library))
     recipe["scorer"] = scorer.name if scorer else None
     current = embedded - excluded
     same = newest is not None and newest.model == model and recipe.items() <= newest.options.items()
@@ -222,14 +232,17 @@ def cluster(
         if not anew or known == (len(current), len(decisions)):
             return _report(newest, started)
     faces, x = catalogue.live_faces(library.db, model, current)
+    within = space(model)
     crowd = Crowd(
-        faces, x, photos_of(library, faces), space(model), scorer.structural if scorer else None
-    )
+        faces, Unit.taken(x, within.parts), photos_of(library, faces), within,
+        scorer.structural if scorer else None,
+    )  # fmt: skip
     found = None
     if newest and same and not anew:
         found = arrive(library, crowd, newest, decisions)
     if found is None:
-        result = _anew(library, crowd, options, decisions, clip, steps)
+        read = clip if scorer and scorer.trained else None
+        result = _anew(library, crowd, options, decisions, read, steps)
         # None: the user may ask for more than this grouping was allowed to do.
         labels = result.labels
         heard: int | None = len(decisions)
@@ -261,11 +274,11 @@ def _anew(
     clip: str | None,
     steps: Steps,
 ) -> Grouping:
-    """All faces grouped."""
+    """All faces grouped; `clip`: the model whose embeddings are read, if any are."""
     faces = crowd.faces
     demanded = people.bonds(decisions, faces.tolist(), dates(library, decisions))
     return group(
-        crowd.x, options, crowd.space, crowd.photo, constraints_of(demanded, faces),
+        crowd.unit, options, crowd.space, crowd.photo, constraints_of(demanded, faces),
         described_by(library, clip, faces), own_edges_or_none(library), steps,
     )  # fmt: skip
 

@@ -19,8 +19,7 @@ from faceclust.pipeline.arrive import between
 from faceclust.pipeline.clicks import simulate
 from faceclust.pipeline.cluster import (
     Grouping,
-    described_by,
-    description_of,
+    described_for,
     group,
     own_edges_or_none,
     photos_of,
@@ -112,7 +111,7 @@ def _score_library(library: Library, source: Path, options: Mapping[str, Any]) -
         faces, x = catalogue.live_faces(library.db, model)
         grouping = group(
             x, wanted, models.space(model), photos_of(library, faces), None,
-            described_by(library, description_of(library), faces), own_edges_or_none(library),
+            described_for(library, wanted, faces), own_edges_or_none(library),
         )  # fmt: skip
         method = str(wanted.method)
         label_of = dict(zip(faces.tolist(), grouping.labels.tolist(), strict=True))

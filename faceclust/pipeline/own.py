@@ -17,8 +17,7 @@ from faceclust.graph.knn import knn
 from faceclust.pipeline.arrive import same_photo
 from faceclust.pipeline.cluster import (
     Grouping,
-    described_by,
-    description_of,
+    described_for,
     group,
     own_edges_or_none,
     photos_of,
@@ -68,7 +67,7 @@ def score_by_names(library: Library, options: ClusterOptions) -> dict[str, Any]:
     if options.method == "kmeans" and options.num_people is None:
         options = replace(options, num_people=len(set(persons)))
     photo = photos_of(library, faces)
-    described = described_by(library, description_of(library), faces)
+    described = described_for(library, options, faces)
     own = own_edges_or_none(library)
     found = group(x, options, space(model), photo, described=described, own=own)
     scored = replace(found, labels=found.labels[rows])

@@ -10,7 +10,7 @@ from typing import Literal
 
 from faceclust import weights
 from faceclust.cluster.methods import ClusterOptions, needs_edges
-from faceclust.embed.arcface import lengths, normalise
+from faceclust.embed.arcface import Unit
 from faceclust.errors import InputError, OptionError, WeightsError
 from faceclust.graph import correction, edges, structure
 from faceclust.graph.correction import Model
@@ -167,36 +167,28 @@ def _digest(path: Path) -> str:
 
 def score(
     scorer: Scorer,
-    embeddings: FloatArray,
+    faces: Unit,
     x: FloatArray,
     neighbours: Neighbours,
-    within: Space,
     described: Described | None,
 ) -> Graph:
     """Log-odds of the listed pairs.
 
     Args:
         scorer: from `choose`.
-        embeddings: (N, D) of any length.
-        x: (N, <= D) the same, L2-normalised, perhaps in fewer dimensions (`principal.compact`).
+        faces: the N faces.
+        x: (N, <= D) the same, perhaps in fewer dimensions (`principal.compact`).
         neighbours: of the N faces.
-        within: the space of the identity embeddings.
         described: the faces' CLIP embeddings, where the scorer has a trained model.
     """
-    quality = quality_of(embeddings, within)
     opened = None
     if scorer.trained is not None and described is not None and len(x):
         model = correction.load(scorer.trained)
-        whole = normalise(embeddings, within.parts)
-        if whole.shape[1] != len(model.basis):
+        if faces.x.shape[1] != len(model.basis):
             raise WeightsError(
                 f"{scorer.trained} was trained on embeddings of {len(model.basis)} numbers; these "
-                f"have {whole.shape[1]}; {REMEDY}."
+                f"have {faces.x.shape[1]}; {REMEDY}."
             )
-        opened = partial(correction.Correction.of, model, whole, described.i, neighbours)
+        opened = partial(correction.Correction.of, model, faces.x, described.i, neighbours)
+    quality = structure.quality(faces.lengths)
     return edges.score(edges.load(scorer.structural), x, neighbours, quality, corrected=opened)
-
-
-def quality_of(embeddings: FloatArray, within: Space) -> FloatArray:
-    """How recognisable each face is for its library, (N,), by the lengths of (N, D) embeddings."""
-    return structure.quality(lengths(embeddings, within.parts))

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypeAlias, get_args
 from faceclust import workers as processes
 from faceclust.cluster.methods import Partition
 from faceclust.cluster.partition import partition
+from faceclust.embed.arcface import Unit
 from faceclust.engine import knn as sharded
 from faceclust.engine import partition as components
 from faceclust.engine import scan as shards
@@ -22,12 +23,11 @@ from faceclust.engine import scoring as chunked
 from faceclust.engine.connect import connect
 from faceclust.engine.tasks import Loop, Runner
 from faceclust.errors import OptionError
-from faceclust.graph import edges, gpu
+from faceclust.graph import edges, gpu, structure
 from faceclust.graph.knn import knn
 from faceclust.pipeline.devices import Devices
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
-from faceclust.pipeline.models import Space
-from faceclust.pipeline.scoring import Described, Scorer, quality_of, score
+from faceclust.pipeline.scoring import Described, Scorer, score
 from faceclust.records import FloatArray, Graph, Neighbours
 from faceclust.store import Scanned
 from faceclust.weights import Device, Notify
@@ -46,9 +46,7 @@ class Search(Protocol):
         ...
 
 
-Score: TypeAlias = Callable[
-    [Scorer, FloatArray, FloatArray, Neighbours, Space, "Described | None"], Graph
-]
+Score: TypeAlias = Callable[[Scorer, Unit, FloatArray, Neighbours, "Described | None"], Graph]
 
 
 class Read(Protocol):
@@ -183,14 +181,14 @@ def _read_shards(
 
 
 def _score(
-    runner: Runner, scorer: Scorer, embeddings: FloatArray, x: FloatArray,
-    neighbours: Neighbours, within: Space, described: Described | None,
+    runner: Runner, scorer: Scorer, faces: Unit, x: FloatArray, neighbours: Neighbours,
+    described: Described | None,
 ) -> Graph:  # fmt: skip
     """In pieces where only the neighbourhood of a pair is looked at.
 
     CLIP-Cluster's graph convolution looks at all faces at once, so its scores are computed here.
     """
     if scorer.trained is not None and described is not None:
-        return score(scorer, embeddings, x, neighbours, within, described)
-    model, quality = edges.load(scorer.structural), quality_of(embeddings, within)
+        return score(scorer, faces, x, neighbours, described)
+    model, quality = edges.load(scorer.structural), structure.quality(faces.lengths)
     return chunked.score(model, x, neighbours, quality, runner)

@@ -27,7 +27,7 @@ import numpy as np
 from faceclust import pipeline
 from faceclust.cluster.methods import EDGE_LISTS, ClusterOptions
 from faceclust.config import Config
-from faceclust.embed.arcface import normalise
+from faceclust.embed.arcface import Unit, normalise
 from faceclust.embed.clip import model_id
 from faceclust.engine import shards
 from faceclust.engine.partition import Component
@@ -134,7 +134,7 @@ class Metered:
 def rates(x: FloatArray, within: Space) -> None:
     """What a processor does in a second, step by step, and what is left for the driver."""
     N = len(x)
-    unit, scorer = normalise(x, within.parts), choose(ClusterOptions(), within, None)
+    unit, scorer = Unit.of(x, within.parts), choose(ClusterOptions(), within, None)
     assert scorer is not None
     near, graph = None, None
     for name in ("knn", "score", "partition"):
@@ -142,9 +142,9 @@ def rates(x: FloatArray, within: Space) -> None:
         steps = on(meter)
         match name:
             case "knn":
-                near, unit_name = steps.knn(unit, EDGE_LISTS), "products"
+                near, unit_name = steps.knn(unit.x, EDGE_LISTS), "products"
             case "score":
-                graph, unit_name = steps.score(scorer, x, unit, near, within, None), "pairs"
+                graph, unit_name = steps.score(scorer, unit, unit.x, near, None), "pairs"
             case "partition":
                 steps.partition(graph, apart=None, constraints=None)
                 unit_name = "pairs"

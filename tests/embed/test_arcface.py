@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceclust import weights
-from faceclust.embed.arcface import ArcFace, Embedder, Network, normalise
+from faceclust.embed import arcface
+from faceclust.embed.arcface import ArcFace, Embedder, Network, Unit, normalise
 from faceclust.errors import WeightsError
 from faceclust.weights import Device
 
@@ -130,3 +131,22 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: str) -> None:
     path.write_bytes(b"no model at all")
     with pytest.raises(WeightsError, match=name):
         ArcFace(path)
+
+
+def test_embeddings_are_normalised_where_they_are_to_the_very_same_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also piece by piece; a million faces are not held twice."""
+    raw = (9 * np.random.default_rng(0).normal(size=(50, 11))).astype(np.float32)
+    kept, whole = raw.copy(), Unit.of(raw, (8, 3))
+    np.testing.assert_array_equal(raw, kept)
+    monkeypatch.setattr(arcface, "ROWS", 7)
+    own = raw.copy()
+    found = Unit.taken(own, (8, 3))
+    assert found.x is own
+    np.testing.assert_array_equal(found.x, whole.x)
+    np.testing.assert_array_equal(found.lengths, whole.lengths)
+    expected = [np.linalg.norm(part, axis=1) for part in (raw[:, :8], raw[:, 8:])]
+    np.testing.assert_array_equal(found.lengths, np.stack(expected, axis=1))
+    np.testing.assert_array_equal(found.select(np.array([3])).x, whole.x[3:4])
+    assert Unit.taken(np.zeros((0, 0), np.float32), (8, 3)).x.shape == (0, 0)

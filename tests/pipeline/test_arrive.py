@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from faceclust.cluster.methods import EDGE_LISTS, ClusterOptions
+from faceclust.embed.arcface import Unit
 from faceclust.errors import LibraryError
 from faceclust.graph.knn import extend, knn
 from faceclust.pipeline import (
@@ -179,7 +180,7 @@ def test_what_a_grouping_gives_to_named_people_is_taken_back(town: Library) -> N
     late, new = len(before) + 1, len(before) + 2
     known = replace(newest, membership=newest.membership | {late: newest.membership[1]})
     faces, x = catalogue.live_faces(town.db, MODEL)
-    crowd = Crowd(faces, x, photos_of(town, faces), space(MODEL), None)
+    crowd = Crowd(faces, Unit.of(x), photos_of(town, faces), space(MODEL), None)
     labels = np.array([before.get(face, -1) for face in faces.tolist()], np.int64)
     labels[faces == late] = ben  # stolen from Ann
     other = before[1 + 2 * SEEN]

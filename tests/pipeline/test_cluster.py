@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from faceclust.cluster.methods import ClusterOptions
+from faceclust.embed.arcface import normalise
+from faceclust.embed.clip import FACE_CLIP, model_id
+from faceclust.engine.tasks import Loop
 from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import Library, all_people, cluster, name, not_a_face, undo
-from faceclust.pipeline.arrive import same_photo
+from faceclust.pipeline.arrive import between, same_photo
 from faceclust.pipeline.cluster import _same_partition, group
-from faceclust.pipeline.models import Space
-from faceclust.store import ledger, open_database
-from tests.synthetic import describe, looks, photo, put
+from faceclust.pipeline.models import MOBILE, Space, space
+from faceclust.pipeline.scoring import Described
+from faceclust.pipeline.steps import LOCAL, Steps, on
+from faceclust.store import catalogue, intake, ledger, nearby, open_database
+from tests.synthetic import EXTRACTOR, describe, library, looks, photo, put
 
 COMPONENTS = ClusterOptions("components", threshold=0.9)
 
@@ -133,3 +140,58 @@ def test_partitions_are_compared_by_who_is_with_whom() -> None:
     assert not _same_partition(labels, np.array([0, 1, 1, 2]))  # as many, but others
     assert not _same_partition(labels, np.array([0, 0, 0, 1]))
     assert _same_partition(labels[:0], labels[:0])
+
+
+CLIP = model_id(FACE_CLIP)
+
+
+@pytest.fixture
+def described(tmp_path: Path) -> Iterator[Library]:
+    """80 faces of 16 people as the mobile profile and face-CLIP embed them, one a photo."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(16, 704)), 5, axis=0) + rng.normal(size=(80, 704))
+    i = np.repeat(rng.normal(size=(16, 256)), 5, axis=0) + rng.normal(size=(80, 256))
+    vectors, looks = x.astype(np.float32), i.astype(np.float32)
+    with library(tmp_path / "album") as opened:
+        for key, value in {"model": MOBILE, "clip": CLIP}.items():
+            opened.db.set_setting(key, value)
+        batch = [
+            replace(photo(f"{n}.jpg", 1), vectors=vectors[n : n + 1], clip_vectors=looks[n : n + 1])
+            for n in range(80)
+        ]
+        with opened.db.transaction() as sql:
+            intake.put_scanned(sql, batch, EXTRACTOR, MOBILE, CLIP)
+        yield opened
+
+
+def reads(library: Library, options: ClusterOptions, using: Steps = LOCAL) -> tuple[str, ...]:
+    """Models of which embeddings were read while the library was clustered."""
+    asked: list[str] = []
+    library.db.sql.set_trace_callback(asked.append)
+    cluster(library, options, steps=using)
+    library.db.sql.set_trace_callback(None)
+    read = [query for query in asked if "vector FROM embeddings" in query]
+    return tuple(model for model in (MOBILE, CLIP) for query in read if f"'{model}'" in query)
+
+
+@pytest.mark.parametrize("using", [LOCAL, on(Loop())], ids=["local", "pieces"])
+def test_clip_is_read_only_where_a_trained_model_reads_it(described: Library, using: Steps) -> None:
+    faces, x = catalogue.live_faces(described.db, MOBILE)
+    _, i = catalogue.live_faces(described.db, CLIP)
+    whole, photo_of = Described(CLIP, normalise(i)), np.arange(80)
+    for options, models in (
+        (ClusterOptions(), (MOBILE,)),
+        (ClusterOptions("hac"), (MOBILE,)),
+        (ClusterOptions(edges="clip-cluster"), (MOBILE, CLIP)),
+    ):
+        assert reads(described, options, using) == models
+        expected = group(x, options, space(MOBILE), photo_of, described=whole)
+        newest = ledger.newest_clustering(described.db)
+        assert newest is not None
+        found = np.array([newest.membership[face] for face in faces.tolist()])
+        assert _same_partition(found, expected.labels)
+        assert newest.options["scorer"] == expected.scorer
+        if expected.neighbours is not None and expected.edges is not None:
+            _, log_odds = nearby.doubts(described.db)
+            left = between(expected.edges, expected.labels).edge_weight
+            np.testing.assert_array_equal(np.sort(log_odds), np.sort(left))
