@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,8 +36,11 @@ from faceclust.pipeline.models import Space, space
 from faceclust.pipeline.people import dates
 from faceclust.pipeline.scoring import Described, choose
 from faceclust.pipeline.steps import LOCAL, Steps
+from faceclust.pipeline.stopwatch import Stopwatch
 from faceclust.records import Decision, FloatArray, Graph, IntArray, Neighbours
 from faceclust.store import Nearby, StoredClustering, catalogue, ledger
+
+SEARCH = ("compact", "neighbours")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,23 +50,40 @@ class Grouping:
     Attributes:
         labels: (N,) int64, 0..K-1.
         threshold: the one that was used, or None.
-        knn_seconds, cluster_seconds: wall-clock time.
+        seconds: of wall-clock time, by stage: compact (fewer dimensions), neighbours, edges,
+            partition, regroup; those that the method has.
         neighbours, edges: what it was made from, where the method scores pairs of faces.
         scorer: which models scored them.
     """
 
     labels: IntArray
     threshold: float | None
-    knn_seconds: float
-    cluster_seconds: float
+    seconds: Mapping[str, float]
     neighbours: Neighbours | None = None
     edges: Graph | None = None
     scorer: str | None = None
 
+    @property
+    def knn_seconds(self) -> float:
+        """Of the neighbour search."""
+        return sum(self.seconds.get(stage, 0.0) for stage in SEARCH)
+
+    @property
+    def cluster_seconds(self) -> float:
+        """Of all that came after it."""
+        return sum(self.seconds.values()) - self.knn_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
-    """What a clustering of the library came to; `edges` says which models scored pairs."""
+    """What a clustering of the library came to.
+
+    Attributes:
+        seconds: of wall-clock time.
+        edges: which models scored pairs.
+        stages: seconds by stage: read, those of `Grouping` or else arrive, keep; none where
+            nothing had changed.
+    """
 
     faces: int
     clusters: int
@@ -71,6 +91,7 @@ class ClusterReport:
     threshold: float | None
     seconds: float
     edges: str | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 def group(
@@ -103,19 +124,21 @@ def group(
     faces = embeddings
     if not isinstance(faces, Unit):
         faces = Unit.of(faces, within.parts)
-    started = time.perf_counter()
-    k = lists_of(options)
+    watch, k = Stopwatch(time.perf_counter), lists_of(options)
     small = compact(faces.x)
+    watch.lap("compact")
     exact_below = EXACT_BELOW if options.exact_below is None else options.exact_below
     search = partial(steps.knn, exact_below=exact_below, share=options.search_share)
     neighbours = search(small, k) if k else None
-    searched = time.perf_counter()
+    watch.lap("neighbours")
     scored = None
     if neighbours is not None and scorer is not None:
         scored = steps.score(scorer, faces, small, neighbours, described)
+        watch.lap("edges")
     apart = None if photo is None else same_photo(photo)
     result = partition(faces.x, options, neighbours, scored, apart, constraints, steps.partition)
     labels = result.labels
+    watch.lap("partition")
     if scorer is not None and scored is not None and options.method == "partition":
 
         def among(rows: IntArray) -> Graph:
@@ -124,11 +147,11 @@ def group(
             return steps.score(scorer, faces.select(rows), small[rows], near, some)
 
         labels = regroup(labels, scored, among, apart=apart, constraints=constraints)
+        watch.lap("regroup")
     return Grouping(
         labels,
         result.threshold,
-        searched - started,
-        time.perf_counter() - searched,
+        watch.seconds,
         None if scored is None else neighbours,
         scored,
         None if scorer is None else scorer.name,
@@ -206,7 +229,7 @@ def cluster(
         OptionError: the method cannot take so many faces.
         InputError, OptionError, WeightsError: the file of weights cannot be used, see `choose`.
     """
-    started = time.perf_counter()
+    started, watch = time.perf_counter(), Stopwatch(time.perf_counter)
     model = library.db.setting("model")
     if model is None:
         if not anew:
@@ -237,12 +260,14 @@ def cluster(
         faces, Unit.taken(x, within.parts), photos_of(library, faces), within,
         scorer.structural if scorer else None,
     )  # fmt: skip
+    watch.lap("read")
     found = None
     if newest and same and not anew:
         found = arrive(library, crowd, newest, decisions)
+        watch.lap("arrive")
     if found is None:
         read = clip if scorer and scorer.trained else None
-        result = _anew(library, crowd, options, decisions, read, steps)
+        result = _anew(library, crowd, options, decisions, read, steps, watch)
         # None: the user may ask for more than this grouping was allowed to do.
         labels = result.labels
         heard: int | None = len(decisions)
@@ -258,7 +283,8 @@ def cluster(
     noted = recipe | facts
     clustering = StoredClustering(model, options.method, noted, kept)
     ledger.put_clustering(library.db, clustering, nearby)
-    return _report(clustering, started)
+    watch.lap("keep")
+    return _report(clustering, started, watch.seconds)
 
 
 def _same_partition(labels: IntArray, others: IntArray) -> bool:
@@ -273,14 +299,19 @@ def _anew(
     decisions: Sequence[Decision],
     clip: str | None,
     steps: Steps,
+    watch: Stopwatch,
 ) -> Grouping:
     """All faces grouped; `clip`: the model whose embeddings are read, if any are."""
     faces = crowd.faces
     demanded = people.bonds(decisions, faces.tolist(), dates(library, decisions))
-    return group(
+    described = described_by(library, clip, faces)
+    watch.lap("read")
+    result = group(
         crowd.unit, options, crowd.space, crowd.photo, constraints_of(demanded, faces),
-        described_by(library, clip, faces), own_edges_or_none(library), steps,
+        described, own_edges_or_none(library), steps,
     )  # fmt: skip
+    watch.add(result.seconds)
+    return result
 
 
 def _numbered(
@@ -299,11 +330,13 @@ def _numbered(
     return dict(zip(faces.tolist(), ids.tolist(), strict=True)), nearby
 
 
-def _report(clustering: StoredClustering, started: float) -> ClusterReport:
+def _report(
+    clustering: StoredClustering, started: float, stages: Mapping[str, float] | None = None
+) -> ClusterReport:
     membership, threshold = clustering.membership, clustering.options.get("threshold_used")
     seconds = time.perf_counter() - started
     clusters = len(set(membership.values()))
     return ClusterReport(
         len(membership), clusters, clustering.method, threshold, seconds,
-        clustering.options.get("scorer"),
+        clustering.options.get("scorer"), stages or {},
     )  # fmt: skip

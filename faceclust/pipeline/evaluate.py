@@ -161,7 +161,7 @@ def _as_it_stands(library: Library) -> tuple[Grouping, str]:
     threshold = newest.options.get("threshold_used") if newest else None
     threshold = float(threshold) if isinstance(threshold, int | float) else None
     scorer = newest.options.get("scorer") if newest else None
-    grouping = Grouping(np.zeros(0, np.int64), threshold, 0.0, 0.0, scorer=scorer)
+    grouping = Grouping(np.zeros(0, np.int64), threshold, {}, scorer=scorer)
     return grouping, newest.method if newest else "none"
 
 

@@ -6,6 +6,7 @@ kept of it, and on a CPU a batch of faces is embedded no faster than one face af
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from faceclust.faces.detector import Detector, DetectorOptions
 from faceclust.faces.scrfd import Detections
 from faceclust.pipeline.describe import open_clip
 from faceclust.pipeline.models import Models
+from faceclust.pipeline.stopwatch import Stopwatch
 from faceclust.records import Box, DecodedPhoto, Face, FloatArray, ImageArray
 from faceclust.store import Scanned
 from faceclust.weights import Device
@@ -80,31 +82,47 @@ class Extractor:
 
     def __call__(self, task: PhotoTask) -> Scanned:
         """Read one file."""
+        watch = Stopwatch(time.process_time)
         try:
             with photos.at_hand(task.root, task.path) as path:
-                return self._scan(task, path)
+                return self._scan(task, path, watch)
         except PhotoError as error:
             kind, reason = error.kind, str(error)
         except MemoryError:
             kind, reason = "memory", "needs more memory than one photo may take"
-        return Scanned(task.path, task.size, task.mtime_ns, error_kind=kind, error=reason)
+        return Scanned(
+            task.path, task.size, task.mtime_ns, error_kind=kind, error=reason,
+            seconds=watch.seconds,
+        )  # fmt: skip
 
-    def _scan(self, task: PhotoTask, path: Path) -> Scanned:
+    def _scan(self, task: PhotoTask, path: Path, watch: Stopwatch) -> Scanned:
         content_hash = photos.content_hash(path)
+        watch.lap("hash")
         options = self.detector.options
         photo = photos.decode(path, reduce_to=None if options.tiles else REDUCED_SIDE)
+        watch.lap("decode")
         found = self._detect(photo)
+        watch.lap("detect")
         crops = self._crops(path, photo, found)
+        watch.lap("align")
+        vectors = self.embedder(crops)
+        watch.lap("embed")
+        described = None if self.clip is None else self.clip.encode_images(crops)
+        watch.lap("describe")
+        faces = tuple(_face(photo, found, i, crop) for i, crop in enumerate(crops))
+        thumbnails = tuple(_jpeg(crop) for crop in crops)
+        watch.lap("measure")
         return Scanned(
             path=task.path,
             size=task.size,
             mtime_ns=task.mtime_ns,
             content_hash=content_hash,
             info=photo.info,
-            faces=tuple(_face(photo, found, i, crop) for i, crop in enumerate(crops)),
-            vectors=self.embedder(crops),
-            clip_vectors=None if self.clip is None else self.clip.encode_images(crops),
-            thumbnails=tuple(_jpeg(crop) for crop in crops),
+            faces=faces,
+            vectors=vectors,
+            clip_vectors=described,
+            thumbnails=thumbnails,
+            seconds=watch.seconds,
         )
 
     def _detect(self, photo: DecodedPhoto) -> Detections:

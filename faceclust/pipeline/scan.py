@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.scoring import choose
 from faceclust.pipeline.steps import LOCAL, Steps
+from faceclust.pipeline.stopwatch import Stopwatch
 from faceclust.store import Scanned, catalogue, intake
 from faceclust.weights import Device, Notify
 from faceclust.workers import Failure, Limits
@@ -49,6 +50,9 @@ class ScanReport:
         errors: files that could not be read.
         missing: files that are gone since the last scan.
         seconds: of wall-clock time.
+        stages: seconds of processors, of all workers together: hash, decode, detect, align, embed,
+            describe, measure (sharpness, pose, the crop's JPEG); and of this process: store. Of
+            photos that a Ray cluster reads, the last alone.
         peak_rss_mb: most memory that this process and any one of its workers held until the scan
             was over; None where the system does not tell.
         folders: (folder, reason) that could not be entered.
@@ -63,6 +67,7 @@ class ScanReport:
     errors: int = 0
     missing: int = 0
     seconds: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
     peak_rss_mb: int | None = None
     folders: list[tuple[str, str]] = field(default_factory=list)
 
@@ -269,6 +274,7 @@ class _Scan:
         return True
 
     def count(self, item: Scanned) -> None:
+        self.spent(item.seconds)
         if item.error is not None:
             self.report.errors += 1
         else:
@@ -277,9 +283,16 @@ class _Scan:
 
     def keep(self, batch: list[Scanned], model: str) -> None:
         if batch:
+            watch = Stopwatch(time.process_time)
             with self.library.db.transaction() as sql:
                 intake.put_scanned(sql, batch, self.extractor, model, self.clip)
             batch.clear()
+            watch.lap("store")
+            self.spent(watch.seconds)
+
+    def spent(self, seconds: Mapping[str, float]) -> None:
+        stages = self.report.stages
+        stages |= {stage: stages.get(stage, 0.0) + more for stage, more in seconds.items()}
 
     def describe(self, devices: Devices, notify: Notify | None) -> None:
         """Describe the faces that were found by earlier scans and not described by this model."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ class Scanned:
         vectors: (F, D) float32, row i for `faces[i]`; empty where there are no faces.
         clip_vectors: (F, E) float32, the same of the CLIP model; None where there is none.
         thumbnails: one JPEG for each face.
+        seconds: of a processor, by stage of the reading, where that was measured; not stored.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Scanned:
     thumbnails: tuple[bytes, ...] = ()
     error_kind: str | None = None
     error: str | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:

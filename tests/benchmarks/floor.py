@@ -5,9 +5,11 @@
 The floor of a scan is decoding, detecting, aligning, embedding and describing (CLIP) the same
 photos: one process a core, models already open, nothing hashed, compressed, sent or stored. It and
 the scan are measured in turn, `--turns` times; the better of each counts. The floor of a clustering
-are neighbours, edges, partition and the second look, on the same embeddings in memory. Stages are
-in processor time; where others use the machine, the share in processor time tells more than that
-in seconds, though it counts what starting the command and its clustering take.
+are fewer dimensions, neighbours, edges, partition and the second look, on the same embeddings in
+memory. Beside each stage stands what the command itself says of it (`--json`), a scan in processor
+time of all workers, a clustering on the clock. Where others use the machine, the share in processor
+time tells more than that in seconds, though it counts what starting the command and its clustering
+take.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from tests.benchmarks.edges import long_tail
 T = TypeVar("T")
 Seconds = dict[str, float]
 START, WALL, FACES = "worker start", "wall", "faces"
-GROUPING = ("neighbours", "edges", "partition", "regroup")
+GROUPING = ("compact", "neighbours", "edges", "partition", "regroup")
 
 
 def one_photo(extract: Extractor, task: PhotoTask, spent: Seconds) -> int:
@@ -55,10 +57,9 @@ def one_photo(extract: Extractor, task: PhotoTask, spent: Seconds) -> int:
     photo = timed("decode", lambda: photos.decode(path, reduce_to=REDUCED_SIDE))
     found = timed("detect", lambda: extract._detect(photo))
     crops = timed("align", lambda: extract._crops(path, photo, found))
-    for network in extract.embedder._networks:
-        timed(f"embed {network.dim}-d", lambda network=network: network(crops))
+    timed("embed", lambda: extract.embedder(crops))
     if extract.clip is not None:
-        timed("face-CLIP", lambda clip=extract.clip: clip.encode_images(crops))
+        timed("describe", lambda clip=extract.clip: clip.encode_images(crops))
     return len(found)
 
 
@@ -102,11 +103,11 @@ def floor(folder: Path) -> Seconds:
     return seconds
 
 
-def scan(folder: Path, data: Path, clip: str = "face-clip") -> tuple[float, float, float]:
-    """Seconds of reading the photos, worker start included; of the command; of processor time."""
+def scan(folder: Path, data: Path, clip: str = "face-clip") -> tuple[dict[str, Any], float, float]:
+    """What a scan reports, and the command's seconds on the clock and of processors."""
     command = ["-q", "scan", str(folder), "--json", "--clip", clip]
     report, whole, cpu = faceclust(data, command)
-    return float(report["scan"]["seconds"]), whole, cpu
+    return report["scan"], whole, cpu
 
 
 def faceclust(data: Path, command: list[str]) -> tuple[dict[str, Any], float, float]:
@@ -131,9 +132,11 @@ def compare_scan(name: str, folder: Path, scratch: Path, turns: int) -> None:
         floors.append(floor(folder))
         scans.append(scan(folder, scratch / f"{count}-{turn}"))
     lowest = min(floors, key=lambda each: each[WALL])
-    reading, whole, cpu = map(min, zip(*scans, strict=True))
+    whole = min(seconds for _, seconds, _ in scans)
+    reading = min(report["seconds"] for report, _, _ in scans)
+    report, _, cpu = min(scans, key=lambda each: each[2])
     wall, start, faces = (lowest.pop(key) for key in (WALL, START, FACES))
-    plain = scan(folder, scratch / f"{count}-plain", "none")[0]
+    plain = scan(folder, scratch / f"{count}-plain", "none")[0]["seconds"]
     computed = sum(lowest.values())
     print(
         f"{name}: {count} photos, {faces:.0f} faces; floor {count / wall:.1f} photos/s; scan reads "
@@ -141,8 +144,11 @@ def compare_scan(name: str, folder: Path, scratch: Path, turns: int) -> None:
         f"clustering included, {wall / whole:.3f} (in processor time {computed / cpu:.3f}); "
         f"without CLIP it reads {count / plain:.1f}"
     )
-    for stage, spent in lowest.items():
-        print(f"  {stage:>16} {1000 * spent / count:7.2f} ms a photo, {spent / computed:6.1%}")
+    stages = report["stages"] | {"all else": cpu - sum(report["stages"].values())}
+    a_photo, by_command = (
+        {k: 1000 * v / count for k, v in each.items()} for each in (lowest, stages)
+    )
+    beside("ms a photo", a_photo, by_command)
     print(
         f"  beyond the floor: {START} {start / cores:.2f} s on each core, all else of reading "
         f"{reading - wall - start / cores:.2f} s",
@@ -163,8 +169,23 @@ def compare_cluster(faces: int, scratch: Path) -> None:
         f"cluster: {faces:,} faces; floor {lowest:.2f} s; `faceclust cluster` {reported:.2f} s, "
         f"{lowest / reported:.3f} of the floor's rate; the whole command {lowest / whole:.3f}"
     )
-    for stage in GROUPING:
-        print(f"  {stage:>16} {spent[stage]:7.2f} s, {spent[stage] / lowest:6.1%}")
+    stages = report["stages"] | {"all else": whole - sum(report["stages"].values())}
+    beside("s", {stage: spent[stage] for stage in GROUPING}, stages)
+
+
+def beside(unit: str, least: Seconds, command: Seconds) -> None:
+    """Each stage of the floor and of the command, and the command's rate as a share of the floor's.
+
+    What only the command does (hashing, storing, starting, ...) has no floor.
+    """
+    print(f"  {'stage':>12} {'floor':>9} {'command':>9} {'share':>7}  ({unit})")
+    for stage in command | least:
+        ours, theirs = least.get(stage), command.get(stage)
+        share = f"{ours / theirs:7.2f}" if ours and theirs else f"{'-':>7}"
+        shown = [f"{'-':>9}" if value is None else f"{value:9.3f}" for value in (ours, theirs)]
+        print(f"  {stage:>12} {' '.join(shown)} {share}")
+    total, taken = sum(least.values()), sum(command.values())
+    print(f"  {'together':>12} {total:9.3f} {taken:9.3f} {total / taken:7.2f}", flush=True)
 
 
 def main() -> None:

@@ -195,3 +195,15 @@ def test_clip_is_read_only_where_a_trained_model_reads_it(described: Library, us
             _, log_odds = nearby.doubts(described.db)
             left = between(expected.edges, expected.labels).edge_weight
             np.testing.assert_array_equal(np.sort(log_odds), np.sort(left))
+
+
+def test_the_stages_of_a_clustering_are_timed(album: Library) -> None:
+    report = cluster(album, COMPONENTS)
+    assert list(report.stages) == ["read", "compact", "neighbours", "partition", "keep"]
+    assert 0 < sum(report.stages.values()) <= report.seconds
+    assert cluster(album, COMPONENTS).stages == {}  # nothing has changed
+    grouped = ["compact", "neighbours", "edges", "partition", "regroup"]
+    assert list(cluster(album, ClusterOptions()).stages) == ["read", *grouped, "keep"]
+    put(album.db, photo("new.jpg", 2))
+    late = cluster(album, ClusterOptions(), anew=False).stages
+    assert list(late) == ["read", "arrive", "keep"]

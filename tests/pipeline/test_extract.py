@@ -151,3 +151,13 @@ def test_a_photo_that_takes_all_memory_is_an_error_of_its_own(
     monkeypatch.setattr("faceclust.photos.decode", greedy)
     found, _ = extract(large)
     assert (found.error_kind, found.content_hash) == ("memory", None)
+
+
+def test_the_stages_of_reading_are_timed(large: Path, tmp_path: Path) -> None:
+    found, _ = extract(large, (0.4, 0.4, 0.2, 0.2))
+    stages = ["hash", "decode", "detect", "align", "embed", "describe", "measure"]
+    assert list(found.seconds) == stages
+    assert all(seconds >= 0 for seconds in found.seconds.values())
+    assert found.seconds["decode"] > 0
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 is how they begin")
+    assert list(extract(tmp_path / "broken.jpg")[0].seconds) == ["hash"]

@@ -61,7 +61,8 @@ class Readers:
         person = int(hashlib.sha256(digest.encode()).hexdigest(), 16) % 1000
         return replace(photo(task.path, person, content=digest), size=task.size,
                        mtime_ns=task.mtime_ns,
-                       clip_vectors=np.ones((1, 4), np.float32) if self.clip else None)  # fmt: skip
+                       clip_vectors=np.ones((1, 4), np.float32) if self.clip else None,
+                       seconds={"decode": 1.0, "detect": 0.5})  # fmt: skip
 
     def took(self) -> list[str]:
         taken, self.read = sorted(self.read), []
@@ -113,6 +114,13 @@ def test_everything_is_read_once(library: Library, readers: Readers) -> None:
     again = run(library)
     assert readers.took() == []
     assert (again.found, again.unchanged, again.read) == (4, 4, 0)
+
+
+def test_the_report_tells_the_seconds_of_all_workers_by_stage(library: Library) -> None:
+    stages = run(library).stages
+    assert stages.pop("store") > 0
+    assert stages == {"decode": 4.0, "detect": 2.0}
+    assert run(library).stages == {}
 
 
 def test_moved_and_copied_files_are_known_by_content(library: Library, readers: Readers) -> None:
