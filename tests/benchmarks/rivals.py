@@ -7,7 +7,8 @@ ALBUM is a folder of photos with `labels.csv` (file, person). A rival that is no
 InsightFace's own packs cannot be had without its download server: its route runs on the detector
 and the 512-d network that faceclust's `mobile` profile uses too, so that it differs in decoding,
 sizes and clustering only. Each route and each method at each size is a process of its own, with
-its memory (of all its processes together) sampled. Methods run on the real faces of `--faces`, and
+its memory (of all its processes together) sampled; the search for a route's best threshold is
+another process, whose memory counts for nothing. Methods run on the real faces of `--faces`, and
 turned copies of them where more are wanted (`tests.benchmarks.methods`), on the same neighbours,
 under limits; what does not finish says so.
 """
@@ -16,8 +17,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,10 +29,9 @@ import time
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.benchmarks import draw, methods
+from tests.benchmarks import draw, methods, routes
 
 Row: TypeAlias = dict[str, Any]
-ROUTES = ("faceclust", "dlib", "insightface")
 SAMPLED = 0.2  # seconds between two looks at the memory
 
 
@@ -38,13 +40,14 @@ def run(command: list[str], seconds: float, memory: int | None) -> Row:
 
     Args:
         command: the module and its arguments.
-        seconds: after which it is ended.
-        memory: bytes of address space that it may take; None for no limit.
+        seconds: after which it is ended, with all processes that it has started.
+        memory: bytes that each process may write to; None for no limit. Not of address space, of
+            which every thread that allocates reserves 64 MB.
     """
 
     def limit() -> None:
         if memory is not None:
-            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
@@ -52,14 +55,17 @@ def run(command: list[str], seconds: float, memory: int | None) -> Row:
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=limit,
+        start_new_session=True,
     )
     peak = _Peak(process.pid)
     peak.start()
     try:
         out, error = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    except BaseException as error:  # Ctrl-C reaches no other session than our own
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
         return {"fails": f"not done in {seconds:.0f} s", "peak": peak.stop()}
     if process.returncode:
         return {"fails": _reason(error), "peak": peak.stop()}
@@ -70,7 +76,7 @@ def run(command: list[str], seconds: float, memory: int | None) -> Row:
 def _reason(error: str) -> str:
     """The last line of a traceback without the exception's name and what it advises."""
     last = (error.strip().splitlines() or ["it was killed"])[-1]
-    if "MemoryError" in last or "allocate" in last:
+    if "MemoryError" in last or "alloc" in last:
         return "out of memory"
     return re.sub(r"^[\w.]+: ", "", last).partition(";")[0][:120]
 
@@ -110,16 +116,21 @@ def _pss(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def routes(album: Path, seconds: float) -> list[Row]:
+def all_routes(album: Path, seconds: float) -> list[Row]:
     """All routes, each from files to clusters."""
     rows: list[Row] = []
-    for route in ROUTES:
-        found = run(["tests.benchmarks.routes", route, str(album)], seconds, None)
-        if "fails" in found:
-            rows.append({"route": route, **found})
-        else:
-            rows += [row | {"MB": found["peak"]} for row in found["answer"]]
-        for row in rows[-1:] if "fails" in found else rows[-len(found["answer"]) :]:
+    with tempfile.TemporaryDirectory() as scratch:
+        for route in routes.ROUTES:
+            kept = Path(scratch, f"{len(rows)}.npz")
+            command = ["tests.benchmarks.routes", route, str(album), "--faces", str(kept)]
+            found = run(command, seconds, None)
+            if "fails" in found:
+                row = {"route": route, **found}
+            else:
+                best = run([*command, "--sweep"], seconds, None) if kept.is_file() else {}
+                row = found["answer"] | {"MB": found["peak"]} | best.get("answer", {})
+                row |= {"best fails": best["fails"]} if "fails" in best else {}
+            rows.append(row)
             print(_route_line(row), file=sys.stderr, flush=True)
     return rows
 
@@ -152,7 +163,7 @@ def _route_line(row: Row) -> str:
     if "fails" in row:
         return f"| {row['route']} | {row['fails']} | | | | |"
     setting = "none" if row["setting"] is None else f"{row['setting']:g}"
-    best = "| |"
+    best = f"| {row.get('best fails', '')} |"
     if "best setting" in row:
         best = f"| {_f(row, 'best ')} ({row['best setting']:g}) |"
     return (
@@ -168,6 +179,24 @@ def _method_line(row: Row) -> str:
         f"| {row['method']} | {row['faces']:,} | {row['seconds']:.1f} | {row['MB']:.0f} "
         f"| {_f(row)} |"
     )
+
+
+def _by_size(rows: list[Row]) -> list[str]:
+    """A line for each method and a column for each size: seconds, memory, F pairwise / BCubed."""
+    sizes = sorted({row["faces"] for row in rows})
+    lines = [f"| method | {' | '.join(f'{size:,} faces' for size in sizes)} |"]
+    lines.append("|---" * (1 + len(sizes)) + "|")
+    for method in dict.fromkeys(row["method"] for row in rows):
+        own = {row["faces"]: row for row in rows if row["method"] == method}
+        cells = (_cell(own[size]) for size in sizes)
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(row: Row) -> str:
+    if "fails" in row:
+        return str(row["fails"])
+    return f"{row['seconds']:.1f} s, {row['MB']:.0f} MB, F {_f(row)}"
 
 
 def _f(row: Row, which: str = "") -> str:
@@ -187,7 +216,7 @@ def main() -> None:
     given = parser.parse_args()
     started = time.perf_counter()
     found = {
-        "routes": routes(given.album, 3600),
+        "routes": all_routes(given.album, 3600),
         "methods": sizes(given.sizes, given.faces, given.limit, int(given.memory * 2**30))
         if given.faces
         else [],
@@ -200,8 +229,7 @@ def main() -> None:
     print("| route | photos/s | MB | photos without a face | F (setting) | F at its best |")
     print("|---|---|---|---|---|---|")
     print(*map(_route_line, found["routes"]), sep="\n")
-    print("\n| method | faces | seconds | MB | F pairwise / BCubed |\n|---|---|---|---|---|")
-    print(*map(_method_line, found["methods"]), sep="\n")
+    print("", *_by_size(found["methods"]), sep="\n")
     print(f"\nin {time.perf_counter() - started:.0f} s")
 
 

@@ -1,7 +1,9 @@
 """From a folder of photos to clusters, by faceclust and by the routes that others take.
 
 Each route is a process of its own: `python -m tests.benchmarks.routes NAME FOLDER` prints one JSON
-object; `tests.benchmarks.rivals` runs them all and says what else they need. A photo stands for its
+object; `tests.benchmarks.rivals` runs them all and says what else they need. With `--faces FILE` it
+keeps what it has found, and with `--sweep`, too, it prints the best threshold for that, for which a
+process of its own is meant: no route has to pay for it. A photo stands for its
 most prominent face, chosen in the same way for all; one in which a route finds no face counts as a
 person of its own.
 """
@@ -118,8 +120,16 @@ def scikit(name: str) -> Grouping:
     return run
 
 
-# Cosine distances: Immich's for DBSCAN, none for HDBSCAN, the middle for average linkage.
-INSIGHTFACE = {"DBSCAN": 0.5, "HDBSCAN": None, "agglomerative": 0.5}
+OURS = "faceclust"
+# How each rival finds faces, groups them, and at which distance: Immich's for DBSCAN, none for
+# HDBSCAN, the middle for average linkage.
+RIVALS: dict[str, tuple[Callable[[Path, list[str]], Faces], Grouping, float | None]] = {
+    "dlib + Chinese whispers": (dlib_faces, whispers, DLIB_DISTANCE),
+    "insightface + DBSCAN": (insightface_faces, scikit("DBSCAN"), 0.5),
+    "insightface + HDBSCAN": (insightface_faces, scikit("HDBSCAN"), None),
+    "insightface + agglomerative": (insightface_faces, scikit("agglomerative"), 0.5),
+}
+ROUTES = (OURS, *RIVALS)
 
 
 def faceclust(folder: Path, scratch: Path) -> tuple[dict[str, int], int]:
@@ -139,35 +149,30 @@ def faceclust(folder: Path, scratch: Path) -> tuple[dict[str, int], int]:
         return {f: of_face[face] for f, face in prominent_faces(library).items()}, len(of_face)
 
 
-def measure(route: str, folder: Path) -> list[Row]:
-    """Photos a second from files to clusters, and F, at the usual setting and at the best."""
+def measure(route: str, folder: Path, kept: Path | None) -> Row:
+    """Photos a second from files to clusters, and F, at the usual setting."""
     truth = read_labels(folder / "labels.csv")
     files = sorted(truth)
     started = time.perf_counter()
-    if route == "faceclust":
+    if route == OURS:
         with tempfile.TemporaryDirectory() as scratch:
             clusters, faces = faceclust(folder, Path(scratch))
-        seconds = time.perf_counter() - started
-        return [_row("faceclust", truth, clusters, faces, seconds, None)]
-    if route == "dlib":
-        methods: dict[str, tuple[Grouping, float | None]] = {
-            "dlib + Chinese whispers": (whispers, DLIB_DISTANCE)
-        }
-        found = dlib_faces(folder, files)
-    else:
-        methods = {
-            f"insightface + {name}": (scikit(name), usual) for name, usual in INSIGHTFACE.items()
-        }
-        found = insightface_faces(folder, files)
-    read = time.perf_counter() - started
-    rows = []
-    for name, (method, usual) in methods.items():
-        began = time.perf_counter()
-        labels = method(found[2], usual or 0.0)
-        seconds = read + time.perf_counter() - began
-        row = _row(name, truth, _of_photos(found, labels), len(labels), seconds, usual)
-        rows.append(row if usual is None else row | _best(method, found, truth))
-    return rows
+        return _row(route, truth, clusters, faces, time.perf_counter() - started, None)
+    find, group, usual = RIVALS[route]
+    found = find(folder, files)
+    labels = group(found[2], usual or 0.0)
+    seconds = time.perf_counter() - started
+    if kept is not None and usual is not None:
+        where, rank, x = found
+        np.savez(kept, where=np.array(where), rank=np.array(rank), x=x)
+    return _row(route, truth, _of_photos(found, labels), len(labels), seconds, usual)
+
+
+def sweep(route: str, folder: Path, kept: Path) -> Row:
+    """F at the threshold that is best for the very faces that `measure` kept."""
+    with np.load(kept, allow_pickle=False) as file:
+        found = file["where"].tolist(), file["rank"].tolist(), file["x"]
+    return _best(RIVALS[route][1], found, read_labels(folder / "labels.csv"))
 
 
 def _of_photos(found: Faces, labels: IntArray) -> dict[str, int]:
@@ -204,10 +209,13 @@ def _best(method: Grouping, found: Faces, truth: dict[str, str]) -> Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("route", choices=["faceclust", "dlib", "insightface"])
+    parser.add_argument("route", choices=ROUTES)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--faces", type=Path, metavar="FILE")
+    parser.add_argument("--sweep", action="store_true")
     given = parser.parse_args()
-    print(json.dumps(measure(given.route, given.folder)))
+    task = sweep if given.sweep else measure
+    print(json.dumps(task(given.route, given.folder, given.faces)))
 
 
 if __name__ == "__main__":
