@@ -33,7 +33,7 @@ from faceclust.graph import gpu
 from faceclust.graph.knn import knn
 from faceclust.pipeline import models
 from faceclust.weights import Device
-from tests.benchmarks import corpus
+from tests.benchmarks import corpus, recall
 from tests.benchmarks.edges import long_tail
 
 REPEATS = 20
@@ -80,11 +80,8 @@ def neighbours(device: Device, faces: int) -> dict[str, float]:
     found = gpu.knn(x, K, device=device)
     seconds = time.perf_counter() - started
     rows = np.random.default_rng(0).choice(faces, min(QUERIES, faces), replace=False)
-    products = x[rows] @ x.T
-    products[np.arange(len(rows)), rows] = -1
-    exact = np.argpartition(-products, K, axis=1)[:, :K]
-    shared = [len(np.intersect1d(a, b)) for a, b in zip(exact, found.index[rows], strict=True)]
-    result = {"faces": faces, "seconds": seconds, "recall": float(np.mean(shared)) / K}
+    hit = recall.found(found, rows, recall.exact(x, rows, K))
+    result = {"faces": faces, "seconds": seconds, "recall": float(hit.mean())}
     if faces <= 100_000:
         started = time.perf_counter()
         knn(x, K)
