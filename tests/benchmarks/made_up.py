@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from faceclust.pipeline import Library
-from faceclust.records import Box, Face, FloatArray, PhotoInfo
+from faceclust.pipeline.models import MOBILE
+from faceclust.records import Box, Face, FloatArray, IntArray, PhotoInfo
 from faceclust.store import Scanned, StoredClustering, intake, ledger, open_database
+from tests import synthetic
+from tests.engine.crowd import faces as crowd
 
 MODEL, EXTRACTOR = "made-up", "made-up"
 DIMENSIONS = 64
 PICTURES = 200
 FACES_PER_PHOTO = 3
+# The mobile profile's two networks, and how many directions faces have in each.
+WIDTHS, RANKS = (512, 192), (160, 96)
 
 
 def library(folder: Path, people: int, faces: int, seed: int = 0) -> Library:
@@ -66,6 +72,40 @@ def embedded(folder: Path, x: FloatArray, model: str) -> None:
                 for number in range(len(x))
             )  # fmt: skip
             intake.put_scanned(sql, batch, EXTRACTOR, model)
+
+
+def mobile(N: int) -> tuple[FloatArray, IntArray]:
+    """(N, 704) and who is who: a long tail of people in a space like the mobile profile's."""
+    x, person = crowd(N, D=sum(RANKS))
+    rng = np.random.default_rng(1)
+    parts = np.split(x, [RANKS[0]], axis=1)
+    turned = [
+        part @ np.linalg.qr(rng.normal(size=(width, rank)))[0].T.astype(np.float32)
+        for part, width, rank in zip(parts, WIDTHS, RANKS, strict=True)
+    ]
+    return np.hstack(turned).astype(np.float32), person
+
+
+def photographed(folder: Path, x: FloatArray, person: IntArray) -> Path:
+    """A scanned library of the mobile profile's embeddings (N, 704), in their order; its database.
+
+    One to `FACES_PER_PHOTO` faces a photo, of as many people.
+    """
+    room = np.random.default_rng(2).integers(1, FACES_PER_PHOTO + 1, len(x)).tolist()
+    shown: list[list[int]] = []
+    for row, who in enumerate(person.tolist()):
+        if not shown or len(shown[-1]) == room[len(shown)] or who in person[shown[-1]]:
+            shown.append([])
+        shown[-1].append(row)
+    batch = (
+        replace(synthetic.photo(f"{i:08}.jpg", *rows), vectors=x[rows])
+        for i, rows in enumerate(shown)
+    )
+    with synthetic.library(folder / "album", *batch, db=folder / "faces.db") as opened:
+        opened.db.set_setting("model", MOBILE)
+        opened.db.sql.execute("UPDATE embeddings SET model = ?", (MOBILE,))
+        opened.db.sql.commit()
+    return folder / "faces.db"
 
 
 def _photo(
