@@ -56,7 +56,7 @@ def cluster(
         with pipeline.steps(
             engine, address, device=config.scan.device, notify=console.notify
         ) as steps:
-            report = pipeline.cluster(found, config.cluster, steps=steps)
+            report = pipeline.cluster(found, config.cluster, steps=steps, notify=console.notify)
         named = [person for person in pipeline.all_people(found) if person.name]
         pipeline.remember(found, {"cluster": flags["cluster"]})
     if json:

@@ -95,7 +95,9 @@ def scan(
                 library, inside, config,
                 notify=console.notify, progress=progress, steps=steps, shards=shards,
             )  # fmt: skip
-            grouped = pipeline.cluster(library, config.cluster, anew=False, steps=steps)
+            grouped = pipeline.cluster(
+                library, config.cluster, anew=False, steps=steps, notify=console.notify
+            )
         pipeline.remember(library, flags)
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})

@@ -117,6 +117,17 @@ def between(graph: Graph, labels: IntArray) -> Graph:
     return Graph(graph.edge_index[:, keep], graph.edge_weight[keep], graph.num_nodes)
 
 
+def can_arrive(newest: StoredClustering, faces: int) -> bool:
+    """Whether the newest clustering is one that new faces can join, `faces` then being there."""
+    anew = int(newest.options.get("anew") or 0)
+    return newest.method == "partition" and faces <= anew + _most(newest)
+
+
+def _most(newest: StoredClustering) -> float:
+    """How many faces may find their place in a clustering before all are grouped anew."""
+    return max(FEW, GROWTH * int(newest.options.get("anew") or 0))
+
+
 def arrive(
     library: Library, crowd: Crowd, newest: StoredClustering, decisions: Sequence[Decision]
 ) -> tuple[dict[int, int], Nearby] | None:
@@ -132,14 +143,12 @@ def arrive(
         grouped anew: the method is another, or too much is new.
     """
     faces = crowd.faces
-    new = np.flatnonzero([face not in newest.membership for face in faces.tolist()])
-    anew = int(newest.options.get("anew") or 0)
-    enough = max(FEW, GROWTH * anew)
-    if crowd.model is None or newest.method != "partition" or len(faces) > anew + enough:
+    if crowd.model is None or not can_arrive(newest, len(faces)):
         return None
+    new = np.flatnonzero([face not in newest.membership for face in faces.tolist()])
     lists, unknown = nearby.neighbours(library.db, faces, EDGE_LISTS)
     search = np.union1d(new, unknown)
-    if len(search) > enough:
+    if len(search) > _most(newest):
         return None
     neighbours, changed = extend(crowd.unit.x, lists, search)
     membership = {f: newest.membership[f] for f in faces.tolist() if f in newest.membership}

@@ -26,12 +26,14 @@ from faceclust.pipeline.arrive import (
     Crowd,
     arrive,
     between,
+    can_arrive,
     constraints_of,
     same_photo,
     unasked,
 )
 from faceclust.pipeline.guesses import SETTING as CLIP_SETTING
 from faceclust.pipeline.library import Library
+from faceclust.pipeline.memory import too_little
 from faceclust.pipeline.models import Space, space
 from faceclust.pipeline.people import dates
 from faceclust.pipeline.scoring import Described, choose
@@ -39,7 +41,9 @@ from faceclust.pipeline.steps import LOCAL, Steps
 from faceclust.pipeline.stopwatch import Stopwatch
 from faceclust.records import Decision, FloatArray, Graph, IntArray, Neighbours
 from faceclust.store import Nearby, StoredClustering, catalogue, ledger
+from faceclust.weights import Notify
 
+ONE_NETWORK = 512  # dimensions of the embeddings of InsightFace's packs
 SEARCH = ("compact", "neighbours")
 
 
@@ -211,7 +215,12 @@ def photos_of(library: Library, faces: IntArray) -> IntArray:
 
 
 def cluster(
-    library: Library, options: ClusterOptions, *, anew: bool = True, steps: Steps = LOCAL
+    library: Library,
+    options: ClusterOptions,
+    *,
+    anew: bool = True,
+    steps: Steps = LOCAL,
+    notify: Notify | None = None,
 ) -> ClusterReport:
     """Cluster the faces of the library and keep the result; ids stay where clusters do.
 
@@ -223,6 +232,7 @@ def cluster(
             "partition", or the library has grown by more than `GROWTH` since it was grouped anew;
             even then nobody whom the user has decided on takes faces from others.
         steps: who does the heavy steps of a grouping anew; the result is the same.
+        notify: told, before the faces are read, where there is too little memory to group all.
 
     Raises:
         LibraryError: all are to be grouped, and nothing was scanned yet.
@@ -254,6 +264,9 @@ def cluster(
         known = newest.options.get("anew"), newest.options.get("decisions")
         if not anew or known == (len(current), len(decisions)):
             return _report(newest, started)
+    joined = newest if same and not anew else None
+    if notify is not None and not (joined and can_arrive(joined, len(current))):
+        _warn(library, len(current), options, space(model), notify)
     faces, x = catalogue.live_faces(library.db, model, current)
     within = space(model)
     crowd = Crowd(
@@ -262,8 +275,8 @@ def cluster(
     )  # fmt: skip
     watch.lap("read")
     found = None
-    if newest and same and not anew:
-        found = arrive(library, crowd, newest, decisions)
+    if joined:
+        found = arrive(library, crowd, joined, decisions)
         watch.lap("arrive")
     if found is None:
         read = clip if scorer and scorer.trained else None
@@ -285,6 +298,16 @@ def cluster(
     ledger.put_clustering(library.db, clustering, nearby)
     watch.lap("keep")
     return _report(clustering, started, watch.seconds)
+
+
+def _warn(
+    library: Library, faces: int, options: ClusterOptions, within: Space, notify: Notify
+) -> None:
+    """Say where grouping all faces may take more memory than there is."""
+    dimensions = sum(within.parts) or ONE_NETWORK
+    warning = too_little(faces, dimensions, lists_of(options), library.db.path)
+    if warning is not None:
+        notify(warning)
 
 
 def _same_partition(labels: IntArray, others: IntArray) -> bool:
