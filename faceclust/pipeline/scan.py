@@ -7,21 +7,22 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import faceclust
 from faceclust import photos, workers
 from faceclust.config import Config
-from faceclust.errors import PhotoError
 from faceclust.photos import FoundFile
 from faceclust.pipeline import attributes, models
 from faceclust.pipeline.describe import catch_up, device_of
 from faceclust.pipeline.devices import Devices
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.guesses import SETTING
+from faceclust.pipeline.known import Known
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.scoring import choose
@@ -117,9 +118,10 @@ def scan(
     run = _Scan(library, folder, config, extractor, report, clip, progress, started)
     kept = _shards(library, shards, extractor, clip, device)
     seeing = "cpu" if clip is None else device_of(clip, None, device, devices, notify)
+    tasks = run.tasks()
     results = steps.read(
         ExtractorFactory(resolved, config.detector, device, 1, clip, seeing),
-        run.tasks(),
+        tasks,
         workers=config.scan.workers,
         limits=Limits(
             seconds=config.scan.seconds_per_photo,
@@ -127,7 +129,7 @@ def scan(
         ),
         folder=kept,
     )
-    with closing(results):
+    with closing(tasks), closing(results):
         run.take(results, resolved.model_id)
     if shards is None:
         shutil.rmtree(kept.parent, ignore_errors=True)
@@ -224,54 +226,37 @@ class _Scan:
         finally:
             self.keep(batch, model)
 
-    def tasks(self) -> Iterator[PhotoTask]:
+    def tasks(self) -> Generator[PhotoTask, None, None]:
         """Yield the files that must be read; deal with all others on the way."""
-        root, given = self.library.place, 0
-        for file in find_photos(self.library, self.folder, self.config, self._folder_error):
-            self.report.found += 1
-            if self._known(file):
-                continue
-            yield PhotoTask(root, file.path, file.size, file.mtime_ns)
-            given += 1
-            if given == self.config.walk.limit:
-                return
+        place, given = self.library.place, 0
+        scan = self.config.scan
+        known = Known(self.library, self.extractor, scan.retry_errors, scan.workers)
+        files = find_photos(self.library, self.folder, self.config, self._folder_error)
+        with closing(known.recognise(files)) as recognised:
+            for file, known_as in recognised:
+                self.report.found += 1
+                if known_as is not None:
+                    self._account(file, known_as)
+                    continue
+                yield PhotoTask(place, file.path, file.size, file.mtime_ns)
+                given += 1
+                if given == self.config.walk.limit:
+                    return
 
     def _folder_error(self, folder: str, reason: str) -> None:
         self.report.folders.append((folder, reason))
 
-    def _known(self, file: FoundFile) -> bool:
-        """True for a file that need not be read, which is then accounted for."""
-        state = catalogue.file_state(self.library.db, file.path)
-        if state and (state.size, state.mtime_ns) == (file.size, file.mtime_ns):
-            settled = (
-                not self.config.scan.retry_errors
-                if state.error is not None
-                else state.extractor == self.extractor
-            )
-            if settled and not state.missing:
-                self.report.unchanged += 1
-                if self.report.unchanged % 256 == 0:
-                    self.progress(self.report)
-                return True
-        return self._known_content(file)
-
-    def _known_content(self, file: FoundFile) -> bool:
-        """True for a new name, or a new date, of content that was read before."""
-        if not catalogue.has_size(self.library.db, file.size):
-            return False
-        try:
-            with photos.at_hand(self.library.place, file.path) as path:
-                digest = photos.content_hash(path)
-        except PhotoError:
-            return False
-        photo = catalogue.photo_by_hash(self.library.db, digest)
-        if photo is None or photo[1] != self.extractor:
-            return False
+    def _account(self, file: FoundFile, known_as: int | Literal["unchanged"]) -> None:
+        """Note a file that need not be read."""
+        if known_as == "unchanged":
+            self.report.unchanged += 1
+            if self.report.unchanged % 256 == 0:
+                self.progress(self.report)
+            return
         with self.library.db.transaction() as sql:
-            intake.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), photo[0])
+            intake.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), known_as)
         self.report.linked += 1
         self.progress(self.report)
-        return True
 
     def count(self, item: Scanned) -> None:
         self.spent(item.seconds)

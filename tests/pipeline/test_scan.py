@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -282,6 +283,20 @@ def test_what_was_found_before_a_fault_is_kept(
     readers.faults.clear()
     readers.took()
     assert (run(library).unchanged, readers.took()) == (3, ["2019/july/d.jpg"])
+
+
+def test_a_scan_that_is_stopped_hashes_no_more(library: Library, readers: Readers) -> None:
+    for n in range(40):
+        write(library.root / "moved" / f"{n:02}.jpg", f"{n:02}")
+    run(library)
+    (library.root / "moved").rename(library.root / "now")
+    write(library.root / "moved" / "10.jpg", "new")
+    readers.faults["moved/10.jpg"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        run(library)
+    # Also while the traceback still holds the frames of what was going on.
+    assert stopped.tb is not None
+    assert not [t for t in threading.enumerate() if t.name.startswith("faceclust-hash")]
 
 
 def test_many_photos_are_kept_in_batches(
