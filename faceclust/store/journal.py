@@ -12,6 +12,7 @@ _FIELDS = (
     "kind", "path", "digest", "before", "before_mode", "before_digest", "backup", "source",
 )  # fmt: skip
 _ABOVE_ALL = 2**63 - 1  # no id is larger
+_PAGE = 256  # entries that are held at once
 
 
 def begin_export(db: Database, export_format: str) -> int:
@@ -79,19 +80,23 @@ def entries(db: Database, export_id: int) -> Iterator[tuple[int, dict[str, objec
         yield number, _columns(row[1:])
 
 
-def entries_below(db: Database, folder: str) -> list[tuple[int, dict[str, object]]]:
-    """The entries of all exports at or below a folder that are not undone, newest first."""
-    rows = db.rows(
-        f"SELECT id, {', '.join(_FIELDS)} FROM export_entries "
-        "WHERE state != 'undone' AND export_id IN (SELECT id FROM exports "
-        "WHERE format IN ('folders', 'symlinks')) ORDER BY id DESC"
+def entries_below(db: Database, folder: str) -> Iterator[tuple[int, dict[str, object]]]:
+    """The entries of all exports at or below a folder that are not undone, newest first.
+
+    They are read a few at a time; those that have had their turn may be undone meanwhile.
+    """
+    # The sign keeps SQLite from the index by export, which would have to be sorted for each page.
+    query = (
+        f"SELECT id, {', '.join(_FIELDS)} FROM export_entries WHERE id < ? AND state != 'undone' "
+        "AND +export_id IN (SELECT id FROM exports WHERE format IN ('folders', 'symlinks')) "
+        f"ORDER BY id DESC LIMIT {_PAGE}"
     )
-    found = [(int(row[0]), _columns(row[1:])) for row in rows]
-    return [
-        (number, fields)
-        for number, fields in found
-        if Path(str(fields["path"])).is_relative_to(folder)
-    ]
+    number = _ABOVE_ALL
+    while page := list(db.rows(query, (number,))):
+        for row in page:
+            number, fields = int(row[0]), _columns(row[1:])
+            if Path(str(fields["path"])).is_relative_to(folder):
+                yield number, fields
 
 
 def _columns(row: tuple[object, ...]) -> dict[str, object]:

@@ -60,6 +60,35 @@ def test_entries_are_read_one_at_a_time_while_they_change(db: Database) -> None:
     assert found == [(numbers[i], b"before %d" % i) for i in (3, 1, 0)]
 
 
+@pytest.mark.parametrize("page", [1, 2, 256])
+def test_entries_below_a_folder_of_all_exports_but_sidecars(
+    db: Database, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_PAGE", page)
+    folders, links, xmp = (journal.begin_export(db, f) for f in ("folders", "symlinks", "xmp"))
+    numbers = [intend(db, e, f"/out/{i}") for i, e in enumerate((folders, links, folders))]
+    intend(db, xmp, "/out/a.xmp")
+    intend(db, folders, "/outer/a.jpg")
+    itself = intend(db, links, "/out")
+    journal.set_state(db, numbers[1], "undone")
+    found = []
+    for number, fields in journal.entries_below(db, "/out"):
+        found.append((number, fields["path"]))
+        journal.set_state(db, number, "undone")
+    assert found == [(itself, "/out"), (numbers[2], "/out/2"), (numbers[0], "/out/0")]
+    assert list(journal.entries_below(db, "/out")) == []
+
+
+def test_entries_below_a_folder_are_not_sorted_for_each_page(db: Database) -> None:
+    asked: list[str] = []
+    db.sql.set_trace_callback(asked.append)
+    list(journal.entries_below(db, "/out"))
+    db.sql.set_trace_callback(None)
+    plan = [str(row[-1]) for row in db.rows(f"EXPLAIN QUERY PLAN {asked[0]}")]
+    assert plan[0].startswith("SEARCH export_entries USING INTEGER PRIMARY KEY")
+    assert not any("TEMP B-TREE" in step for step in plan)
+
+
 def test_digests_of_all_exports_count(db: Database) -> None:
     for digest in ("first", "second"):
         intend(db, journal.begin_export(db, "xmp"), "/a.xmp", digest)
