@@ -19,6 +19,8 @@ from typing import Literal, TypeAlias
 from faceclust import weights
 from faceclust.errors import FaceclustError, WeightsError
 from faceclust.programs import program
+from faceclust.store.compact import page_of
+from faceclust.store.database import PAGE
 
 Level: TypeAlias = Literal["ok", "warn", "error"]
 
@@ -33,6 +35,7 @@ _PROBE_SECONDS = 60
 _OLDEST_SQLITE = (3, 35)  # RETURNING
 _GIB = 1 << 30
 _SCARCE_FILES = 256
+_ROOMY = 100 << 20  # bytes of a database that are worth a word
 _CUDA = "CUDAExecutionProvider"
 
 
@@ -67,6 +70,7 @@ def diagnose(libraries: Path) -> list[Finding]:
         *_cache(),
         *_folder("The libraries' folder", libraries, "error", "make it yours, or pass --db"),
         *_open_to_others(libraries),
+        *_roomy(libraries),
         _sqlite(libraries),
         _tools(),
         *_machine(),
@@ -233,6 +237,20 @@ def _open_to_others(libraries: Path) -> Iterator[Finding]:
             if folder.stat().st_mode & 0o077:
                 what = f"{folder} can be read by other users of this machine"
                 yield Finding("warn", what, f"run `chmod -R go= {shlex.quote(str(folder))}`")
+
+
+def _roomy(libraries: Path) -> Iterator[Finding]:
+    """Databases of earlier versions, whose small pages embeddings do not fit into."""
+    for path in sorted(libraries.glob("*/*.db")):
+        with contextlib.suppress(OSError):
+            size, page = path.stat().st_size, page_of(path)
+            if page is not None and page < PAGE and size >= _ROOMY:
+                yield Finding(
+                    "ok",
+                    f"{path} is laid out as by earlier versions: {size / _GIB:.1f} GiB, of which "
+                    "half could be saved, and faces are read more slowly",
+                    f"run `faceclust doctor --compact --db {shlex.quote(str(path))}`",
+                )
 
 
 def _sqlite(libraries: Path) -> Finding:

@@ -19,6 +19,7 @@ from faceclust import doctor, weights
 from faceclust.cli import doctor as command
 from faceclust.doctor import Finding, diagnose
 from faceclust.errors import WeightsError
+from faceclust.store import database
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -244,6 +245,18 @@ def test_library_that_others_can_read(libraries: Path) -> None:
     finding = only(diagnose(libraries), "can be read by other users")
     assert finding.level == "warn"
     assert finding.remedy == f"run `chmod -R go= {libraries / 'mine'}`"
+
+
+def test_libraries_that_could_be_smaller(libraries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, page in (("old one", 4096), ("new", 16_384)):
+        monkeypatch.setattr(database, "PAGE", page)
+        database.open_database(libraries / name / "library.db", create=True).close()
+    assert not [f for f in diagnose(libraries) if "earlier versions" in f.what]
+    monkeypatch.setattr(doctor, "_ROOMY", 1)
+    finding = only(diagnose(libraries), "earlier versions")
+    path = libraries / "old one" / "library.db"
+    assert finding.level == "ok"
+    assert finding.remedy == f"run `faceclust doctor --compact --db '{path}'`"
 
 
 def test_old_sqlite(libraries: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from faceclust.pipeline.status import faces_of, head_count, status, unreadable
     from faceclust.pipeline.steps import steps
     from faceclust.pipeline.suggestions import answer, suggestions
+    from faceclust.store.compact import compact
 
 __all__ = [
     "Aside",
@@ -85,6 +86,7 @@ __all__ = [
     "answer",
     "birth",
     "cluster",
+    "compact",
     "count_photos",
     "differ",
     "evaluate",
@@ -162,6 +164,7 @@ _HOMES = {
     "pipeline.status": "faces_of head_count status unreadable",
     "pipeline.steps": "steps",
     "pipeline.suggestions": "answer suggestions",
+    "store.compact": "compact",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

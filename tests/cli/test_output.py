@@ -578,3 +578,17 @@ def test_shards_without_a_cluster_are_refused(capsys: Capture, album: Library) -
     assert out == ""
     sentence = "--shards is where a Ray cluster keeps faces; give --engine ray with it."
     assert err == f"faceclust: {sentence}\n"
+
+
+def test_a_database_is_written_anew_only_when_that_is_asked_for(
+    capsys: Capture, album: Library
+) -> None:
+    db = album.db.path
+    assert "go with --compact only" in run(capsys, album, "doctor", code=1)[1]
+    refused = run(capsys, album, "doctor", "--compact", code=2)[1]
+    assert f"{db} is in use by another faceclust; try again when it has finished." in refused
+    album.db.close()
+    out, _ = run(capsys, album, "doctor", "--compact")
+    assert out.startswith(f"{db} takes 0.")
+    said = json.loads(run(capsys, album, "doctor", "--compact", "--json")[0])
+    assert said == {"database": str(db), "before": db.stat().st_size, "after": db.stat().st_size}
