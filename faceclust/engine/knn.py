@@ -23,6 +23,7 @@ from faceclust.graph.knn import (
     SPARE,
     blank,
     lists,
+    nearest,
     searchable,
 )
 from faceclust.graph.refine import refined
@@ -52,11 +53,12 @@ def knn(
     Raises:
         OptionError: k is below 1.
     """
-    N, listed = len(x), blank(len(x), k)
-    found = min(k, N - 1)
-    if found < 1:
-        return listed
+    N = len(x)
     exact = exact_below > N
+    listed = blank(N, k, exact=exact)
+    found = min(listed.index.shape[1], N - 1)
+    if found < 1:
+        return nearest(listed, k)
     x = searchable(x, exact=exact)
     search = _exhaustive(x, found, runner) if exact else _by_codes(x, found, runner, share)
     start = 0
@@ -65,7 +67,7 @@ def knn(
         listed.index[rows, :found] = near.index
         listed.similarity[rows, :found] = near.similarity
         start = rows.stop
-    return listed if exact else refined(listed, x)
+    return listed if exact else nearest(refined(listed, x), k)
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from faceclust.errors import OptionError
 from faceclust.graph.approximate import index_of, through
 from faceclust.graph.principal import LOST, compact, compressed
-from faceclust.graph.refine import refined
+from faceclust.graph.refine import SHORTEST, refined
 from faceclust.graph.threads import threads
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
@@ -45,11 +45,12 @@ def knn(
     """
     if x.ndim != 2:
         raise ValueError(f"x must be (N, D), got {x.shape}")
-    N, listed = len(x), blank(len(x), k)
-    found = min(k, N - 1)
-    if found < 1:
-        return listed
+    N = len(x)
     exact = exact_below > N
+    listed = blank(N, k, exact=exact)
+    found = min(listed.index.shape[1], N - 1)
+    if found < 1:
+        return nearest(listed, k)
     x, size = searchable(x, exact=exact), BLOCK if exact else FEW
     with threads() as pool:
         opened = _exhaustive if exact else partial(_approximate, share=share)
@@ -63,18 +64,26 @@ def knn(
             listed.similarity[block, :found] = best.similarity
 
         list(pool.map(search, range(0, N, size)))
-    return listed if exact else refined(listed, x)
+    return listed if exact else nearest(refined(listed, x), k)
 
 
-def blank(N: int, k: int) -> Neighbours:
-    """Lists of N faces without any neighbour yet.
+def blank(N: int, k: int, *, exact: bool = True) -> Neighbours:
+    """Lists of N faces without any neighbour yet; not exact ones as long as mending wants them.
 
     Raises:
         OptionError: k is below 1.
     """
     if k < 1:
         raise OptionError(f"The number of neighbours k must be at least 1, not {k}.")
+    k = k if exact else max(k, SHORTEST)
     return Neighbours(np.full((N, k), -1, np.int64), np.full((N, k), -1, np.float32))
+
+
+def nearest(neighbours: Neighbours, k: int) -> Neighbours:
+    """The k nearest of each list."""
+    if neighbours.index.shape[1] == k:
+        return neighbours
+    return Neighbours(neighbours.index[:, :k].copy(), neighbours.similarity[:, :k].copy())
 
 
 def searchable(x: FloatArray, *, exact: bool) -> FloatArray:

@@ -16,9 +16,11 @@ from faceclust.records import FloatArray, IntArray, Neighbours
 
 NEAR = 10  # of a list, and of those that list a face: how many are followed
 # The last face of a long list is a stranger, if its place is not taken by the hundredth photo of
-# one person. Strangers rarely come nearer than its similarity times this. (Of short lists the last
-# face is often no stranger, and hardly anybody is followed.)
+# one person. Strangers rarely come nearer than its similarity times this.
 RARE, USUAL = 1.1, 0.25
+# Of shorter lists the last face is often no stranger, and hardly anybody would be followed: they
+# are searched for and mended at this length, and cut to theirs in the end.
+SHORTEST = 20
 BLOCK = 512
 
 

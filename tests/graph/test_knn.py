@@ -11,6 +11,7 @@ from faceclust.graph import knn as module
 from faceclust.graph.approximate import share_of
 from faceclust.graph.knn import extend, knn, knn_graph
 from faceclust.records import FloatArray, Neighbours
+from tests.engine import crowd
 
 
 def unit(N: int, D: int = 16, seed: int = 0) -> FloatArray:
@@ -154,6 +155,28 @@ def test_a_larger_share_finds_more(monkeypatch: pytest.MonkeyPatch) -> None:
         for near in (knn(x, 10, exact_below=0, share=share) for share in (0.1, 0.9))
     ]
     assert found[0] < found[1] - 0.05
+
+
+@pytest.mark.parametrize(("k", "least"), [(1, 0.95), (5, 0.97)])
+def test_short_lists_are_mended_as_long_ones_are(
+    monkeypatch: pytest.MonkeyPatch, k: int, least: float
+) -> None:
+    monkeypatch.setattr(approximate, "LEAST", 1)
+    monkeypatch.setattr(approximate, "LISTED", 50)
+    x, person = crowd.faces(3000)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    right = knn(x, k).index
+    same = person[right] == person[:, None]
+
+    def recall() -> float:
+        found = knn(x, k, exact_below=0, share=0.05).index
+        assert found.shape == right.shape
+        kept = np.array([np.isin(a, b) for a, b in zip(right, found, strict=True)])
+        return float(kept[same].mean())
+
+    mended = recall()
+    monkeypatch.setattr(module, "SHORTEST", k)
+    assert mended > least > recall()
 
 
 def test_the_share_falls_as_libraries_grow() -> None:
