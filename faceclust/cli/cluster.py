@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from faceclust.cli.console import console, counted, faces, print_json
-from faceclust.cli.options import EDGES, Address, Db, Engine, Json, LibraryFolder, Wait, Weights
+from faceclust.cli.options import (
+    Address,
+    Db,
+    Edges,
+    Engine,
+    Json,
+    LibraryFolder,
+    Neighbours,
+    Seed,
+    Wait,
+    Weights,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faceclust.pipeline.cluster import ClusterReport
+    from faceclust.records import Person
 
 
 def cluster(
     method: Annotated[str | None, typer.Option(help="See `faceclust eval --help`.")] = None,
-    k: Annotated[int | None, typer.Option(min=1, help="Neighbours of a face.")] = None,
+    k: Neighbours = None,
     threshold: Annotated[
         float | None, typer.Option(help="Cosine similarity; the higher the stricter.")
     ] = None,
     num_people: Annotated[int | None, typer.Option(min=1, help="For kmeans.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
-    edges: Annotated[str | None, typer.Option(help=EDGES)] = None,
+    seed: Seed = None,
+    edges: Edges = None,
     weights: Weights = None,
     exact_below: Annotated[
         int | None,
@@ -62,14 +79,19 @@ def cluster(
     if json:
         print_json(asdict(report))
     else:
-        threshold_text = "" if report.threshold is None else f" at {report.threshold:g}"
-        console.tell(
-            f"{faces(report.faces)} in {counted(report.clusters, 'cluster')} by {report.method}"
-            f"{threshold_text} ({report.seconds:.1f} s)."
-        )
-        for person in named:
-            if (was := before.get(person.id, 0)) != len(person.faces):
-                label = console.escape(person.name or "")
-                console.say(f"{label} has {faces(len(person.faces))} now, not {was}.")
-        if report.edges:
-            console.say(f"Pairs of faces scored by {console.escape(report.edges)}.")
+        _tell(report, named, before)
+
+
+def _tell(report: ClusterReport, named: list[Person], before: Mapping[int, int]) -> None:
+    """What a clustering came to; `before`: how many faces each person had."""
+    threshold = "" if report.threshold is None else f" at {report.threshold:g}"
+    console.tell(
+        f"{faces(report.faces)} in {counted(report.clusters, 'cluster')} by {report.method}"
+        f"{threshold} ({report.seconds:.1f} s)."
+    )
+    for person in named:
+        if (was := before.get(person.id, 0)) != len(person.faces):
+            label = console.escape(person.name or "")
+            console.say(f"{label} has {faces(len(person.faces))} now, not {was}.")
+    if report.edges:
+        console.say(f"Pairs of faces scored by {console.escape(report.edges)}.")

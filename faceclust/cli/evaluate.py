@@ -5,53 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from faceclust.cli.console import UNBOUNDED, console, counted, err, faces, out, print_json
-from faceclust.cli.options import EDGES, Db, Json, LibraryFolder, Weights
+from faceclust.cli.options import Db, Edges, Json, LibraryFolder, Neighbours, Seed, Weights
 from faceclust.errors import OptionError
+
+Labels: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="CSV with columns file and person: score this library against it."),
+]
+Data: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Folder or tar with one folder of photos per person: score that."),
+]
+Method: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="partition, infomap, fc-es, components, chinese-whispers, cdp, aro, hac, "
+        "dbscan, hdbscan, kmeans or immich."
+    ),
+]
+Runs: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="For --ablate: folder with models VARIANT-SEED.safetensors of train."),
+]
 
 
 def evaluate(
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="CSV with columns file and person: score this library against it."),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Folder or tar with one folder of photos per person: score that."),
-    ] = None,
+    labels: Labels = None,
+    data: Data = None,
     aligned: Annotated[
         bool, typer.Option("--aligned", help="The files of --data are aligned 112 x 112 crops.")
     ] = False,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            help="partition, infomap, fc-es, components, chinese-whispers, cdp, aro, hac, "
-            "dbscan, hdbscan, kmeans or immich."
-        ),
-    ] = None,
+    method: Method = None,
     threshold: Annotated[
         float | None, typer.Option(help="Cosine similarity; the method's own default if left out.")
     ] = None,
-    k: Annotated[int | None, typer.Option(min=1, help="Neighbours of a face.")] = None,
+    k: Neighbours = None,
     num_people: Annotated[
         int | None, typer.Option(min=1, help="For kmeans; the true number if left out.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")] = None,
-    edges: Annotated[str | None, typer.Option(help=EDGES)] = None,
+    seed: Seed = None,
+    edges: Edges = None,
     weights: Weights = None,
     profile: Annotated[str | None, typer.Option(help="For --data: the networks to use.")] = None,
     ablate: Annotated[
         bool,
         typer.Option("--ablate", help="Compare all methods and variants, five seeds each."),
     ] = False,
-    runs: Annotated[
-        Path | None,
-        typer.Option(help="For --ablate: folder with models VARIANT-SEED.safetensors of train."),
-    ] = None,
+    runs: Runs = None,
     library: LibraryFolder = None,
     db: Db = None,
     json: Json = False,

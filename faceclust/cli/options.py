@@ -56,3 +56,6 @@ Address: TypeAlias = Annotated[
         help="A running Ray cluster: auto or HOST:PORT. Else: one is started on this machine.",
     ),
 ]
+Neighbours: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Neighbours of a face.")]
+Seed: TypeAlias = Annotated[int | None, typer.Option(min=0, help="For methods that draw lots.")]
+Edges: TypeAlias = Annotated[str | None, typer.Option(help=EDGES)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -18,52 +18,63 @@ from faceclust.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from faceclust.pipeline.library import Library
     from faceclust.pipeline.scan import ScanReport
+
+Folder: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        help="The folder that holds the photos, or an address of fsspec's: s3://bucket/photos."
+    ),
+]
+Profile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="mobile, or an InsightFace pack: its name (buffalo_l) or folder."),
+]
+Clip: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="What describes faces: face-clip, none, or MODEL/TAG of open_clip."),
+]
+MinFace: TypeAlias = Annotated[
+    int | None, typer.Option(min=8, help="Ignore faces smaller than this many pixels.")
+]
+Tiles: TypeAlias = Annotated[
+    bool | None, typer.Option("--tiles/--no-tiles", help="Search large photos in tiles (slow).")
+]
+Recursive: TypeAlias = Annotated[
+    bool | None, typer.Option("--recursive/--no-recursive", help="Enter subfolders.")
+]
+Exclude: TypeAlias = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Leave these files or folders out.")
+]
+RetryErrors: TypeAlias = Annotated[
+    bool, typer.Option("--retry-errors", help="Read again what could not be read before.")
+]
+Shards: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="With --engine ray: keep shards of faces here; all its machines must see it.",
+    ),
+]
 
 
 def scan(
-    folder: Annotated[
-        str,
-        typer.Argument(
-            help="The folder that holds the photos, or an address of fsspec's: s3://bucket/photos."
-        ),
-    ],
-    profile: Annotated[
-        str | None,
-        typer.Option(help="mobile, or an InsightFace pack: its name (buffalo_l) or folder."),
-    ] = None,
-    clip: Annotated[
-        str | None,
-        typer.Option(help="What describes faces: face-clip, none, or MODEL/TAG of open_clip."),
-    ] = None,
+    folder: Folder,
+    profile: Profile = None,
+    clip: Clip = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda (an NVIDIA GPU).")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that read photos.")] = None,
-    min_face: Annotated[
-        int | None, typer.Option(min=8, help="Ignore faces smaller than this many pixels.")
-    ] = None,
-    tiles: Annotated[
-        bool | None, typer.Option("--tiles/--no-tiles", help="Search large photos in tiles (slow).")
-    ] = None,
-    recursive: Annotated[
-        bool | None, typer.Option("--recursive/--no-recursive", help="Enter subfolders.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Leave these files or folders out.")
-    ] = None,
+    min_face: MinFace = None,
+    tiles: Tiles = None,
+    recursive: Recursive = None,
+    exclude: Exclude = None,
     weights: Weights = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many photos.")] = None,
-    retry_errors: Annotated[
-        bool, typer.Option("--retry-errors", help="Read again what could not be read before.")
-    ] = False,
+    retry_errors: RetryErrors = False,
     engine: Engine = "local",
     address: Address = None,
-    shards: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="With --engine ray: keep shards of faces here; all its machines must see it.",
-        ),
-    ] = None,
+    shards: Shards = None,
     db: Db = None,
     wait: Wait = 0.0,
     json: Json = False,
@@ -102,12 +113,14 @@ def scan(
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})
         else:
-            heads = pipeline.head_count(library)
-            tagged = 0 if heads["named"] else pipeline.sidecar_count(library)
-            _summary(report, heads, grouped.edges, tagged)
+            _summary(library, report, grouped.edges)
 
 
-def _summary(report: ScanReport, heads: dict[str, int], edges: str | None, tagged: int) -> None:
+def _summary(library: Library, report: ScanReport, edges: str | None) -> None:
+    from faceclust import pipeline
+
+    heads = pipeline.head_count(library)
+    tagged = 0 if heads["named"] else pipeline.sidecar_count(library)
     console.tell(
         f"{counted(report.found, 'photo')}: {report.read} read, {report.unchanged} unchanged, "
         f"{report.linked} moved or copied, {report.errors} unreadable, {report.missing} gone "

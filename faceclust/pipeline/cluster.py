@@ -36,7 +36,7 @@ from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import too_little
 from faceclust.pipeline.models import Space, space
 from faceclust.pipeline.people import dates
-from faceclust.pipeline.scoring import Described, choose
+from faceclust.pipeline.scoring import Described, Scorer, choose
 from faceclust.pipeline.steps import LOCAL, Steps
 from faceclust.pipeline.stopwatch import Stopwatch
 from faceclust.records import Decision, FloatArray, Graph, IntArray, Neighbours
@@ -248,7 +248,6 @@ def cluster(
             f"{library.place} has not been scanned yet; run `faceclust scan {library.place}`."
         )
     decisions = ledger.decisions(library.db)
-    excluded = people.not_faces(decisions)
     newest = ledger.newest_clustering(library.db)
     recipe = {"faceclust": faceclust.__version__, **asdict(options)}
     # The scorer says what the files hold, wherever they lie; "universal" is what None comes to.
@@ -258,55 +257,50 @@ def cluster(
     clip = description_of(library, embedded)
     scorer = choose(options, space(model), clip, own_edges_or_none(library))
     recipe["scorer"] = scorer.name if scorer else None
-    current = embedded - excluded
+    current = embedded - people.not_faces(decisions)
     same = newest is not None and newest.model == model and recipe.items() <= newest.options.items()
     if newest and same and newest.membership.keys() == current:
         known = newest.options.get("anew"), newest.options.get("decisions")
         if not anew or known == (len(current), len(decisions)):
             return _report(newest, started)
     joined = newest if same and not anew else None
-    if notify is not None and not (joined and can_arrive(joined, len(current))):
+    if not (joined and can_arrive(joined, len(current))):
         _warn(library, len(current), options, space(model), notify)
-    faces, x = catalogue.live_faces(library.db, model, current)
-    within = space(model)
-    crowd = Crowd(
-        faces, Unit.taken(x, within.parts), photos_of(library, faces), within,
-        scorer.structural if scorer else None,
-    )  # fmt: skip
+    crowd = _crowd(library, model, current, scorer)
     watch.lap("read")
     found = None
     if joined:
         found = arrive(library, crowd, joined, decisions)
         watch.lap("arrive")
-    if found is None:
+    if found is None or newest is None:
+        before = None if anew else newest
         read = clip if scorer and scorer.trained else None
-        result = _anew(library, crowd, options, decisions, read, steps, watch)
-        # None: the user may ask for more than this grouping was allowed to do.
-        labels = result.labels
-        heard: int | None = len(decisions)
-        if newest and not anew:
-            labels = unasked(library, crowd, labels, newest, decisions)
-            heard = heard if _same_partition(labels, result.labels) else None
-        kept, nearby = _numbered(library, crowd.faces, replace(result, labels=labels), newest)
-        facts = {"threshold_used": result.threshold, "anew": len(current), "decisions": heard}
+        result, facts = _anew(library, crowd, options, decisions, before, read, steps, watch)
+        kept, nearby = _numbered(library, crowd.faces, result, newest)
     else:
         kept, nearby = found
-        assert newest is not None
         facts = {key: newest.options.get(key) for key in ("threshold_used", "anew")}
-    noted = recipe | facts
-    clustering = StoredClustering(model, options.method, noted, kept)
+    clustering = StoredClustering(model, options.method, recipe | facts, kept)
     ledger.put_clustering(library.db, clustering, nearby)
     watch.lap("keep")
     return _report(clustering, started, watch.seconds)
 
 
+def _crowd(library: Library, model: str, current: frozenset[int], scorer: Scorer | None) -> Crowd:
+    """The faces that are to be grouped, with their embeddings of a model."""
+    faces, x = catalogue.live_faces(library.db, model, current)
+    within, structural = space(model), scorer.structural if scorer else None
+    unit = Unit.taken(x, within.parts)
+    return Crowd(faces, unit, photos_of(library, faces), within, structural)
+
+
 def _warn(
-    library: Library, faces: int, options: ClusterOptions, within: Space, notify: Notify
+    library: Library, faces: int, options: ClusterOptions, within: Space, notify: Notify | None
 ) -> None:
     """Say where grouping all faces may take more memory than there is."""
     dimensions = sum(within.parts) or ONE_NETWORK
     warning = too_little(faces, dimensions, lists_of(options), library.db.path)
-    if warning is not None:
+    if warning is not None and notify is not None:
         notify(warning)
 
 
@@ -320,11 +314,17 @@ def _anew(
     crowd: Crowd,
     options: ClusterOptions,
     decisions: Sequence[Decision],
+    newest: StoredClustering | None,
     clip: str | None,
     steps: Steps,
     watch: Stopwatch,
-) -> Grouping:
-    """All faces grouped; `clip`: the model whose embeddings are read, if any are."""
+) -> tuple[Grouping, dict[str, object]]:
+    """All faces grouped, and what is to be noted of that.
+
+    Args:
+        newest: the clustering whose people take no older faces unasked; None where they may.
+        clip: the model whose embeddings are read, if any are.
+    """
     faces = crowd.faces
     demanded = people.bonds(decisions, faces.tolist(), dates(library, decisions))
     described = described_by(library, clip, faces)
@@ -334,7 +334,14 @@ def _anew(
         described, own_edges_or_none(library), steps,
     )  # fmt: skip
     watch.add(result.seconds)
-    return result
+    heard = True
+    if newest:
+        labels = unasked(library, crowd, result.labels, newest, decisions)
+        heard = _same_partition(labels, result.labels)
+        result = replace(result, labels=labels)
+    # None: the user may ask for more than this grouping was allowed to do.
+    known = len(decisions) if heard else None
+    return result, {"threshold_used": result.threshold, "anew": len(faces), "decisions": known}
 
 
 def _numbered(

@@ -118,19 +118,7 @@ def scan(
     run = _Scan(library, folder, config, extractor, report, clip, progress, started)
     kept = _shards(library, shards, extractor, clip, device)
     seeing = "cpu" if clip is None else device_of(clip, None, device, devices, notify)
-    tasks = run.tasks()
-    results = steps.read(
-        ExtractorFactory(resolved, config.detector, device, 1, clip, seeing),
-        tasks,
-        workers=config.scan.workers,
-        limits=Limits(
-            seconds=config.scan.seconds_per_photo,
-            memory=None if device == "cuda" else workers.WORKER_MEMORY,
-        ),
-        folder=kept,
-    )
-    with closing(tasks), closing(results):
-        run.take(results, resolved.model_id)
+    run.read(resolved, steps, kept, seeing)
     if shards is None:
         shutil.rmtree(kept.parent, ignore_errors=True)
     _mark_missing(library, folder, config, report)
@@ -209,6 +197,28 @@ class _Scan:
     def seconds(self) -> float:
         """Since the scan began."""
         return time.monotonic() - self.started
+
+    def read(self, resolved: models.Models, steps: Steps, kept: Path, seeing: Device) -> None:
+        """Have the photos read that are not known, and keep what is found in them.
+
+        Args:
+            kept: folder of a cluster's shards.
+            seeing: where faces are described.
+        """
+        scan = self.config.scan
+        tasks = self.tasks()
+        results = steps.read(
+            ExtractorFactory(resolved, self.config.detector, scan.device, 1, self.clip, seeing),
+            tasks,
+            workers=scan.workers,
+            limits=Limits(
+                seconds=scan.seconds_per_photo,
+                memory=None if scan.device == "cuda" else workers.WORKER_MEMORY,
+            ),
+            folder=kept,
+        )
+        with closing(tasks), closing(results):
+            self.take(results, resolved.model_id)
 
     def take(self, results: Iterator[tuple[PhotoTask, Scanned | Failure]], model: str) -> None:
         """Keep what was read, every few photos or seconds; the rest also where this is stopped."""
