@@ -38,7 +38,8 @@ class Options:
             image tower alone is trained, with the genders of `genders`. Without it a run begins
             with words.
         seed: of everything random.
-        steps: batches in all; the learning rate falls to zero over them.
+        steps: batches in all; the learning rate falls to zero over them. Two cores get
+            through the default in two hours, at 25 faces a second.
         words: steps before that, which need no images: the text tower learns what words mean
             from imaginary faces, see `Imagined`.
         head: first steps, in which the trunk stays as it is: what it knows of faces is worth more
@@ -70,7 +71,7 @@ class Options:
     cache: str = ""
     start: str = ""
     seed: int = 0
-    steps: int = 2600
+    steps: int = 1400
     words: int = 600
     head: int = 100
     frozen: int = 3

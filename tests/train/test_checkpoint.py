@@ -19,6 +19,13 @@ def test_the_learning_rate_rises_and_falls_to_zero() -> None:
     assert rates[100] == pytest.approx(0, abs=1e-9)
 
 
+def test_without_options_two_cores_are_done_in_two_hours() -> None:
+    """Both together get through 25 faces a second (README)."""
+    options = Options(data="", run="")
+    assert sum(options.batch) * options.steps / 25 <= 2 * 3600
+    assert options.head + options.warmup < options.steps / 5
+
+
 def test_the_trunk_begins_as_the_identity_network(tmp_path: Any) -> None:
     onnx = pytest.importorskip("onnx")
     from faceclust.embed.tower import FaceMobile
