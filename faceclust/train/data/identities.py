@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.embed.arcface import lengths, normalise
-from faceclust.records import FloatArray, IntArray, Neighbours
+from faceclust.records import FloatArray, IntArray
 
 UNLABELLED = -1
 BoolArray = NDArray[np.bool_]
@@ -29,7 +29,6 @@ class Identities:
         mirrored: (N, D) raw embeddings of the mirror images, or (N, 0).
         clip: (N, E) CLIP image embeddings of the aligned faces, L2-normalised, or (N, 0).
         names: of the people, by label; empty where they have none.
-        neighbours: k-NN lists that came with the data, over exactly these N faces.
     """
 
     x: FloatArray
@@ -41,7 +40,6 @@ class Identities:
     mirrored: FloatArray | None = None
     clip: FloatArray | None = None
     names: tuple[str, ...] = ()
-    neighbours: Neighbours | None = None
 
     def __post_init__(self) -> None:
         N = len(self.x)
@@ -59,8 +57,6 @@ class Identities:
             raise ValueError(f"parts {self.parts} must add up to D = {self.x.shape[1]}")
         if self.names and self.people > len(self.names):
             raise ValueError(f"{self.people} people have only {len(self.names)} names")
-        if self.neighbours is not None and len(self.neighbours.index) != N:
-            raise ValueError(f"neighbours must be of all {N} faces")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -84,13 +80,13 @@ class Identities:
         return lengths(self.x, self.parts)
 
     def select(self, rows: IntArray | BoolArray) -> Identities:
-        """Some of the faces. Labels stay as they are; neighbour lists do not hold any more."""
+        """Some of the faces; labels stay as they are."""
         arrays: dict[str, Any] = {
             f.name: value[rows]
             for f in fields(self)
             if isinstance(value := getattr(self, f.name), np.ndarray)
         }
-        return replace(self, **arrays, neighbours=None)
+        return replace(self, **arrays)
 
     def split(self, share: float, seed: int) -> tuple[IntArray, IntArray]:
         """Hold out a share of the people, whole families and whole photos at a time.

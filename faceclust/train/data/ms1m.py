@@ -2,12 +2,12 @@
 
     features/part0_train.bin        N x 256 raw float32, not normalised
     labels/part0_train.meta         N lines, one whole number each
-    knns/part0_train/faiss_k_80.npz key `data`, N x 2 x k: ids, 1 - cosine; may be missing
     lists/part0_train.list          N lines, the RecordIO key of each face's image; may be missing
     train.rec, train.idx, property  the images; may be missing
 
 The published features do not say which image each was made from; only with `lists/` (this
-project's own addition) can CLIP embeddings stand beside them.
+project's own addition) can CLIP embeddings stand beside them. The published neighbour lists
+(`knns/`) are not read: a training draws libraries from the faces, and searches each by itself.
 """
 
 from __future__ import annotations
@@ -16,14 +16,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
-from numpy.lib import format as npy
 
 from faceclust.errors import InputError, OptionError
-from faceclust.records import FloatArray, IntArray, Neighbours
+from faceclust.records import IntArray
 from faceclust.train.data.identities import Identities
 
 ROOT = "FACECLUST_MS1M"
@@ -31,7 +28,6 @@ PART = "part0_train"
 D = 256
 RECORDIO = ("train.rec", "train.idx")
 LONGEST_LINE = 20
-PUBLISHED_K = 80
 BLOCK = 65_536
 
 
@@ -50,8 +46,8 @@ def root_of(given: Path | None) -> Path:
     return where
 
 
-def files_of(root: Path, part: str) -> tuple[Path, Path, Path, Path]:
-    """Where features, labels, neighbours and keys of a part are, if they are there.
+def files_of(root: Path, part: str) -> tuple[Path, Path, Path]:
+    """Where features, labels and keys of a part are, if they are there.
 
     Raises:
         OptionError: the name of the part is no plain name.
@@ -61,7 +57,6 @@ def files_of(root: Path, part: str) -> tuple[Path, Path, Path, Path]:
     return (
         root / "features" / f"{part}.bin",
         root / "labels" / f"{part}.meta",
-        root / "knns" / part / f"faiss_k_{PUBLISHED_K}.npz",
         root / "lists" / f"{part}.list",
     )
 
@@ -72,7 +67,7 @@ def layout_of(root: Path, part: str | None) -> str:
     Raises:
         InputError: neither is whole; the message names every file that was looked for.
     """
-    features, labels, _, _ = files_of(root, part or PART)
+    features, labels, _ = files_of(root, part or PART)
     if features.is_file() and labels.is_file():
         return "features"
     if part is None and all((root / name).is_file() for name in RECORDIO):
@@ -91,7 +86,7 @@ def read_features(root: Path, part: str) -> Identities:
     Raises:
         InputError: a file is missing, damaged, or does not fit the others.
     """
-    features, labels, knns, _ = files_of(root, part)
+    features, labels, _ = files_of(root, part)
     layout_of(root, part)
     label = np.unique(read_numbers(labels), return_inverse=True)[1]
     N, size = len(label), features.stat().st_size
@@ -104,9 +99,8 @@ def read_features(root: Path, part: str) -> Identities:
     for start in range(0, N, BLOCK):
         if not np.isfinite(x[start : start + BLOCK]).all():
             raise InputError(f"{features} holds numbers that are not finite; fetch it once more.")
-    neighbours = read_neighbours(knns, N) if knns.is_file() else None
     nowhere = np.full(N, -1, np.int64)
-    return Identities(x, label, label, nowhere, "ms1m-256", (D,), neighbours=neighbours)
+    return Identities(x, label, label, nowhere, "ms1m-256", (D,))
 
 
 def read_keys(root: Path, part: str, count: int) -> IntArray | None:
@@ -115,7 +109,7 @@ def read_keys(root: Path, part: str, count: int) -> IntArray | None:
     Raises:
         InputError: there is a list, but of another number of faces.
     """
-    path = files_of(root, part)[3]
+    path = files_of(root, part)[2]
     if not path.is_file() or not all((root / name).is_file() for name in RECORDIO):
         return None
     keys = read_numbers(path)
@@ -144,48 +138,3 @@ def read_numbers(path: Path) -> IntArray:
         raise InputError(
             f"{path} must hold one whole number a line ({error}); fetch it once more."
         ) from error
-
-
-def read_neighbours(path: Path, count: int) -> Neighbours:
-    """The published neighbour lists of `count` faces, the faces themselves left out.
-
-    Raises:
-        InputError: the file is damaged, pickled, or of other faces.
-    """
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            shape = _declared_shape(file)
-            if len(shape) != 3 or shape[:2] != (count, 2) or not 1 < shape[2] <= 1000:
-                raise ValueError(f"data is {shape}, not ({count}, 2, k)")
-            data = file["data"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, MemoryError) as error:
-        raise InputError(
-            f"{path} holds no neighbour lists of these {count} faces ({error}); "
-            "fetch it once more, or remove it: it is made anew."
-        ) from error
-    index = data[:, 0].astype(np.int64)
-    similarity = (1 - data[:, 1]).astype(np.float32)
-    if index.min() < 0 or index.max() >= count or not np.isfinite(similarity).all():
-        raise InputError(f"{path} names faces that there are not; remove it: it is made anew.")
-    return _without_itself(index, similarity)
-
-
-def _declared_shape(file: Any) -> tuple[int, ...]:
-    """The shape that `data` claims, read before any memory is asked for."""
-    with file.zip.open("data.npy") as stream:
-        version = npy.read_magic(stream)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(stream)
-    if dtype.hasobject or dtype.kind not in "fiu":
-        raise ValueError(f"data is made of {dtype}")
-    return tuple(shape)
-
-
-def _without_itself(index: IntArray, similarity: FloatArray) -> Neighbours:
-    """Leave one entry out of each list: the face itself, or else the last one."""
-    N, k = index.shape
-    itself = index == np.arange(N)[:, None]
-    itself[~itself.any(1), -1] = True
-    itself[np.arange(k) > itself.argmax(1)[:, None]] = False
-    keep = ~itself
-    return Neighbours(index[keep].reshape(N, k - 1), similarity[keep].reshape(N, k - 1))
