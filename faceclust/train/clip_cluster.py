@@ -36,6 +36,7 @@ from faceclust.train import crowds, graphs, libraries, proxy_losses
 from faceclust.train.crowds import Crowd, View
 from faceclust.train.graphs import FaceGraph
 from faceclust.train.proxy_state import ProxyState
+from faceclust.train.real_pairs import RealPairs
 
 Tell = Callable[[dict[str, Any]], None]
 SEEN, TRIAL = 0, 1
@@ -119,6 +120,7 @@ def train(
         for side, mask, count in ((SEEN, ~apart, options.libraries),
                                   (TRIAL, apart, options.trials))
     ]  # fmt: skip
+    people = RealPairs(drawn[SEEN])
     t, values = vocabulary()
     model = _fresh(t, values, drawn[SEEN], options)
     state = ProxyState(model.to(device), options.rate, options.decay)
@@ -126,7 +128,6 @@ def train(
     checkpoint = out / "state.safetensors"
     if checkpoint.is_file():
         state.load(checkpoint, recipe)
-    people = RealPairs(drawn[SEEN])
     total = options.transfer + options.steps
     while state.step < total:
         row = _step(state, drawn[SEEN], people, options, device, precision)
@@ -176,27 +177,6 @@ def _fresh(
         torch.from_numpy(t), values, torch.from_numpy(mean), torch.from_numpy(deviation),
         options.architecture, options.seed,
     )  # fmt: skip
-
-
-class RealPairs:
-    """Draws two photos of one person, people with many photos a little more often."""
-
-    def __init__(self, seen: list[FaceGraph]) -> None:
-        self._f = np.concatenate([graph.f for graph in seen])
-        self._i = np.concatenate([graph.i for graph in seen])
-        person = np.concatenate([np.where(g.counts, g.person, -1) for g in seen])
-        known = np.flatnonzero(person >= 0)
-        self._order = known[np.argsort(person[known], kind="stable")]
-        _, start, count = np.unique(person[self._order], return_index=True, return_counts=True)
-        several = count >= 2
-        self._start, self._count = start[several], count[several]
-
-    def __call__(self, count: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
-        """f, i of one photo and f, i of another, `count` rows each."""
-        odds = np.sqrt(self._count)
-        who = rng.choice(len(self._start), count, p=odds / odds.sum())
-        rows = [self._order[self._start[who] + rng.integers(0, self._count[who])] for _ in "12"]
-        return tuple(torch.from_numpy(a[r]) for r in rows for a in (self._f, self._i))
 
 
 def _step(

@@ -155,6 +155,21 @@ def test_other_options_and_damage_are_told(small: Any, tmp_path: Path) -> None:
         clip_cluster.train(crowd(), "made-up", small, tmp_path, base=ignorant())
 
 
+@pytest.mark.parametrize("few", ["seen once", "one person", "unlabelled"])
+def test_data_of_which_nothing_can_be_learned_get_one_sentence(
+    small: Any, tmp_path: Path, few: str
+) -> None:
+    from faceclust.train import clip_cluster
+
+    faces = {
+        "seen once": crowd(persons=30, photos=1),
+        "one person": crowd(persons=1, photos=30),
+        "unlabelled": replace(crowd(), known=0),
+    }[few]
+    with pytest.raises(InputError, match="no two faces of one person, or no two people"):
+        clip_cluster.train(faces, "made-up", small, tmp_path, base=ignorant())
+
+
 @pytest.mark.parametrize("offsets", ["none", "random"])
 def test_variants_train_as_well(small: Any, tmp_path: Path, offsets: Any) -> None:
     from faceclust.graph import correction
