@@ -11,19 +11,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceclust.errors import OptionError
+from faceclust.errors import InputError, OptionError
 from faceclust.train.captions import prompts
+from faceclust.train.fitting import difference
 
 # A word of CLIP's vocabulary that no caption holds; it stands for all unknown words.
 UNSEEN = 49000
 END = 49407
 # Options that say whose folders weights were trained in.
 HIDDEN = ("data", "run", "cache", "start", "teacher")
+# Options that may be others when a run goes on: where it lies, how long it is, what computes it.
+FREE = (*HIDDEN, "steps", "save_every", "device", "precision", "loaders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,30 +144,57 @@ class State:
     optimiser: torch.optim.AdamW
     step: int = 0
 
-    def save(self, path: Path, options: Options) -> None:
-        """Write a checkpoint, whole or not at all."""
+    def save(self, path: Path, options: Options, data: str) -> None:
+        """Write a checkpoint, whole or not at all; `data` tells them and the start from others."""
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"average/{k}": v for k, v in self.average.items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam/{index}/{k}": v for k, v in moments.items()}
         part = path.with_suffix(".part")
-        meta = {"options": json.dumps(asdict(options)), "step": str(self.step)}
-        save_file({k: v.contiguous() for k, v in tensors.items()}, part, meta)
+        about = {"options": json.dumps(asdict(options)), "step": str(self.step), "data": data}
+        save_file({k: v.contiguous() for k, v in tensors.items()}, part, about)
         part.replace(path)
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        tensors, adam = load_file(path), dict[int, dict[str, Tensor]]()
-        with safe_open(path, "pt") as file:
-            self.step = int(file.metadata()["step"])
-        for key in [key for key in tensors if key.startswith("adam/")]:
-            _, index, name = key.split("/")
-            adam.setdefault(int(index), {})[name] = tensors[key]
-        self.model.load_state_dict(_under(tensors, "model/"))
-        for name, value in _under(tensors, "average/").items():
-            self.average[name].copy_(value)
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": adam, "param_groups": groups})
+    def load(self, path: Path, options: Options, data: str) -> None:
+        """Go on from a checkpoint; where a run lies and how long it is may be other than before.
+
+        Raises:
+            OptionError: it is that of a run with other options or data, or further than this one.
+            InputError: it is damaged.
+        """
+        wanted = _fixed(asdict(options), data)
+        try:
+            with safe_open(path, "pt") as file:
+                about = file.metadata() or {}
+            self.step = int(about["step"])
+            if (kept := _fixed(json.loads(about["options"]), about["data"])) != wanted:
+                raise OptionError(
+                    f"{path} is of a run with other options or data ({difference(kept, wanted)}); "
+                    "give the same ones, another --out, or --no-resume."
+                )
+            if self.step > options.steps:
+                raise OptionError(
+                    f"{path} is of a run that is at step {self.step} of {options.steps} already; "
+                    f"give --steps {self.step} or more, another --out, or --no-resume."
+                )
+            tensors, adam = load_file(path), dict[int, dict[str, Tensor]]()
+            for key in [key for key in tensors if key.startswith("adam/")]:
+                _, index, name = key.split("/")
+                adam.setdefault(int(index), {})[name] = tensors[key]
+            self.model.load_state_dict(_under(tensors, "model/"))
+            for name, value in _under(tensors, "average/").items():
+                self.average[name].copy_(value)
+            groups = self.optimiser.state_dict()["param_groups"]
+            self.optimiser.load_state_dict({"state": adam, "param_groups": groups})
+        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"{path} is damaged ({error}); remove it, or pass --no-resume."
+            ) from error
+
+
+def _fixed(options: Mapping[str, Any], data: str) -> str:
+    """What must be the same when a run goes on, in JSON."""
+    return json.dumps({k: v for k, v in options.items() if k not in FREE} | {"data": data})
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -11,10 +11,11 @@ its last checkpoint and ends with the same weights, bit for bit.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from faceclust.embed.arcface import Embedder, Network
 from faceclust.embed.open_clip_model import MEAN, STD, architecture, prepare
 from faceclust.errors import InputError
 from faceclust.faces.detector import Detector, DetectorOptions
+from faceclust.photos import content_hash
 from faceclust.train import genders, labelled
 from faceclust.train.batches import Batch, Batches, Words, words_of
 from faceclust.train.captions import OFFSETS, VALUES
@@ -183,6 +185,16 @@ def data_of(options: Options) -> dict[str, Faces]:
     return sets
 
 
+def digest_of(sets: Mapping[str, Faces], options: Options) -> str:
+    """What tells the faces of a run, and the weights that it begins with, from another's."""
+    digest = hashlib.sha256()
+    for name, faces in sets.items():
+        digest.update(f"{name} ".encode() + faces.split.tobytes())  # made of the faces' names
+    for weights_file in filter(None, (options.start, options.teacher)):
+        digest.update(content_hash(Path(weights_file)).encode())
+    return digest.hexdigest()
+
+
 def train(
     options: Options,
     config: Path,
@@ -194,13 +206,15 @@ def train(
     `tell` is given the losses that go to `losses.jsonl`, with the step and how many there are.
 
     Raises:
-        InputError: data are missing or malformed.
+        OptionError: the folder holds a run with other options or data.
+        InputError: data are missing or malformed, or what the folder holds is damaged.
     """
     torch.set_num_threads(options.threads)
     torch.backends.cudnn.benchmark = options.device == "cuda"  # all batches are of one size
     run = Path(options.run)
     run.mkdir(parents=True, exist_ok=True)
-    pools = pools_of(data_of(options))
+    sets = data_of(options)
+    pools, digest = pools_of(sets), digest_of(sets, options)
     prior = torch.from_numpy(log_priors(pools, options.batch)).to(options.device)
     state, tokenize = start(config, trunk, options)
     size = int(state.model.visual.image_size[0])
@@ -211,7 +225,7 @@ def train(
     began = time.monotonic()
     with (run / "losses.jsonl").open("a", encoding="utf-8") as log:
         if checkpoint.is_file():
-            state.load(checkpoint)
+            state.load(checkpoint, options, digest)
         elif not options.start:
             for number, loss in enumerate(learn_words(state, tokenize, options), 1):
                 if number % LOG_EVERY == 0:
@@ -219,7 +233,8 @@ def train(
                     log.flush()
                     tell({"words": loss, "step": number, "of": options.words})
             state.average = {k: v.detach().clone() for k, v in state.model.state_dict().items()}
-        for batch in Batches(pools, tokenize, size, options).following(state.step):
+        first, path = state.step, run / "face-clip.safetensors"
+        for batch in Batches(pools, tokenize, size, options).following(first):
             row = train_step(state, batch, prior, options, teacher)
             if state.step % LOG_EVERY == 0:
                 row |= {"step": state.step, "seconds": round(time.monotonic() - began, 1)}
@@ -227,9 +242,11 @@ def train(
                 log.flush()
                 tell({**row, "of": options.steps})
             if state.step % options.save_every == 0 or state.step == options.steps:
-                state.save(checkpoint, options)
-                export(state, tokenize, run / "face-clip.safetensors", options)
-    return run / "face-clip.safetensors"
+                state.save(checkpoint, options, digest)
+                export(state, tokenize, path, options)
+        if state.step == first:  # the last step was saved, and killed before its result was
+            export(state, tokenize, path, options)
+    return path
 
 
 def main() -> None:

@@ -131,13 +131,14 @@ class State:
             ) from error
         if kept != recipe:
             raise OptionError(
-                f"{path} is of a run with other options or data ({_difference(kept, recipe)}); "
+                f"{path} is of a run with other options or data ({difference(kept, recipe)}); "
                 "give the same ones, another --out, or --no-resume."
             )
         return cls(models[0], columns[2], columns[3], models[1], best_f, best_epoch, step)
 
 
-def _difference(kept: str, recipe: str) -> str:
+def difference(kept: str, recipe: str) -> str:
+    """What two configurations, in JSON, differ by, in words."""
     before, now = json.loads(kept), json.loads(recipe)
     names = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     return ", ".join(f"{key} {before.get(key)} there, {now.get(key)} here" for key in names)

@@ -14,7 +14,7 @@ pytest.importorskip("open_clip", reason="needs faceclust[clip]")
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
-from faceclust.errors import OptionError  # noqa: E402
+from faceclust.errors import InputError, OptionError  # noqa: E402
 from faceclust.train import face_clip, labelled  # noqa: E402
 from faceclust.train.batches import Batches, tokens_of  # noqa: E402
 from faceclust.train.captions import OFFSETS, prompts  # noqa: E402
@@ -44,6 +44,40 @@ def test_a_killed_run_resumes_bit_for_bit(
     monkeypatch.setattr(face_clip, "train_step", step)
     resumed = load_file(face_clip.train(options, config, None))
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_another_run_is_neither_gone_on_from_nor_taken_for_ones_own(
+    options: Options, config: Path
+) -> None:
+    result = face_clip.train(options, config, None)
+    before = load_file(result)
+    for other, words in (
+        (replace(options, seed=1), "seed 0 there, 1 here"),
+        (replace(options, head=0), "head 1 there, 0 here"),
+        (replace(options, steps=3), "at step 4 of 3 already; give --steps 4 or more"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            face_clip.train(other, config, None)
+    result.unlink()  # as a kill just before it is written leaves things
+    again = load_file(face_clip.train(options, config, None))
+    assert all(torch.equal(before[name], again[name]) for name in before)
+    longer = face_clip.train(replace(options, steps=5), config, None)
+    assert any(not torch.equal(before[name], value) for name, value in load_file(longer).items())
+    state = Path(options.run) / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:500])
+    with pytest.raises(InputError, match=r"is damaged .*--no-resume"):
+        face_clip.train(options, config, None)
+
+
+def test_other_faces_and_other_weights_to_begin_with_make_another_run(options: Options) -> None:
+    sets = labelled.load(Path(options.data), Path(options.cache), face_clip.detector)
+    mine = face_clip.digest_of(sets, options)
+    faces = sets["train-celeb"]
+    fewer = {**sets, "train-celeb": replace(faces, split=faces.split[1:])}
+    assert mine != face_clip.digest_of(fewer, options)
+    start = Path(options.run).with_suffix(".safetensors")
+    start.write_bytes(b"weights")
+    assert mine != face_clip.digest_of(sets, replace(options, start=str(start)))
 
 
 def test_a_checkpoint_holds_the_whole_configuration(options: Options, config: Path) -> None:
