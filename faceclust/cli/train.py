@@ -14,6 +14,7 @@ from faceclust.cli.console import console, counted, err, faces, print_json
 from faceclust.cli.options import Address, Db, Engine, Json, LibraryFolder
 
 EVERY_SECONDS = 5.0
+TOLD = {"f", "log_loss", "told"}  # what makes a row worth a line of its own
 
 
 def train(
@@ -32,14 +33,14 @@ def train(
         str | None, typer.Option(help="Part of MS1M, in learn-to-cluster's layout: part0_train.")
     ] = None,
     stage: Annotated[
-        str, typer.Option(help="edges, face-clip, clip-cluster, or all of them.")
+        str, typer.Option(help="edges, face-clip, clip-cluster, or all that the data can feed.")
     ] = "all",
     profile: Annotated[str | None, typer.Option(help="The networks that embed the data.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="float32 or bf16.")] = "float32",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes through the data.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps at most.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes of edges.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of each stage.")] = None,
     resume: Annotated[
         bool | None,
         typer.Option("--resume/--no-resume", help="Go on from a checkpoint; by itself if any."),
@@ -72,6 +73,8 @@ def train(
         return
     for name, file in report["files"].items():
         console.tell(f"{name}: {console.escape(file)}")
+    for name, why in report["skipped"].items():
+        console.tell(f"{name} is left out: it {why}")
     if "library" in report:
         _verdict(report["library"])
     console.say(f"{report['seconds']:.0f} s")
@@ -104,7 +107,7 @@ def _progress() -> Iterator[Callable[[dict[str, Any]], None]]:
 
             def show(row: dict[str, Any]) -> None:
                 status.update(console.escape(_line(row)))
-                if "f" in row or "log_loss" in row:
+                if TOLD & row.keys():
                     err.print(console.escape(_line(row)))
 
             yield show
@@ -113,7 +116,7 @@ def _progress() -> Iterator[Callable[[dict[str, Any]], None]]:
 
     def say(row: dict[str, Any]) -> None:
         nonlocal last
-        if "f" in row or "log_loss" in row or time.monotonic() - last > EVERY_SECONDS:
+        if TOLD & row.keys() or time.monotonic() - last > EVERY_SECONDS:
             last = time.monotonic()
             err.print(console.escape(_line(row)))
 
@@ -126,4 +129,5 @@ def _line(row: dict[str, Any]) -> str:
     of = {"step": row.get("of"), "library": row.get("libraries")}
     words = [f"{key} {n}" + (f" of {of[key]}" if of.get(key) else "") for key, n in counts.items()]
     figures = [f"{key} {value:.4f}" for key, value in row.items() if isinstance(value, float)]
-    return "  ".join([row["stage"], *([row["data"]] if "data" in row else []), *words, *figures])
+    said = [row[key] for key in ("data", "told") if key in row]
+    return "  ".join([row["stage"], *said, *words, *figures])

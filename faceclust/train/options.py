@@ -11,7 +11,8 @@ from faceclust.weights import Device
 
 Stage = Literal["edges", "face-clip", "clip-cluster"]
 Precision = Literal["float32", "bf16"]
-# In the order in which one needs the other.
+# In the order in which they are trained. CLIP-Cluster adds to the run's own edge model, if there is
+# one; its faces and words are described by the face-CLIP that is shipped, never by the run's own.
 STAGES: tuple[Stage, ...] = ("face-clip", "edges", "clip-cluster")
 ALL = "all"
 
@@ -25,7 +26,8 @@ class TrainOptions:
         seed: of everything random.
         device: where networks run, for embedding and for the stages that have any.
         precision: of those stages.
-        epochs, steps: in place of the stage's own number.
+        epochs: of the stage edges, in place of its own number.
+        steps: of each stage that is trained, in place of its own number.
         resume: True goes on from a checkpoint, False begins anew, None goes on where there is one.
         variant: of the stage clip-cluster, for ablations.
 
@@ -53,6 +55,10 @@ class TrainOptions:
             raise OptionError("--stage edges is trained in float32 only; leave bf16 out.")
         if self.variant not in VARIANTS:
             raise OptionError(f"--variant must be one of {', '.join(VARIANTS)}.")
+        if self.variant != "clip-cluster" and "clip-cluster" not in self.stages:
+            raise OptionError(f"--variant does not go with --stage {self.stage}; leave it out.")
+        if self.epochs is not None and "edges" not in self.stages:
+            raise OptionError(f"--epochs does not go with --stage {self.stage}; give --steps.")
         for name in ("epochs", "steps"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise OptionError(f"--{name} must be at least 1, not {value}.")

@@ -19,9 +19,8 @@ from faceclust import config as settings
 from faceclust import weights
 from faceclust.config import Config
 from faceclust.engine.tasks import Runner
-from faceclust.errors import InputError, OptionError, WeightsError, WriteError
+from faceclust.errors import OptionError, WriteError
 from faceclust.export import disk
-from faceclust.graph import gpu
 from faceclust.graph.architecture import VARIANTS
 from faceclust.pipeline import find_library, models
 from faceclust.pipeline.identities import Extras
@@ -34,6 +33,7 @@ from faceclust.train.data.sources import Corpus
 from faceclust.train.edges import EdgeTraining
 from faceclust.train.journal import Journal, Row
 from faceclust.train.options import ALL, Stage, TrainOptions
+from faceclust.train.plan import Plan, plan_of, require_use
 from faceclust.weights import Notify
 
 # A killed training's processes that made batches notice that in 5 seconds, and hold its folder.
@@ -77,7 +77,8 @@ def train(
         notify: told about weights being fetched.
 
     Returns:
-        out, seconds, files {stage: path}, and for "library" its verdict.
+        out, seconds, files {stage: path}, skipped {stage: what it needs that these data lack},
+        and for "library" its verdict.
 
     Raises:
         OptionError: options that do not go together, or with the run in `out`.
@@ -91,18 +92,24 @@ def train(
         raise OptionError("--data is missing; give ms1m, library, or a folder or tar of people.")
     if (library or db) and list(data) != [sources.LIBRARY]:
         raise OptionError("--library and --db go with --data library only.")
-    report: dict[str, Any] = {"out": str(out) if out else None, "files": {}}
-    with (
-        _folder(out, own=list(data) == [sources.LIBRARY]) as folder,
-        runner(engine, address) as connected,
-    ):
-        begin(folder, options)
-        if list(data) == [sources.LIBRARY]:
+    if tuning := list(data) == [sources.LIBRARY]:
+        options = replace(options, stage="edges" if options.stage == ALL else options.stage)
+    require_use(options, tuning=tuning, profile=profile, engine=engine, read=bool(root or part))
+    plan = Plan(("edges",), {}) if tuning else plan_of(data, options, root, part)
+    for stage, why in plan.skipped.items():
+        tell({"stage": stage, "told": f"is left out: it {why}"})
+    report: dict[str, Any] = {
+        "out": str(out) if out else None, "files": {}, "skipped": dict(plan.skipped)
+    }  # fmt: skip
+    with _folder(out, own=tuning) as folder, runner(engine, address) as connected:
+        begin(folder, plan.stages, options.resume)
+        if tuning:
             with find_library(library, db) as found, found.db.exclusive():
                 report["library"] = _tune(found, folder, options, tell, connected)
         else:
-            using = partial(_embedding, folder, data, options, profile, tell, notify)
-            report["files"] = _stages(folder, data, options, root, part, using, tell, connected)
+            using = partial(_embedding, folder, data, options, plan, profile, tell, notify)
+            read = partial(sources.read, data, using, root=root, part=part)
+            report["files"] = _stages(folder, data, options, plan, read, tell, connected)
     return {**report, "seconds": round(time.monotonic() - started, 1)}
 
 
@@ -143,16 +150,16 @@ def _folder(out: Path | None, *, own: bool) -> Iterator[Path]:
         yield out
 
 
-def begin(folder: Path, options: TrainOptions) -> None:
+def begin(folder: Path, stages: Sequence[Stage], resume: bool | None) -> None:
     """Check that there is what --resume wants, or clear away what --no-resume does not want.
 
     Raises:
         OptionError: there is nothing to resume.
     """
-    there = [s for s in options.stages if (folder / s / "state.safetensors").is_file()]
-    if options.resume and not there:
+    there = [s for s in stages if (folder / s / "state.safetensors").is_file()]
+    if resume and not there:
         raise OptionError(f"{folder} holds no checkpoint to --resume from; leave --resume out.")
-    for stage in options.stages if options.resume is False else ():
+    for stage in stages if resume is False else ():
         for name in LEFT:
             (folder / stage / name).unlink(missing_ok=True)
         for name in ("examples", "graphs"):
@@ -160,8 +167,8 @@ def begin(folder: Path, options: TrainOptions) -> None:
 
 
 def _embedding(
-    folder: Path, data: Sequence[str], options: TrainOptions, profile: str | None, tell: Tell,
-    notify: Notify | None,
+    folder: Path, data: Sequence[str], options: TrainOptions, plan: Plan, profile: str | None,
+    tell: Tell, notify: Notify | None,
 ) -> Embedding:  # fmt: skip
     config = settings.load()
     workers = 1 if options.device == "cuda" else None
@@ -169,7 +176,7 @@ def _embedding(
     scan = settings.override(config.scan, profile=profile, device=options.device, workers=workers)
     extras = Extras(
         mirrored=list(data) != [sources.MS1M],
-        clip="face-clip" if "clip-cluster" in options.stages else None,
+        clip="face-clip" if "clip-cluster" in plan.stages else None,
     )
     return Embedding(
         models.resolve(scan.profile, notify),
@@ -181,17 +188,15 @@ def _embedding(
 
 
 def _stages(
-    folder: Path, data: Sequence[str], options: TrainOptions, root: Path | None,
-    part: str | None, using: Callable[[], Embedding], tell: Tell, runner: Runner,
+    folder: Path, data: Sequence[str], options: TrainOptions, plan: Plan,
+    read: Callable[[], Corpus], tell: Tell, runner: Runner,
 ) -> dict[str, str]:  # fmt: skip
     """Train each stage; the file of each."""
     files: dict[str, str] = {}
     corpus: Corpus | None = None
-    for stage in options.stages:
-        if stage == "face-clip" and options.stage == ALL and not _has_captions(data):
-            continue  # these data say nothing that a caption could: the shipped one serves
+    for stage in plan.stages:
         if stage != "face-clip" and corpus is None:
-            corpus = sources.read(data, using, root=root, part=part)
+            corpus = read()
         out = folder / stage
         out.mkdir(mode=disk.PRIVATE_FOLDER, exist_ok=True)
         told = partial(_told, tell, stage)
@@ -228,8 +233,6 @@ def edge_options(options: TrainOptions, base: EdgeTraining | None = None) -> Edg
 def _tune(
     library: Library, folder: Path, options: TrainOptions, tell: Tell, runner: Runner
 ) -> dict[str, Any]:
-    if options.stage not in ("edges", ALL):
-        raise OptionError("--data library trains the edge model; use --stage edges, or none.")
     identities = sources.read_library(library)
     wanted = edge_options(options, own.TUNING)
     with _private():
@@ -240,18 +243,8 @@ def _tune(
 
 
 def _clip_cluster(corpus: Corpus, options: TrainOptions, out: Path, tell: Journal) -> Path:
-    if not corpus.crowd.clip.shape[1]:
-        raise InputError(
-            "--stage clip-cluster needs the faces' CLIP embeddings, and these data come without "
-            "images; give crops or photos, or MS1M with train.rec beside its features."
-        )
-    try:
-        from faceclust.train import clip_cluster
-    except ImportError as error:
-        raise WeightsError(
-            "Training CLIP-Cluster needs torch and open_clip; pip install 'faceclust[clip]'."
-        ) from error
-    _require_gpu(options)
+    from faceclust.train import clip_cluster
+
     recipe = clip_cluster.ProxyTraining(seed=options.seed, architecture=VARIANTS[options.variant])
     recipe = replace(recipe, steps=options.steps or recipe.steps)
     return clip_cluster.train(
@@ -260,28 +253,9 @@ def _clip_cluster(corpus: Corpus, options: TrainOptions, out: Path, tell: Journa
     )  # fmt: skip
 
 
-def _require_gpu(options: TrainOptions) -> None:
-    if options.device == "cuda" and (reason := gpu.unusable()) is not None:
-        raise WeightsError(f"--device cuda cannot be used for training: {reason}")
-
-
-def _has_captions(data: Sequence[str]) -> bool:
-    return len(data) == 1 and (Path(data[0]) / "train-celeb-attributes.csv").is_file()
-
-
 def _face_clip(data: Sequence[str], options: TrainOptions, out: Path, tell: Tell) -> Path:
-    if not _has_captions(data):
-        raise InputError(
-            "--stage face-clip needs --data FOLDER, one folder with train-celeb-attributes.csv and "
-            "the tars of labelled crops; see pretrained/README.md."
-        )
-    try:
-        from faceclust.train import checkpoint, face_clip
-    except ImportError as error:
-        raise WeightsError(
-            "Training face-CLIP needs torch and open_clip; pip install 'faceclust[clip]'."
-        ) from error
-    _require_gpu(options)
+    from faceclust.train import checkpoint, face_clip
+
     loaders = min(LOADERS, settings.cores()) if options.device == "cuda" else 0
     recipe = checkpoint.Options(
         data[0],

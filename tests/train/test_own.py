@@ -173,3 +173,7 @@ def test_the_command_says_which_model_is_better(
 def test_only_the_edge_model_is_tuned(named: Library) -> None:
     with pytest.raises(OptionError, match="use --stage edges"):
         train(["library"], None, TrainOptions("face-clip"), db=named.db.path)
+    with pytest.raises(OptionError, match="--variant does not go with --stage edges"):
+        train(["library"], None, TrainOptions(variant="average"), db=named.db.path)
+    with pytest.raises(OptionError, match="do not go with --data library"):
+        train(["library"], None, TrainOptions(), db=named.db.path, profile="mobile")

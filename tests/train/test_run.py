@@ -19,9 +19,11 @@ from safetensors.numpy import load_file
 
 from faceclust.errors import InputError, OptionError
 from faceclust.graph import edges
+from faceclust.train import edges as edges_training
 from faceclust.train.options import TrainOptions
 from faceclust.train.run import train
 from tests.conftest import Run
+from tests.train.data.test_ms1m import write as write_ms1m
 from tests.train.embedded import people, write_set
 
 
@@ -131,9 +133,12 @@ def test_mistakes_get_one_sentence(sets: Path, tmp_path: Path, faceclust: Run) -
     for more, sentence in (
         ({"part": "part0_train"}, "go with --data ms1m only"),
         ({"library": sets}, "go with --data library only"),
+        ({"profile": "mobile", "stage": "face-clip"}, "--profile does not go with --stage face-"),
+        ({"engine": "ray", "stage": "clip-cluster"}, "--engine ray goes with --stage edges"),
     ):
+        stage = TrainOptions(str(more.pop("stage", "edges")))
         with pytest.raises(OptionError, match=sentence):
-            train([str(sets)], out, options, **more)  # type: ignore[arg-type]
+            train([str(sets)], out, stage, **more)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="holds no checkpoint"):
         train([str(sets)], out, TrainOptions("edges", resume=True))
     with pytest.raises(OptionError, match="--out is missing"):
@@ -189,11 +194,44 @@ def test_face_clip_is_given_the_data_and_its_losses_are_drawn(
 @pytest.mark.parametrize(
     "wrong",
     [{"stage": "magic"}, {"device": "tpu"}, {"precision": "int8"}, {"epochs": 0}, {"steps": -1},
-     {"seed": -1}, {"stage": "edges", "precision": "bf16"}],
+     {"seed": -1}, {"stage": "edges", "precision": "bf16"}, {"stage": "edges", "variant": "average"},
+     {"stage": "face-clip", "variant": "average"}, {"stage": "face-clip", "epochs": 2},
+     {"stage": "clip-cluster", "epochs": 2}],
 )  # fmt: skip
 def test_options_that_mean_nothing(wrong: dict[str, object]) -> None:
     with pytest.raises(OptionError, match="--"):
         TrainOptions(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("stage", ["edges", "all"])
+def test_a_stage_that_the_data_cannot_feed_is_left_out_and_told(
+    tmp_path: Path, sets: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """MS1M's features without their images; embeddings that an earlier run made without CLIP."""
+    edge_model = tmp_path / "run" / "edges" / "edges.npz"
+    monkeypatch.setattr(edges_training, "train", lambda *_, **__: edge_model)
+    write_ms1m(tmp_path / "ms1m")
+    for data, root in (("ms1m", tmp_path / "ms1m"), (str(sets), None)):
+        rows: list[dict[str, Any]] = []
+        options = TrainOptions(stage)
+        report = train([data], tmp_path / "run", options, root=root, tell=rows.append)
+        assert report["files"] == {"edges": str(edge_model)}
+        skipped = [] if stage == "edges" else ["face-clip", "clip-cluster"]
+        assert list(report["skipped"]) == [row["stage"] for row in rows] == skipped
+        assert all(row["told"].startswith("is left out: it needs ") for row in rows)
+        with pytest.raises(InputError, match=r"--stage clip-cluster needs the faces' CLIP embed"):
+            train([data], tmp_path / "run", TrainOptions("clip-cluster"), root=root)
+
+
+def test_a_stage_that_is_left_out_keeps_what_it_had(
+    tmp_path: Path, sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edges_training, "train", lambda *_, **__: tmp_path)
+    model = tmp_path / "run" / "clip-cluster" / "clip-cluster.safetensors"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"of other data")
+    train([str(sets)], tmp_path / "run", TrainOptions(resume=False))
+    assert model.is_file()
 
 
 def test_two_trainings_do_not_share_a_folder(faceclust: Run, sets: Path, tmp_path: Path) -> None:

@@ -103,15 +103,21 @@ def read_features(root: Path, part: str) -> Identities:
     return Identities(x, label, label, nowhere, "ms1m-256", (D,))
 
 
+def has_images(root: Path, part: str) -> bool:
+    """Whether the images of a part are there, and a list of their keys."""
+    needed = (files_of(root, part)[2], *(root / name for name in RECORDIO))
+    return all(path.is_file() for path in needed)
+
+
 def read_keys(root: Path, part: str, count: int) -> IntArray | None:
     """The RecordIO key of the image of each face (N,), or None where that is not known.
 
     Raises:
         InputError: there is a list, but of another number of faces.
     """
-    path = files_of(root, part)[2]
-    if not path.is_file() or not all((root / name).is_file() for name in RECORDIO):
+    if not has_images(root, part):
         return None
+    path = files_of(root, part)[2]
     keys = read_numbers(path)
     if len(keys) != count:
         raise InputError(f"{path} names {len(keys)} images, but {part} has {count} faces.")

@@ -11,13 +11,13 @@ import numpy as np
 from faceclust.errors import InputError, OptionError
 from faceclust.train import crowds
 from faceclust.train.crowds import Crowd
-from faceclust.train.data import folders, ms1m
+from faceclust.train.data import cache, folders, ms1m
 from faceclust.train.data.folders import Embedding
 from faceclust.train.data.identities import Identities
 from faceclust.train.data.library import read_library
 
 MS1M, LIBRARY = "ms1m", "library"
-__all__ = ["LIBRARY", "MS1M", "Corpus", "members", "read", "read_library"]
+__all__ = ["LIBRARY", "MS1M", "Corpus", "check", "has_clip", "members", "read", "read_library"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +49,7 @@ def read(
         InputError: the data are missing or damaged.
         WriteError: the embeddings cannot be kept.
     """
-    if len(data) > 1 and {MS1M, LIBRARY} & set(data):
-        raise OptionError("--data ms1m and --data library cannot be joined with other data.")
-    if data[0] != MS1M and (root or part):
-        raise OptionError("--root and --part go with --data ms1m only.")
+    check(data, root, part)
     if data[0] == MS1M:
         identities = _read_ms1m(ms1m.root_of(root), part, using)
         return _corpus(identities, crowds.crowd_of(identities))
@@ -67,6 +64,31 @@ def read(
     else:
         crowd = crowds.crowd_of(identities)
     return _corpus(identities, crowd)
+
+
+def check(data: Sequence[str], root: Path | None, part: str | None) -> None:
+    """Refuse what does not go together, see `read`.
+
+    Raises:
+        OptionError: something does not.
+    """
+    if len(data) > 1 and {MS1M, LIBRARY} & set(data):
+        raise OptionError("--data ms1m and --data library cannot be joined with other data.")
+    if data[0] != MS1M and (root or part):
+        raise OptionError("--root and --part go with --data ms1m only.")
+
+
+def has_clip(data: Sequence[str], root: Path | None, part: str | None) -> bool:
+    """Whether `read` gives CLIP embeddings, if asked to: there are some, or images.
+
+    Raises:
+        OptionError, InputError: as `read`, of what is missing.
+    """
+    if data[0] == MS1M:
+        folder = ms1m.root_of(root)
+        recordio = ms1m.layout_of(folder, part) == "recordio"
+        return recordio or ms1m.has_images(folder, part or ms1m.PART)
+    return all("i" in cache.mapped(path) for path in _embedded(data))
 
 
 def _in_order(data: list[Path]) -> list[Path]:
