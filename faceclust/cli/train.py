@@ -56,6 +56,9 @@ def train(
 ) -> None:
     """Train on labelled faces; what was stopped goes on where it was.
 
+    clip-cluster adds to the edge model in --out, or to the shipped one where there is none, and
+    describes faces by the face-CLIP that is shipped, not by one that was trained in --out.
+
     With --data library the edge model is tuned on your own named people, measured on some of them
     that are held out, and used for that library if it tells those apart better.
     """

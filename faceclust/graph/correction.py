@@ -32,6 +32,7 @@ class Model:
         share: how much of the correction counts; fitted on people held out.
         space: model id of the identity embeddings.
         clip: id of the CLIP model.
+        base: digest of the structural model that is added to; "" for the shipped one.
     """
 
     tensors: dict[str, FloatArray]
@@ -40,6 +41,7 @@ class Model:
     share: float
     space: str
     clip: str
+    base: str = ""
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
         """Write a safetensors file in float16; `about` is kept beside: the whole configuration.
@@ -52,6 +54,8 @@ class Model:
 
         kept = {"architecture": asdict(self.architecture), "share": self.share,
                 "space": self.space, "clip": self.clip, "features": list(NAMES)}  # fmt: skip
+        if self.base:
+            kept["base"] = self.base
         arrays = {"basis": self.basis} | {f"model.{k}": v for k, v in self.tensors.items()}
         exact = {"model.mean", "model.deviation"}
         half = {
@@ -85,6 +89,7 @@ def load(path: Path, remedy: str = REMEDY) -> Model:
         model = Model(
             streamed.under(arrays, "model."), Architecture(**about["architecture"]), basis,
             float(about["share"]), str(about["space"]), str(about["clip"]),
+            str(about.get("base", "")),
         )  # fmt: skip
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is no CLIP-Cluster model ({error}); {remedy}.") from error

@@ -6,6 +6,7 @@ log-odds that the pair is one person, calibrated on people that were held out of
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Callable
@@ -70,6 +71,14 @@ class EdgeModel:
             z = h[-1] @ W + b
             h.append(np.maximum(z, 0) if layer < last else z)
         return h
+
+    @property
+    def digest(self) -> str:
+        """The first digits of the SHA-256 of all its numbers."""
+        digest = hashlib.sha256()
+        for array in (self.mean, self.deviation, *self.weights, *self.biases):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:8]
 
     def save(self, path: Path) -> None:
         """Write the arrays and the names of the features to an .npz file."""

@@ -33,7 +33,8 @@ def read(folder: Path, space: str, clip: str) -> Runs:
         clip: id of the CLIP model of their other embeddings.
 
     Raises:
-        InputError: there is no such file, or one is of another variant, space or CLIP model.
+        InputError: there is no such file, or one is of another variant, space, CLIP or edge
+            model.
         WeightsError: a file is damaged.
     """
     if not folder.is_dir():
@@ -56,6 +57,11 @@ def _read(path: Path, named: Architecture, space: str, clip: str) -> Model:
     if _kind(model.architecture) != _kind(named):
         raise InputError(f"{path} holds another variant than its name says; rename or remove it.")
     require_fit(model, path, space, clip, "train one on those, or remove it")
+    if model.base:
+        raise InputError(
+            f"{path} adds to an edge model that was trained with it ({model.base}), not to the "
+            "shipped one; train one in a folder without edges/, or remove it."
+        )
     return model
 
 

@@ -92,12 +92,13 @@ def train(
     """Train, from the last checkpoint if there is one.
 
     Args:
-        crowd: all faces, with their CLIP embeddings.
+        crowd: all faces, with their embeddings by the shipped face-CLIP, whose words are used.
         space: model id of their identity embeddings.
         options: see there.
         out: the run's folder.
         device, precision: "cuda", "bf16" to train faster where that can be had.
-        base: the structural model; the shipped one if not given.
+        base: the structural model that is added to; the shipped one if not given. The result
+            says which, and serves that one alone.
         tell: given the losses, and F on the people held out.
 
     Returns:
@@ -138,7 +139,9 @@ def train(
             _judge(state, drawn[TRIAL], tell)
         if state.step % options.save_every == 0 or state.step == total:
             state.save(checkpoint, recipe)
-    return _finish(state, basis, space, drawn[TRIAL], options, out, tell)
+    kept = _finished(state, basis, space, base, drawn[TRIAL], options, tell)
+    kept.save(path := out / "clip-cluster.safetensors", asdict(options))
+    return path
 
 
 def recipe_of(options: ProxyTraining, data: str) -> str:
@@ -297,11 +300,11 @@ def f_of(graph: FaceGraph, log_odds: FloatArray) -> float:
     return bcubed(graph.person[graph.counts], labels[graph.counts]).f
 
 
-def _finish(
-    state: ProxyState, basis: FloatArray, space: str, trials: list[FaceGraph],
-    options: ProxyTraining, out: Path, tell: Tell,
-) -> Path:  # fmt: skip
-    """Write the best average with the share that it is to have."""
+def _finished(
+    state: ProxyState, basis: FloatArray, space: str, base: EdgeModel, trials: list[FaceGraph],
+    options: ProxyTraining, tell: Tell,
+) -> correction.Model:  # fmt: skip
+    """The best average with the share that it is to have."""
     model = state.best_model()
     said = [additions(model, graph) for graph in trials]
     share = fitted_share(trials, said)
@@ -310,7 +313,8 @@ def _finish(
     before, after = (float(np.mean(column)) for column in zip(*f, strict=True))
     tell({"step": state.step, "share": share, "f_structure": before, "f": after})
     tensors = {k: v.detach().cpu().numpy() for k, v in model.state_dict().items()}
-    kept = correction.Model(tensors, options.architecture, basis, share, space, model_id(FACE_CLIP))
-    path = out / "clip-cluster.safetensors"
-    kept.save(path, asdict(options))
-    return path
+    shipped = edges.load(weights.own("edges-universal.npz"))
+    added_to = "" if base.digest == shipped.digest else base.digest
+    return correction.Model(
+        tensors, options.architecture, basis, share, space, model_id(FACE_CLIP), added_to
+    )

@@ -22,6 +22,7 @@ from faceclust.engine.tasks import Runner
 from faceclust.errors import OptionError, WriteError
 from faceclust.export import disk
 from faceclust.graph.architecture import VARIANTS
+from faceclust.graph.edges import load as load_edges
 from faceclust.pipeline import find_library, models
 from faceclust.pipeline.identities import Extras
 from faceclust.pipeline.library import Library
@@ -213,7 +214,7 @@ def _stages(
             case "clip-cluster":
                 assert corpus is not None
                 with _private():
-                    files[stage] = str(_clip_cluster(corpus, options, out, rows))
+                    files[stage] = str(_clip_cluster(corpus, options, folder, rows))
         with _private():
             journal.draw(journal.read(rows.path), out / "losses.png")
     return files
@@ -242,14 +243,19 @@ def _tune(
     return {**asdict(verdict), "kept": str(verdict.kept) if verdict.kept else None}
 
 
-def _clip_cluster(corpus: Corpus, options: TrainOptions, out: Path, tell: Journal) -> Path:
+def _clip_cluster(corpus: Corpus, options: TrainOptions, folder: Path, tell: Journal) -> Path:
+    """Train what is added to the run's own edge model, or to the shipped one where it has none."""
     from faceclust.train import clip_cluster
+
+    own_edges = folder / "edges" / "edges.npz"
+    base = load_edges(own_edges) if own_edges.is_file() else None
+    tell({"told": f"adds to {own_edges if base else 'the shipped edge model'}"})
 
     recipe = clip_cluster.ProxyTraining(seed=options.seed, architecture=VARIANTS[options.variant])
     recipe = replace(recipe, steps=options.steps or recipe.steps)
     return clip_cluster.train(
-        corpus.crowd, corpus.identities.space, recipe, out, device=options.device,
-        precision=options.precision, tell=tell,
+        corpus.crowd, corpus.identities.space, recipe, folder / "clip-cluster",
+        device=options.device, precision=options.precision, base=base, tell=tell,
     )  # fmt: skip
 
 

@@ -33,13 +33,13 @@ SPACE, CLIP = "space-a", "clip-a"
 
 def put(
     path: Path, *, D: int = 32, i: int = E, space: str = SPACE, clip: str = CLIP,
-    kind: str | None = None, share: float = 0.5,
+    kind: str | None = None, share: float = 0.5, base: str = "",
 ) -> None:  # fmt: skip
     """Write a tiny model of the variant that the name says, or of `kind`."""
     made = VARIANTS[kind or path.stem.rpartition("-")[0]]
     architecture = Architecture(**(asdict(made) | SMALL))
     tensors = {k: v.detach().numpy() for k, v in module(architecture, i).state_dict().items()}
-    model = correction.Model(tensors, architecture, unit(D, 16), share, space, clip)
+    model = correction.Model(tensors, architecture, unit(D, 16), share, space, clip, base)
     model.save(path, {})
 
 
@@ -111,6 +111,7 @@ def test_a_model_adds_its_share_to_the_universal_edges(tmp_path: Path) -> None:
     [
         ({"space": "space-b"}, "was trained on embeddings of space-b, not of space-a; train one"),
         ({"clip": "clip-b"}, "was trained on embeddings of clip-b, not of clip-a; train one"),
+        ({"base": "1a2b3c4d"}, "adds to an edge model that was trained with it (1a2b3c4d), not to"),
         ({"kind": "average"}, "holds another variant than its name says; rename or remove it."),
     ],
 )

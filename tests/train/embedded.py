@@ -25,9 +25,10 @@ def people(count: int, photos: int, noise: float = 0.5, seed: int = 0) -> Identi
 
 
 def write_set(folder: Path, name: str, faces: Identities) -> None:
-    """`<name>.npz` with the people's numbers as names."""
+    """`<name>.npz` with the people's numbers as names, and CLIP embeddings where they have some."""
     assert faces.mirrored is not None
     x, y = np.split(faces.x, [D[0]], axis=1)
     xm, ym = np.split(faces.mirrored, [D[0]], axis=1)
     names = np.array([f"P{label}/{i}.webp" for i, label in enumerate(faces.label)])
-    np.savez(folder / f"{name}.npz", x=x, y=y, xm=xm, ym=ym, names=names)
+    clip = {} if faces.clip is None else {"i": faces.clip}
+    np.savez(folder / f"{name}.npz", x=x, y=y, xm=xm, ym=ym, names=names, **clip)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from faceclust import weights
 from faceclust.errors import InputError, OptionError
 from faceclust.graph import edges
+from faceclust.graph.edges import EdgeModel
+from faceclust.pipeline.models import EDGES
 from faceclust.train import edges as edges_training
 from faceclust.train.options import TrainOptions
 from faceclust.train.run import train
@@ -194,9 +198,9 @@ def test_face_clip_is_given_the_data_and_its_losses_are_drawn(
 @pytest.mark.parametrize(
     "wrong",
     [{"stage": "magic"}, {"device": "tpu"}, {"precision": "int8"}, {"epochs": 0}, {"steps": -1},
-     {"seed": -1}, {"stage": "edges", "precision": "bf16"}, {"stage": "edges", "variant": "average"},
-     {"stage": "face-clip", "variant": "average"}, {"stage": "face-clip", "epochs": 2},
-     {"stage": "clip-cluster", "epochs": 2}],
+     {"seed": -1}, {"stage": "edges", "precision": "bf16"},
+     {"stage": "edges", "variant": "average"}, {"stage": "face-clip", "variant": "average"},
+     {"stage": "face-clip", "epochs": 2}, {"stage": "clip-cluster", "epochs": 2}],
 )  # fmt: skip
 def test_options_that_mean_nothing(wrong: dict[str, object]) -> None:
     with pytest.raises(OptionError, match="--"):
@@ -221,6 +225,39 @@ def test_a_stage_that_the_data_cannot_feed_is_left_out_and_told(
         assert all(row["told"].startswith("is left out: it needs ") for row in rows)
         with pytest.raises(InputError, match=r"--stage clip-cluster needs the faces' CLIP embed"):
             train([data], tmp_path / "run", TrainOptions("clip-cluster"), root=root)
+
+
+@pytest.mark.parametrize("stage", ["clip-cluster", "all"])
+def test_clip_cluster_adds_to_the_edges_of_its_own_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    clip_cluster = pytest.importorskip("faceclust.train.clip_cluster", exc_type=ImportError)
+    faces = people(6, 4)
+    write_set(tmp_path, "train-pins", replace(faces, clip=np.ones((24, 8), np.float32)))
+    bases: list[EdgeModel | None] = []
+
+    def fake(*_: object, base: EdgeModel | None, **__: object) -> Path:
+        bases.append(base)
+        return tmp_path
+
+    def fake_edges(crowd: object, options: object, out: Path, **_: object) -> Path:
+        edges.load(weights.own(EDGES)).save(out / "edges.npz")
+        return out / "edges.npz"
+
+    monkeypatch.setattr(clip_cluster, "train", fake)
+    monkeypatch.setattr(edges_training, "train", fake_edges)
+    rows: list[dict[str, Any]] = []
+    run = tmp_path / "run"
+    train([str(tmp_path)], run, TrainOptions(stage), tell=rows.append)
+    (told,) = [row["told"] for row in rows if row["stage"] == "clip-cluster"]
+    if stage == "clip-cluster":
+        assert (bases, told) == ([None], "adds to the shipped edge model")
+        (run / "edges").mkdir()
+        fake_edges(None, None, run / "edges")
+        train([str(tmp_path)], run, TrainOptions(stage), tell=rows.append)
+        told = rows[-1]["told"]
+    assert isinstance(bases[-1], EdgeModel)
+    assert told == f"adds to {run / 'edges' / 'edges.npz'}"
 
 
 def test_a_stage_that_is_left_out_keeps_what_it_had(
