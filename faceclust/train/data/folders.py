@@ -37,6 +37,7 @@ from faceclust.train.data.identities import Identities
 
 SAMPLE = 20  # files looked at to tell crops from photos
 UNTOLD = (0, 0)
+RECORDIO = "recordio-"  # what begins the name of a RecordIO in the cache
 FAMILY = re.compile(r"(F\d+)_MID\d+/(P\d+)_face\d+\.\w+")
 
 
@@ -130,7 +131,12 @@ def embed_records(
             using.config,
         )
 
-    return using.made(f"recordio-{folder.name}", source, run), faces
+    return using.made(f"{RECORDIO}{folder.name}", source, run), faces
+
+
+def is_of_records(path: Path) -> bool:
+    """Whether `embed_records` made a file of the cache: the labels are in the RecordIO alone."""
+    return path.stem.startswith(RECORDIO)
 
 
 def read_set(path: Path) -> Identities:

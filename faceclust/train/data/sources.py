@@ -40,7 +40,7 @@ def read(
     Args:
         data: "ms1m", or folders and tars of identities, of crops or photos. A folder that holds
             tars stands for these tars, of this project's own only for the training sets; one
-            that holds their embeddings (`embeddings/` of another run) for these.
+            that holds embeddings (`embeddings/` of another run) for all of these.
         using: opens what embeds them.
         root, part: of MS1M.
 
@@ -112,11 +112,23 @@ def _corpus(identities: Identities, crowd: Crowd) -> Corpus:
 
 
 def _embedded(data: Sequence[str]) -> list[Path]:
-    """The embedded sets in the one folder that is given, in the order of `crowds.SETS`."""
+    """The embedded sets in the one folder that is given, in the order of `crowds.SETS` and names.
+
+    Raises:
+        InputError: there are images of MS1M among them, whose people are told elsewhere.
+    """
     if len(data) > 1:
         return []
-    paths = [Path(data[0]) / f"{name}.npz" for name in crowds.SETS]
-    return [path for path in paths if path.is_file()]
+    folder = Path(data[0])
+    ours = [folder / f"{name}.npz" for name in crowds.SETS]
+    others = [path for path in sorted(folder.glob("*.npz")) if path not in ours]
+    kept = [path for path in others if cache.stored_digest(path)]
+    if records := next((path for path in kept if folders.is_of_records(path)), None):
+        raise InputError(
+            f"{records} holds images of MS1M without their labels; give --data ms1m and the --out "
+            "of that run, which embeds nothing twice."
+        )
+    return [path for path in ours if path.is_file()] + kept
 
 
 def members(entry: Path) -> list[Path]:
