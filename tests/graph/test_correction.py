@@ -47,9 +47,10 @@ def faces() -> tuple[FloatArray, FloatArray]:
     return x / np.linalg.norm(x, axis=1, keepdims=True), unit(N, E, seed=4)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
 @pytest.mark.parametrize("architecture", VARIANTS, ids=str)
 def test_the_same_numbers_as_the_modules(
-    architecture: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    architecture: Architecture, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from faceclust.train.clip_cluster import nodes_of
     from faceclust.train.graphs import FaceGraph
@@ -57,7 +58,7 @@ def test_the_same_numbers_as_the_modules(
     made, (x, i) = module(architecture), faces()
     basis = np.linalg.qr(np.random.default_rng(5).normal(size=(D, 16)))[0].astype(np.float32)
     tensors = {k: v.detach().numpy() for k, v in made.state_dict().items()}
-    model = correction.Model(tensors, architecture, basis, 0.5, "made-up", "face-clip")
+    model = correction.Model(tensors, architecture, basis, share, "made-up", "face-clip")
     near = knn(x, 30)
     pairs, scale = edges.candidates(x, near)
     s = np.concatenate(list(structure.features(x, near, pairs, scale)))
@@ -75,7 +76,7 @@ def test_the_same_numbers_as_the_modules(
     nodes = nodes_of(graph, np.arange(N), index)
     said = made(nodes, index, torch.from_numpy(s), torch.zeros(len(s)), scale.deviation)
     assert len(s) > 100
-    np.testing.assert_allclose(found, 0.5 * said.log_odds.detach().numpy(), atol=1e-4)
+    np.testing.assert_allclose(found, share * said.log_odds.detach().numpy(), atol=1e-4)
 
 
 def saved(path: Path, architecture: Architecture = VARIANTS[0]) -> correction.Model:

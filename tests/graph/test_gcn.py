@@ -35,6 +35,19 @@ def test_a_convolution_is_eq_7() -> None:
     torch.testing.assert_close(layer(V, A.to_sparse()), expected)
 
 
+def test_gradients_of_a_convolution_are_right() -> None:
+    """Through the sparse product, to the faces and to both weights; ReLU bends nowhere near."""
+    from faceclust.graph.gcn import GraphConvolution
+
+    torch.manual_seed(0)
+    layer = GraphConvolution(C, 4).double()
+    V = torch.randn(N, C, dtype=torch.double, requires_grad=True)
+    A = torch.from_numpy(dense_adjacency()).to_sparse()
+    weights = tuple(layer.parameters())
+    assert len(weights) == 3
+    assert torch.autograd.gradcheck(lambda V, *_: layer(V, A), (V, *weights))
+
+
 def head():
     from faceclust.graph.gcn import EdgeHead
 

@@ -1,45 +1,25 @@
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from faceclust.errors import InputError, OptionError
-from faceclust.graph import structure
-from faceclust.graph.architecture import Architecture
-from faceclust.graph.edges import EdgeModel
 from faceclust.graph.principal import principal
-from faceclust.records import FloatArray
-from faceclust.train import crowds, libraries
-from faceclust.train.crowds import Crowd
-from tests.train.embedded import people
+from faceclust.train import crowds, journal, libraries
+from tests.train.proxy_run import crowd, ignorant, long, recipe, words
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("open_clip")
-
-E = 12
-
-
-def unit(x: FloatArray) -> FloatArray:
-    return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), np.float32)
-
-
-def crowd(persons: int = 30, photos: int = 6, noise: float = 0.5) -> Crowd:
-    """People of whom CLIP knows something, too."""
-    made = crowds.crowd_of(people(persons, photos, noise))
-    rng = np.random.default_rng(1)
-    centre = rng.normal(size=(persons, E))[made.person]
-    return replace(made, clip=unit((centre + rng.normal(size=centre.shape)).astype(np.float32)))
-
-
-def ignorant() -> EdgeModel:
-    """A structural model that always says "perhaps"."""
-    F = len(structure.NAMES)
-    zero = np.zeros((F, 1), np.float32)
-    return EdgeModel(zero[:, 0], zero[:, 0] + 1, (zero,), (np.zeros(1, np.float32),))
 
 
 @pytest.fixture
@@ -47,13 +27,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Options of a run of seconds; words need no text tower."""
     from faceclust.train import clip_cluster
 
-    t = unit(np.random.default_rng(2).normal(size=(6, E)).astype(np.float32))
-    monkeypatch.setattr(clip_cluster, "vocabulary", lambda: (t, (4, 2)))
-    return clip_cluster.ProxyTraining(
-        architecture=Architecture(D=16, hidden=8, heads=2, graph=8, edge=16),
-        libraries=2, trials=1, neighbours=20, nodes=60, transfer=4, pairs=32, steps=12,
-        judge_every=6, save_every=4, threads=1,
-    )  # fmt: skip
+    monkeypatch.setattr(clip_cluster, "vocabulary", words)
+    return recipe()
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -141,6 +116,41 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(small: Any, tmp_path:
     a, b = tensors(whole), tensors(cut)
     assert a.keys() == b.keys()
     assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+def test_a_killed_process_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """SIGKILL once a first judgement of people held out is in the checkpoint."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    state = killed / "state.safetensors"
+    command = [sys.executable, "-m", "tests.train.proxy_run", str(killed)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    deadline = time.monotonic() + 240
+    while progress(state)[1] == float("inf"):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert 0 < progress(state)[0] < 204
+    assert not (killed / "clip-cluster.safetensors").exists()
+    a, b = tensors(long(whole)), tensors(long(killed))
+    assert a.keys() == b.keys()
+    assert all(np.array_equal(a[key], b[key]) for key in a)
+    first, second = (tensors(folder / "state.safetensors") for folder in (whole, killed))
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+    assert journal.read(whole / "losses.jsonl") == journal.read(killed / "losses.jsonl")
+
+
+def progress(state: Path) -> tuple[int, float]:
+    """The step of a checkpoint, and the lowest loss on people held out so far."""
+    if not state.is_file():
+        return 0, float("inf")
+    with safe_open(state, "np") as file:
+        step, best = json.loads(file.metadata()["progress"])
+    return int(step), float(best)
 
 
 def test_other_options_and_damage_are_told(small: Any, tmp_path: Path) -> None:
