@@ -15,6 +15,7 @@ import numpy as np
 from faceclust.errors import WeightsError
 from faceclust.graph import streamed
 from faceclust.graph.architecture import AROUND, LIMIT, SHARPNESS, Architecture, Fusion
+from faceclust.graph.edges import EdgeModel
 from faceclust.graph.structure import NAMES, Pairs, Scale
 from faceclust.records import FloatArray, IntArray, Neighbours
 
@@ -32,7 +33,7 @@ class Model:
         share: how much of the correction counts; fitted on people held out.
         space: model id of the identity embeddings.
         clip: id of the CLIP model.
-        base: digest of the structural model that is added to; "" for the shipped one.
+        base: the structural model that is added to; None for the shipped one.
     """
 
     tensors: dict[str, FloatArray]
@@ -41,12 +42,13 @@ class Model:
     share: float
     space: str
     clip: str
-    base: str = ""
+    base: EdgeModel | None = None
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
         """Write a safetensors file in float16; `about` is kept beside: the whole configuration.
 
-        Means stay float32: a feature that never varies is divided by next to nothing.
+        Means stay float32: a feature that never varies is divided by next to nothing. So does the
+        base, which is small.
         """
         from dataclasses import asdict
 
@@ -54,10 +56,10 @@ class Model:
 
         kept = {"architecture": asdict(self.architecture), "share": self.share,
                 "space": self.space, "clip": self.clip, "features": list(NAMES)}  # fmt: skip
-        if self.base:
-            kept["base"] = self.base
         arrays = {"basis": self.basis} | {f"model.{k}": v for k, v in self.tensors.items()}
-        exact = {"model.mean", "model.deviation"}
+        base = {} if self.base is None else self.base.arrays()
+        arrays |= {f"base.{k}": v for k, v in base.items()}
+        exact = {"model.mean", "model.deviation", *(f"base.{k}" for k in base)}
         half = {
             k: v.astype(np.float16) if v.dtype == np.float32 and k not in exact else v
             for k, v in arrays.items()
@@ -85,11 +87,12 @@ def load(path: Path, remedy: str = REMEDY) -> Model:
         half = np.dtype(np.float16)
         arrays = {k: v.astype(np.float32) if v.dtype == half else v for k, v in arrays.items()}
         basis = arrays.pop("basis")
+        base = streamed.under(arrays, "base.")
         names = tuple(about["features"])
         model = Model(
             streamed.under(arrays, "model."), Architecture(**about["architecture"]), basis,
             float(about["share"]), str(about["space"]), str(about["clip"]),
-            str(about.get("base", "")),
+            EdgeModel.of(base) if base else None,
         )  # fmt: skip
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is no CLIP-Cluster model ({error}); {remedy}.") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -80,12 +80,30 @@ class EdgeModel:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:8]
 
-    def save(self, path: Path) -> None:
-        """Write the arrays and the names of the features to an .npz file."""
+    def arrays(self) -> dict[str, FloatArray]:
+        """All its numbers by name, as `of` takes them."""
         arrays = {"mean": self.mean, "deviation": self.deviation}
         for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             arrays |= {f"weight_{layer}": W, f"bias_{layer}": b}
-        np.savez(path, features=np.array(structure.NAMES), **arrays)  # type: ignore[arg-type]
+        return arrays
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, FloatArray]) -> EdgeModel:
+        """The model with these numbers; ValueError or KeyError where they make none."""
+        layers = range(sum(name.startswith("weight_") for name in arrays))
+        model = cls(
+            _floats(arrays["mean"]),
+            _floats(arrays["deviation"]),
+            tuple(_floats(arrays[f"weight_{layer}"]) for layer in layers),
+            tuple(_floats(arrays[f"bias_{layer}"]) for layer in layers),
+        )
+        if not _fits(model):
+            raise ValueError("its arrays do not fit one another")
+        return model
+
+    def save(self, path: Path) -> None:
+        """Write the arrays and the names of the features to an .npz file."""
+        np.savez(path, features=np.array(structure.NAMES), **self.arrays())  # type: ignore[arg-type]
 
 
 def load(path: Path, remedy: str = REMEDY) -> EdgeModel:
@@ -99,21 +117,11 @@ def load(path: Path, remedy: str = REMEDY) -> EdgeModel:
     """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            names = tuple(file["features"].tolist())
-            layers = range(sum(name.startswith("weight_") for name in file.files))
-            model = EdgeModel(
-                _floats(file["mean"]),
-                _floats(file["deviation"]),
-                tuple(_floats(file[f"weight_{layer}"]) for layer in layers),
-                tuple(_floats(file[f"bias_{layer}"]) for layer in layers),
-            )
-        if names == structure.NAMES and not _fits(model):
-            raise ValueError("its arrays do not fit one another")
+            if tuple(file["features"].tolist()) != structure.NAMES:
+                raise WeightsError(f"{path} was trained on other features; {remedy}.")
+            return EdgeModel.of(file)
     except _UNREADABLE as error:
         raise WeightsError(f"{path} is no edge model ({error}); {remedy}.") from error
-    if names != structure.NAMES:
-        raise WeightsError(f"{path} was trained on other features; {remedy}.")
-    return model
 
 
 def _floats(array: FloatArray) -> FloatArray:

@@ -39,7 +39,8 @@ class Scorer:
 
     Attributes:
         structural: an edge model of `graph.edges`; serves every space.
-        trained: a CLIP-Cluster model of `graph.correction` that is added, or None.
+        trained: a CLIP-Cluster model of `graph.correction` that is added, or None; one that brings
+            the edge model that it was trained with is added to that.
         name: for the user, with the digest of what was chosen.
     """
 
@@ -181,9 +182,10 @@ def score(
         neighbours: of the N faces.
         described: the faces' CLIP embeddings, where the scorer has a trained model.
     """
-    opened = None
+    opened, structural = None, None
     if scorer.trained is not None and described is not None and len(x):
         model = correction.load(scorer.trained)
+        structural = model.base
         if faces.x.shape[1] != len(model.basis):
             raise WeightsError(
                 f"{scorer.trained} was trained on embeddings of {len(model.basis)} numbers; these "
@@ -191,4 +193,5 @@ def score(
             )
         opened = partial(correction.Correction.of, model, faces.x, described.i, neighbours)
     quality = structure.quality(faces.lengths)
-    return edges.score(edges.load(scorer.structural), x, neighbours, quality, corrected=opened)
+    structural = structural or edges.load(scorer.structural)
+    return edges.score(structural, x, neighbours, quality, corrected=opened)

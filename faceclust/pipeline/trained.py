@@ -33,8 +33,7 @@ def read(folder: Path, space: str, clip: str) -> Runs:
         clip: id of the CLIP model of their other embeddings.
 
     Raises:
-        InputError: there is no such file, or one is of another variant, space, CLIP or edge
-            model.
+        InputError: there is no such file, or one is of another variant, space or CLIP model.
         WeightsError: a file is damaged.
     """
     if not folder.is_dir():
@@ -57,11 +56,6 @@ def _read(path: Path, named: Architecture, space: str, clip: str) -> Model:
     if _kind(model.architecture) != _kind(named):
         raise InputError(f"{path} holds another variant than its name says; rename or remove it.")
     require_fit(model, path, space, clip, "train one on those, or remove it")
-    if model.base:
-        raise InputError(
-            f"{path} adds to an edge model that was trained with it ({model.base}), not to the "
-            "shipped one; train one in a folder without edges/, or remove it."
-        )
     return model
 
 
@@ -101,7 +95,7 @@ def missing_rows(there: Collection[str]) -> str | None:
 
 
 def _corrected(models: Mapping[int, Model], faces: Faces, seed: int) -> Graph:
-    """What the universal edges and the model of this seed say together."""
+    """What the model of this seed says, together with the edges that it was trained to add to."""
     model, near = models[seed], faces.nearest(EDGE_LISTS)
     assert faces.described is not None
     if faces.x.shape[1] != len(model.basis):
@@ -110,5 +104,5 @@ def _corrected(models: Mapping[int, Model], faces: Faces, seed: int) -> Graph:
             f"{faces.x.shape[1]}."
         )
     opened = partial(Correction.of, model, faces.x, faces.described.i, near)
-    universal = edges.load(weights.own(EDGES))
-    return edges.score(universal, faces.x, near, faces.quality, corrected=opened)
+    base = model.base or edges.load(weights.own(EDGES))
+    return edges.score(base, faces.x, near, faces.quality, corrected=opened)

@@ -97,8 +97,8 @@ def train(
         options: see there.
         out: the run's folder.
         device, precision: "cuda", "bf16" to train faster where that can be had.
-        base: the structural model that is added to; the shipped one if not given. The result
-            says which, and serves that one alone.
+        base: the structural model that is added to; the shipped one if not given, else it goes
+            along in the result.
         tell: given the losses, and F on the people held out.
 
     Returns:
@@ -314,7 +314,7 @@ def _finished(
     tell({"step": state.step, "share": share, "f_structure": before, "f": after})
     tensors = {k: v.detach().cpu().numpy() for k, v in model.state_dict().items()}
     shipped = edges.load(weights.own("edges-universal.npz"))
-    added_to = "" if base.digest == shipped.digest else base.digest
+    added_to = None if base.digest == shipped.digest else base
     return correction.Model(
         tensors, options.architecture, basis, share, space, model_id(FACE_CLIP), added_to
     )

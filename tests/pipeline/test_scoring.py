@@ -16,6 +16,7 @@ from faceclust.cluster.methods import ClusterOptions
 from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.engine.tasks import Loop
 from faceclust.errors import FaceclustError, InputError, OptionError, WeightsError
+from faceclust.graph import edges
 from faceclust.pipeline import Library, all_people, cluster, evaluate
 from faceclust.pipeline.cluster import own_edges
 from faceclust.pipeline.models import EDGES, MOBILE, Space
@@ -259,3 +260,14 @@ def test_clicks_are_counted_for_infomap_on_probabilities(crowd: Library, tmp_pat
     assert stands["clicks"] == report["clicks"]
     cluster(crowd, ClusterOptions("infomap"))
     assert evaluate(labels=truth, options={}, db=crowd.db.path)["clicks"] is None
+
+
+def test_edges_that_a_model_was_trained_with_come_along_in_its_file(
+    described: Library, tmp_path: Path
+) -> None:
+    harsh(tmp_path / "edges.npz")
+    base = edges.load(tmp_path / "edges.npz")
+    put(path := tmp_path / "clip-cluster-0.safetensors", space=MODEL, share=0.0, base=base)
+    assert cluster(described, ClusterOptions(weights=str(path))).clusters == FACES
+    put(path, space=MODEL, share=0.0)
+    assert cluster(described, ClusterOptions(weights=str(path))).clusters == PEOPLE
