@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-# A grouping of all faces holds their embeddings as they are and L2-normalised, and once more in
-# fewer dimensions; and most of all while pairs are listed: 12 bytes for each place in a neighbour
-# list, 100 to sort them. Measured: 11.5 kB a face at 20,000 to 60,000 faces of 704 dimensions
-# that fill 80; without the embeddings as they are, 9.6 kB at a million (README).
+# A grouping of all faces holds their embeddings, and once more in fewer dimensions; and most of all
+# while pairs are listed: 12 bytes for each place in a neighbour list, 100 to sort them. Measured:
+# 9.6 kB a face at a million (README).
 FEWER = 256
 PLACE = 112
 _GIB = 1 << 30
@@ -61,7 +60,7 @@ def grouping(faces: int, dimensions: int, k: int) -> int:
         dimensions: of an embedding.
         k: neighbours of a face that are listed.
     """
-    return faces * (4 * (2 * dimensions + min(dimensions, FEWER)) + PLACE * k)
+    return faces * (4 * (dimensions + min(dimensions, FEWER)) + PLACE * k)
 
 
 def available() -> int | None:
