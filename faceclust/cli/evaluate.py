@@ -102,8 +102,11 @@ def _tell(report: Mapping[str, Any]) -> None:
         )
     if clicks := report["clicks"]:
         for way, label in (("by_questions", "best question first"), ("by_size", "by size alone")):
-            shares = ", ".join(f"{n} to {share}" for share, n in clicks[way].items())
-            out.print(f"  clicks  {shares}, {label}")
+            shares = [
+                f"{share} out of reach" if n is None else f"{n} to {share}"
+                for share, n in clicks[way].items()
+            ]
+            out.print(f"  clicks  {', '.join(shares)}, {label}")
     if same_photo := report.get("same_photo"):
         out.print(
             f"{same_photo['one_person']} of {same_photo['pairs']} pairs of faces in one photo are "
