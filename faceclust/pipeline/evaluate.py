@@ -17,13 +17,8 @@ from faceclust.pipeline import library as libraries
 from faceclust.pipeline import models
 from faceclust.pipeline.arrive import between
 from faceclust.pipeline.clicks import simulate
-from faceclust.pipeline.cluster import (
-    Grouping,
-    described_for,
-    group,
-    own_edges_or_none,
-    photos_of,
-)
+from faceclust.pipeline.cluster import described_for, own_edges_or_none, photos_of
+from faceclust.pipeline.grouping import Grouping, group
 from faceclust.pipeline.labelled import known_people, labelled_data
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.own import report, score_by_names

@@ -15,13 +15,8 @@ from faceclust.errors import LibraryError
 from faceclust.evaluate import bcubed, scores
 from faceclust.graph.knn import knn
 from faceclust.pipeline.arrive import same_photo
-from faceclust.pipeline.cluster import (
-    Grouping,
-    described_for,
-    group,
-    own_edges_or_none,
-    photos_of,
-)
+from faceclust.pipeline.cluster import described_for, own_edges_or_none, photos_of
+from faceclust.pipeline.grouping import Grouping, group
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.models import space

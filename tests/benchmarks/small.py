@@ -19,7 +19,7 @@ from faceclust.embed.arcface import normalise
 from faceclust.evaluate import bcubed
 from faceclust.graph import structure
 from faceclust.pipeline import models
-from faceclust.pipeline.cluster import group
+from faceclust.pipeline.grouping import group
 from faceclust.pipeline.identities import as_folder, embed_folder, gather, person_of
 from faceclust.records import FloatArray, IntArray
 

@@ -18,7 +18,7 @@ from faceclust import config, suggest
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.pipeline import models
 from faceclust.pipeline.arrive import between, same_photo
-from faceclust.pipeline.cluster import group
+from faceclust.pipeline.grouping import group
 from faceclust.pipeline.identities import as_folder, embed_folder, gather, person_of
 from faceclust.records import IntArray
 

@@ -14,7 +14,7 @@ from faceclust.errors import InputError, OptionError, WeightsError
 from faceclust.evaluate import scores
 from faceclust.pipeline import Library, ablate, variants
 from faceclust.pipeline.ablate import compare
-from faceclust.pipeline.cluster import group as grouped
+from faceclust.pipeline.grouping import group as grouped
 from faceclust.pipeline.labelled import Labelled, _photos_named
 from faceclust.pipeline.models import Space
 from faceclust.pipeline.variants import EdgeScorer, Faces, universal

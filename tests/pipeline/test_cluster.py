@@ -15,12 +15,13 @@ from faceclust.engine.tasks import Loop
 from faceclust.errors import LibraryError, OptionError
 from faceclust.pipeline import Library, all_people, cluster, name, not_a_face, undo
 from faceclust.pipeline.arrive import between, same_photo
-from faceclust.pipeline.cluster import _same_partition, group
-from faceclust.pipeline.models import MOBILE, Space, space
+from faceclust.pipeline.cluster import _same_partition
+from faceclust.pipeline.grouping import group
+from faceclust.pipeline.models import MOBILE, space
 from faceclust.pipeline.scoring import Described
 from faceclust.pipeline.steps import LOCAL, Steps, on
 from faceclust.store import catalogue, intake, ledger, nearby, open_database
-from tests.synthetic import EXTRACTOR, describe, library, looks, photo, put
+from tests.synthetic import EXTRACTOR, describe, library, photo, put
 
 COMPONENTS = ClusterOptions("components", threshold=0.9)
 
@@ -112,26 +113,6 @@ def test_a_clustering_that_fails_leaves_the_last_one(album: Library) -> None:
     with pytest.raises(OptionError):
         cluster(album, ClusterOptions("kmeans"))
     assert ledger.newest_clustering(album.db) == before
-
-
-def test_the_length_of_embeddings_does_not_matter() -> None:
-    x = np.stack([looks(p) * scale for p, scale in ((1, 1), (1, 9), (2, 0.1), (2, 3))])
-    labels = group(x.astype(np.float32), COMPONENTS, Space()).labels
-    assert labels[0] == labels[1] != labels[2] == labels[3]
-
-
-def test_the_space_has_its_own_threshold_unless_one_is_asked_for() -> None:
-    x, space = np.stack([looks(1), looks(2)]), Space(thresholds={"infomap": 0.7})
-    assert group(x, ClusterOptions("infomap"), space).threshold == 0.7
-    assert group(x, ClusterOptions("infomap", threshold=0.6), space).threshold == 0.6
-    assert group(x, ClusterOptions("components"), space).threshold == 0.58
-
-
-def test_each_network_of_the_space_is_normalised() -> None:
-    """The second network tells faces 0 and 1 apart, however much longer the first's vectors are."""
-    x = np.array([[99, 0, 1, 0], [99, 0, 0, 1], [50, 0, 3, 0]], np.float32)
-    assert group(x, COMPONENTS, Space()).labels.tolist() == [0, 0, 0]
-    assert group(x, COMPONENTS, Space(parts=(2, 2))).labels.tolist() == [0, 1, 0]
 
 
 def test_partitions_are_compared_by_who_is_with_whom() -> None:
