@@ -3,7 +3,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.constraints import Ages, Constraints
 from faceclust.cluster.methods import (
     DEFAULT_THRESHOLD,
     Clustering,
@@ -74,7 +74,7 @@ def test_infomap_on_probabilities_keeps_what_was_decided_and_common_photos() -> 
     assert from_odds(x, pair).labels.tolist() == [0, 0, 1, 1]
     assert from_odds(x, pair, np.array([[2], [3]])).labels.tolist() == [0, 0, 1, 2]
     person = np.array([7, -1, 7, -1])
-    bound = Constraints(person, person, np.array([[0], [1]]))
+    bound = Constraints(person, person, np.array([[0], [1]]), Ages.none(4))
     wanted = ClusterOptions("infomap", edges="clip-cluster")
     labels = cluster(x, wanted, lists(x, 3), pair, constraints=bound).labels
     assert labels[0] == labels[2] != labels[1]
