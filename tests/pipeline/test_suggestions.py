@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faceclust import suggest
@@ -56,7 +56,7 @@ def plainly(album: Library) -> list[Suggestion]:
         np.array([odds for _, odds in doubts], np.float32),
         np.array([row[face] for face in faces], np.int64)[met],
     )
-    demanded = bonds(ledger.decisions(album.db), row)
+    demanded = bonds(ledger.decisions(album.db), row, catalogue.taken_dates(album.db))
     apart = {frozenset((row[a], row[b])) for a, b in demanded.apart}
     apart |= {
         frozenset((row[face], number))
@@ -98,6 +98,8 @@ numbers = st.sets(st.integers(1, PEOPLE), max_size=3)
     st.sets(st.integers(1, FACES), max_size=2),
     st.lists(st.integers(2000, 2004), min_size=PEOPLE, max_size=PEOPLE),
 )
+@example([0, 0, 0, 0, 0, 6, 0, 0, 6, 1, 0, 0], {(6, 10): 0.0}, {1, 2, 6}, set(), [(1, 6)], set(),
+         [2000, 2000, 2000, 2000, 2000, 2002])  # fmt: skip
 def test_the_questions_are_those_of_going_through_all_faces_one_by_one(
     cluster: list[int],
     doubts: dict[Pair, float],
