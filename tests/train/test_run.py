@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from faceclust import weights
-from faceclust.errors import InputError, OptionError
+from faceclust.errors import InputError, OptionError, WeightsError
 from faceclust.graph import edges
 from faceclust.graph.edges import EdgeModel
 from faceclust.pipeline.models import EDGES
@@ -225,6 +225,17 @@ def test_a_stage_that_the_data_cannot_feed_is_left_out_and_told(
         assert all(row["told"].startswith("is left out: it needs ") for row in rows)
         with pytest.raises(InputError, match=r"--stage clip-cluster needs the faces' CLIP embed"):
             train([data], tmp_path / "run", TrainOptions("clip-cluster"), root=root)
+
+
+def test_data_that_are_not_there_are_told_before_a_torch_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise WeightsError("no torch")
+
+    monkeypatch.setattr("faceclust.train.plan.import_torch", missing)
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        train([str(tmp_path / "nowhere")], tmp_path / "run", TrainOptions("clip-cluster"))
 
 
 @pytest.mark.parametrize("stage", ["clip-cluster", "all"])

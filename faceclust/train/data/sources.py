@@ -67,15 +67,18 @@ def read(
 
 
 def check(data: Sequence[str], root: Path | None, part: str | None) -> None:
-    """Refuse what does not go together, see `read`.
+    """Refuse what does not go together, or is not there, see `read`.
 
     Raises:
-        OptionError: something does not.
+        OptionError: something does not go together.
+        InputError: a folder or tar does not exist.
     """
     if len(data) > 1 and {MS1M, LIBRARY} & set(data):
         raise OptionError("--data ms1m and --data library cannot be joined with other data.")
     if data[0] != MS1M and (root or part):
         raise OptionError("--root and --part go with --data ms1m only.")
+    for entry in {*data} - {MS1M, LIBRARY}:
+        members(Path(entry))
 
 
 def has_clip(data: Sequence[str], root: Path | None, part: str | None) -> bool:
@@ -142,8 +145,6 @@ def members(entry: Path) -> list[Path]:
             f"{entry} does not exist; --data takes ms1m, library, or a folder or tar with one "
             "folder a person."
         )
-    if entry.is_symlink() and not entry.resolve().exists():
-        raise InputError(f"{entry} is a link to nothing; give the data themselves.")
     tars = [p for p in sorted(entry.glob("*.tar")) if p.is_file()] if entry.is_dir() else []
     ours = [entry / f"{name}.tar" for name in crowds.SETS]
     return [tar for tar in ours if tar in tars] or tars or [entry]
