@@ -147,14 +147,10 @@ def cluster(
         )
     decisions = ledger.decisions(library.db)
     newest = ledger.newest_clustering(library.db)
-    recipe = {"faceclust": faceclust.__version__, **asdict(options)}
-    # The scorer says what the files hold, wherever they lie; "universal" is what None comes to.
-    recipe |= {"edges": options.edges or "universal"}
-    del recipe["weights"]
     embedded = catalogue.embedded_faces(library.db, model)
     clip = description_of(library, embedded)
     scorer = choose(options, space(model), clip, own_edges_or_none(library))
-    recipe["scorer"] = scorer.name if scorer else None
+    recipe = _recipe(options, scorer)
     current = embedded - people.not_faces(decisions)
     same = newest is not None and newest.model == model and recipe.items() <= newest.options.items()
     if newest and same and newest.membership.keys() == current:
@@ -182,6 +178,15 @@ def cluster(
     ledger.put_clustering(library.db, clustering, nearby)
     watch.lap("keep")
     return _report(clustering, started, watch.seconds)
+
+
+def _recipe(options: ClusterOptions, scorer: Scorer | None) -> dict[str, object]:
+    """What a clustering depends on beside faces and answers: by the same one, faces join it."""
+    recipe = {"faceclust": faceclust.__version__, **asdict(options)}
+    # The scorer says what the files hold, wherever they lie; "universal" is what None comes to.
+    recipe |= {"edges": options.edges or "universal", "scorer": scorer.name if scorer else None}
+    del recipe["weights"]
+    return recipe
 
 
 def _crowd(library: Library, model: str, current: frozenset[int], scorer: Scorer | None) -> Crowd:
