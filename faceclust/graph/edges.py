@@ -6,7 +6,6 @@ log-odds that the pair is one person, calibrated on people that were held out of
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -71,14 +70,6 @@ class EdgeModel:
             z = h[-1] @ W + b
             h.append(np.maximum(z, 0) if layer < last else z)
         return h
-
-    @property
-    def digest(self) -> str:
-        """The first digits of the SHA-256 of all its numbers."""
-        digest = hashlib.sha256()
-        for array in (self.mean, self.deviation, *self.weights, *self.biases):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()[:8]
 
     def arrays(self) -> dict[str, FloatArray]:
         """All its numbers by name, as `of` takes them."""

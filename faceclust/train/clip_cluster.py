@@ -109,15 +109,15 @@ def train(
         InputError: what it holds is damaged, or the data are too few.
     """
     torch.set_num_threads(options.threads)
-    base = base or edges.load(weights.own("edges-universal.npz"))
+    structural = base or edges.load(weights.own("edges-universal.npz"))
     apart = libraries.held_out(crowd, options.held_out, options.seed)
     both: View = "both" if "both" in crowd.views else "first"
     x = crowds.view(crowd.faces, crowd.widths, both)
     basis = principal(x[~apart], options.architecture.D)
-    digest = digest_of(crowd, options, base)
+    digest = digest_of(crowd, options, structural)
     drawn = [
         list(graphs.drawn(crowd, mask, side, count, options.seed, out / "graphs" / digest[:16],
-                          base, basis, options.neighbours))
+                          structural, basis, options.neighbours))
         for side, mask, count in ((SEEN, ~apart, options.libraries),
                                   (TRIAL, apart, options.trials))
     ]  # fmt: skip
@@ -301,8 +301,8 @@ def f_of(graph: FaceGraph, log_odds: FloatArray) -> float:
 
 
 def _finished(
-    state: ProxyState, basis: FloatArray, space: str, base: EdgeModel, trials: list[FaceGraph],
-    options: ProxyTraining, tell: Tell,
+    state: ProxyState, basis: FloatArray, space: str, base: EdgeModel | None,
+    trials: list[FaceGraph], options: ProxyTraining, tell: Tell,
 ) -> correction.Model:  # fmt: skip
     """The best average with the share that it is to have."""
     model = state.best_model()
@@ -313,8 +313,6 @@ def _finished(
     before, after = (float(np.mean(column)) for column in zip(*f, strict=True))
     tell({"step": state.step, "share": share, "f_structure": before, "f": after})
     tensors = {k: v.detach().cpu().numpy() for k, v in model.state_dict().items()}
-    shipped = edges.load(weights.own("edges-universal.npz"))
-    added_to = None if base.digest == shipped.digest else base
     return correction.Model(
-        tensors, options.architecture, basis, share, space, model_id(FACE_CLIP), added_to
+        tensors, options.architecture, basis, share, space, model_id(FACE_CLIP), base
     )

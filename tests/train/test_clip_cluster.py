@@ -192,7 +192,8 @@ def test_variants_train_as_well(small: Any, tmp_path: Path, offsets: Any) -> Non
     assert 0 <= model.share <= 1
     assert model.space == "made-up"
     assert model.base is not None
-    assert model.base.digest == ignorant().digest
+    for name, array in ignorant().arrays().items():
+        np.testing.assert_array_equal(model.base.arrays()[name], array)
 
 
 def test_graphs_of_other_people_are_not_taken_for_ones_own(small: Any) -> None:

@@ -55,7 +55,8 @@ def test_both_layouts_are_trained_on_from_end_to_end(
     base = edges.load(Path(report["files"]["edges"]))
     model = correction.load(Path(report["files"]["clip-cluster"]))
     assert model.base is not None
-    assert model.base.digest == base.digest
+    for name, array in base.arrays().items():
+        np.testing.assert_array_equal(model.base.arrays()[name], array)
     space = "ms1m-256" if layout == "learn-to-cluster" else models.resolve("mobile").model_id
     assert model.space == space
     assert all(np.isfinite(value).all() for value in model.tensors.values())
