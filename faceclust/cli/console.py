@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -62,16 +62,26 @@ def _is_shown(character: str) -> bool:
 console = _Console()
 
 
+class Progress(Protocol):
+    """Told how far a command is."""
+
+    def __call__(
+        self, done: int, total: int | None, what: str | None = None, unit: str | None = None
+    ) -> None:
+        """So many are done, of `total` (None: nobody knows yet); words that change, if any do."""
+
+
 @contextmanager
-def progress_bar(what: str, *, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr for how many photos are done, of how many, where stderr is a terminal.
+def progress_bar(what: str, unit: str = "photos", *, shown: bool = True) -> Iterator[Progress]:
+    """A bar with the time left on stderr, where that is a terminal.
 
     Args:
-        what: what is being done, such as "Exporting".
+        what: what is being done, such as "Exporting"; no markup.
+        unit: what is counted, or how fast.
         shown: no bar if not; under -q there is none anyway.
     """
-    if console.quiet or not shown or not err.is_terminal:
-        yield lambda done, total: None
+    if not (shown and has_bar()):
+        yield lambda done, total, what=None, unit=None: None
         return
     from rich import progress as bars
 
@@ -79,12 +89,25 @@ def progress_bar(what: str, *, shown: bool = True) -> Iterator[Callable[[int, in
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
         bars.MofNCompleteColumn(),
-        bars.TextColumn("photos"),
+        bars.TextColumn("{task.fields[unit]}"),
         bars.TimeRemainingColumn(),
     )
     with bars.Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(what, total=None, unit=unit)
+
+        def update(
+            done: int, total: int | None, what: str | None = None, unit: str | None = None
+        ) -> None:
+            said: dict[str, Any] = {} if what is None else {"description": console.escape(what)}
+            said |= {} if unit is None else {"unit": unit}
+            bar.update(task, completed=done, total=total, **said)
+
+        yield update
+
+
+def has_bar() -> bool:
+    """Whether there is somebody to show a bar to."""
+    return err.is_terminal and not console.quiet
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -9,7 +9,16 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from faceclust.cli.console import UNBOUNDED, console, counted, err, faces, out, print_json
+from faceclust.cli.console import (
+    UNBOUNDED,
+    console,
+    counted,
+    faces,
+    has_bar,
+    out,
+    print_json,
+    progress_bar,
+)
 from faceclust.cli.options import Db, Edges, Json, LibraryFolder, Neighbours, Seed, Weights
 from faceclust.errors import OptionError
 
@@ -141,18 +150,12 @@ def _compare(options: Mapping[str, object], *, json: bool, **source: Any) -> Non
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """Which row is being run: a line each on stderr, or a bar where that is a terminal."""
-    if console.quiet or not err.is_terminal:
-        yield lambda done, total, name: console.say(console.escape(f"{done + 1}/{total} {name}"))
+    """Which row is being run: a bar on a terminal, else a line each on stderr."""
+    if not has_bar():
+        yield lambda done, total, name: console.notify(f"{done + 1}/{total} {name}")
         return
-    from rich import progress as bars
-
-    columns = (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TextColumn("{task.description}"))
-    with bars.Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("Embedding", total=None)
-        yield lambda done, total, name: bar.update(
-            task, completed=done, total=total, description=console.escape(name)
-        )
+    with progress_bar("Embedding", "rows") as bar:
+        yield bar
 
 
 def _print_table(report: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from faceclust.cli.console import console, counted, err, print_json
+from faceclust.cli.console import console, counted, has_bar, print_json, progress_bar
 from faceclust.cli.console import faces as count
 from faceclust.cli.options import Address, Db, Engine, Json, Wait, Weights
 from faceclust.errors import OptionError
@@ -156,27 +156,15 @@ def _summary(library: Library, report: ScanReport, edges: str | None) -> None:
 
 @contextmanager
 def _progress(photos: Callable[[], int]) -> Iterator[Callable[[ScanReport], None]]:
-    """A bar with rate and time left on stderr, where stderr is a terminal."""
-    if console.quiet or not err.is_terminal:
-        yield lambda report: None
-        return
-    from rich import progress as bars
-
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TextColumn("{task.fields[rate]} photos/s"),
-        bars.TimeRemainingColumn(),
-    )
-    with bars.Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("Looking for photos", total=None, rate="-")
-        bar.update(task, total=photos(), description="Scanning")
+    """A bar with rate and time left; photos are counted where there is one only."""
+    with progress_bar("Looking for photos") as bar:
+        total = photos() if has_bar() else 0
+        bar(0, total, "Scanning")
 
         def update(report: ScanReport) -> None:
             done = report.unchanged + report.linked + report.read + report.errors
             rate = f"{report.read / report.seconds:.1f}" if report.seconds else "-"
             faces = f"{report.described} described" if report.described else count(report.faces)
-            bar.update(task, completed=done, rate=rate, description=faces)
+            bar(done, total, faces, f"{rate} photos/s")
 
         yield update

@@ -170,14 +170,18 @@ def embedder() -> Embedder:
     return Embedder([Network(weights.path_of(name), 128.0) for name in names])
 
 
-def data_of(options: Options) -> dict[str, Faces]:
+def data_of(
+    options: Options, reading: Callable[[str], None] = lambda name: None
+) -> dict[str, Faces]:
     """The labelled sets; in a second run with better genders.
+
+    `reading` is told the name of each set before it is read.
 
     Raises:
         InputError: data are missing or malformed.
     """
     folder, cache = Path(options.data), Path(options.cache or f"{options.run}/cache")
-    sets = labelled.load(folder, cache, detector)
+    sets = labelled.load(folder, cache, detector, reading)
     if options.start:
         _, names = labelled.read_crops(folder / "train-family.tar", cache)
         people = [Path(name).parent.name for name in names]
@@ -199,11 +203,12 @@ def train(
     options: Options,
     config: Path,
     trunk: Path | None,
-    tell: Callable[[dict[str, float]], None] = lambda row: None,
+    tell: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> Path:
     """Run to the last step, from the last checkpoint if there is one; returns the weights' file.
 
-    `tell` is given the losses that go to `losses.jsonl`, with the step and how many there are.
+    `tell` is given the losses that go to `losses.jsonl`, with the step and how many there are, and
+    which data are read.
 
     Raises:
         OptionError: the folder holds a run with other options or data.
@@ -213,7 +218,7 @@ def train(
     torch.backends.cudnn.benchmark = options.device == "cuda"  # all batches are of one size
     run = Path(options.run)
     run.mkdir(parents=True, exist_ok=True)
-    sets = data_of(options)
+    sets = data_of(options, lambda name: tell({"told": f"reads {name}"}))
     pools, digest = pools_of(sets), digest_of(sets, options)
     prior = torch.from_numpy(log_priors(pools, options.batch)).to(options.device)
     state, tokenize = start(config, trunk, options)

@@ -215,17 +215,29 @@ def celeba_labels(names: list[str], table: Path) -> Labels:
     return labels
 
 
-def load(folder: Path, cache: Path, detector: Callable[[], Detector]) -> dict[str, Faces]:
+def load(
+    folder: Path,
+    cache: Path,
+    detector: Callable[[], Detector],
+    reading: Callable[[str], None] = lambda name: None,
+) -> dict[str, Faces]:
     """All labelled sets of `folder`, by name.
 
     The expression set comes with its own splits; elsewhere a tenth of the people, or of the
     files where nobody is named, is held out as TEST.
+
+    Args:
+        folder: of the tar files.
+        cache: where crops are kept once they are decoded, which takes minutes.
+        detector: whose landmarks say how far a face is turned.
+        reading: told the name of each set before it is read.
 
     Raises:
         InputError: a file is missing or malformed.
     """
     sets: dict[str, Faces] = {}
     for name in ("attr-age", "train-celeb", "train-pins", "train-pubfig", "train-family"):
+        reading(name)
         crops, names = read_crops(folder / f"{name}.tar", cache)
         labels, people = blank(len(names)), [Path(n).parent.name for n in names]
         if name == "attr-age":
@@ -234,9 +246,11 @@ def load(folder: Path, cache: Path, detector: Callable[[], Detector]) -> dict[st
             labels = celeba_labels(names, folder / "train-celeb-attributes.csv")
         put_pose(labels, yaws(crops, cache, name, detector))
         sets[name] = Faces(crops, labels, split_of(people))
+    reading("attr-ckplus")
     crops, names = read_crops(folder / "attr-ckplus.tar", cache)
     people = [Path(n).name.split("_")[0] for n in names]
     sets["attr-ckplus"] = Faces(crops, expression_labels(names), split_of(people))
+    reading("attr-expression")
     crops, names = read_crops(folder / "attr-expression.tar", cache)
     splits = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
     split = np.array([splits[Path(n).parts[-3]] for n in names], np.int8)

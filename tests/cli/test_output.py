@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -571,6 +571,29 @@ def test_lines_of_a_dry_run_on_a_terminal_are_not_broken_by_a_bar(
     monkeypatch.setattr("faceclust.cli.export.out", Console(force_terminal=True))
     run(capsys, album, "export", "-f", "folders", "--to", tmp_path / "out", "--dry-run")
     assert seen == []
+
+
+def test_a_scan_and_a_comparison_of_methods_show_what_they_are_at(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put_files(album)
+
+    def fake(*_: object, progress: Callable[[ScanReport], None], **__: object) -> ScanReport:
+        progress(ScanReport(read=2, faces=1))
+        progress(ScanReport(read=2, unchanged=3, described=4))
+        return ScanReport(found=5)
+
+    monkeypatch.setattr("faceclust.pipeline.scan", fake)
+    seen = bars(monkeypatch)
+    run(capsys, album, "scan", album.root)
+    assert seen == [("Scanning", 0, 5), ("1 face", 2, 5), ("4 described", 5, 5)]
+    seen.clear()
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,person\na.jpg,[b]\n2019/b.jpg,[b]\nd.jpg,c\n", encoding="utf-8")
+    run(capsys, album, "eval", "--ablate", "--labels", labels)
+    _, _, rows = seen[0]
+    assert [what for what, _, _ in seen[:2]] == ["infomap", "fc-es"]
+    assert [(done, total) for _, done, total in seen] == [(i, rows) for i in range(len(seen))]
 
 
 def test_shards_without_a_cluster_are_refused(capsys: Capture, album: Library) -> None:

@@ -58,7 +58,9 @@ def test_poses_between_frontal_and_profile_stay_unknown() -> None:
 def test_everything_is_read_and_split_by_person(tmp_path: Path) -> None:
     write_data(tmp_path, people=40)
     write_yaws(tmp_path / "cache", tmp_path)
-    sets = labelled.load(tmp_path, tmp_path / "cache", nobody)
+    read: list[str] = []
+    sets = labelled.load(tmp_path, tmp_path / "cache", nobody, read.append)
+    assert read == list(sets)
     age, celeb, faces = sets["attr-age"], sets["train-celeb"], sets["attr-expression"]
     assert age.crops.shape == (40, 112, 112, 3)
     assert np.array_equal(age.crops[7], np.asarray(picture(7)))
