@@ -51,7 +51,7 @@ def people(
             _faces(who, pipeline.faces_of(found, who), json)
             return
         summaries = pipeline.summaries(found, hidden=hidden)
-        waiting = pipeline.status(found)["unclustered_faces"]
+        counts = pipeline.status(found)
     if strangers:
         shown = [s for s in summaries if s.stranger]
     else:
@@ -59,11 +59,25 @@ def people(
     if json:
         print_json([_record(summary) for summary in shown])
         return
-    _table(shown)
+    if shown:
+        _table(shown)
+    else:
+        console.say(_nobody(hidden=hidden, strangers=strangers, faces=bool(counts["faces"])))
     if collapsed := 0 if strangers else len(summaries) - len(shown):
         console.say(f"and {counted(collapsed, 'stranger')} (see --strangers)")
-    if waiting:
+    if waiting := counts["unclustered_faces"]:
         console.say(f"Faces not grouped yet: {waiting}; `faceclust scan` again to finish.")
+
+
+def _nobody(*, hidden: bool, strangers: bool, faces: bool) -> str:
+    """Why a list is empty."""
+    if hidden:
+        return "Nobody is hidden or ignored."
+    if strangers:
+        return "Nobody is a stranger."
+    if faces:
+        return "Nobody to list."
+    return "No faces yet; faceclust scan FOLDER finds those in your photos."
 
 
 def _record(summary: PersonSummary) -> dict[str, object]:

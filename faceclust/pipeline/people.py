@@ -90,12 +90,13 @@ def summaries(library: Library, *, hidden: bool = False) -> list[PersonSummary]:
         hidden: those that the user hid or ignores, in place of all others.
     """
     facts = catalogue.face_facts(library.db)
-    people = people_of(library, facts)
-    guesses = Guesses(library)
+    people = [person for person in people_of(library, facts) if is_hidden(person) == hidden]
+    # Of nearly all faces: those that are hidden are few, and read by their numbers.
+    only = [face for person in people for face in person.faces] if hidden else None
+    guesses = Guesses(library, only)
     shown = [
         replace(summary(person, facts), guesses=guesses.prevailing(person.faces))
         for person in people
-        if is_hidden(person) == hidden
     ]
     return sorted(shown, key=lambda s: (-len(s.person.faces), s.person.id))
 

@@ -90,6 +90,20 @@ def test_people(capsys: Capture, album: Library) -> None:
     assert err == ""
 
 
+def test_why_there_is_nobody_to_list(capsys: Capture, album: Library, tmp_path: Path) -> None:
+    assert run(capsys, album, "people", "--hidden") == ("", "Nobody is hidden or ignored.\n")
+    name(album, "3", "Eve")
+    assert run(capsys, album, "people", "--strangers") == ("", "Nobody is a stranger.\n")
+    for person in "123":
+        run(capsys, album, "hide", person)
+    assert run(capsys, album, "people") == ("", "Nobody to list.\n")
+    shown, err = run(capsys, album, "people", "--hidden")
+    assert (len(lines(shown)), err) == (4, "")
+    with library(tmp_path / "other", photo("a.jpg"), db=tmp_path / "other.db") as empty:
+        said = run(capsys, empty, "people")
+    assert said == ("", "No faces yet; faceclust scan FOLDER finds those in your photos.\n")
+
+
 def test_the_faces_of_a_person(capsys: Capture, album: Library) -> None:
     out, _ = run(capsys, album, "people", "2")
     assert lines(out) == [f"       3              {LONG}", "       4              d.jpg"]
