@@ -118,7 +118,7 @@ def scorer(x: FloatArray | None, faces: int) -> Scorer:
     return score
 
 
-def measure(faces: int, corrected: bool, crops: Path | None, share: float | None) -> Row:
+def measure(faces: int, corrected: bool, crops: Path | None, search: Mapping[str, float]) -> Row:
     """One library, stage by stage."""
     seconds: dict[str, float] = {}
 
@@ -133,7 +133,7 @@ def measure(faces: int, corrected: bool, crops: Path | None, share: float | None
     score = scorer(x if corrected else None, faces)
     begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     small = timed("compact", lambda: compact(x))
-    neighbours = timed("neighbours", lambda: knn(small, EDGE_LISTS, share=share))
+    neighbours = timed("neighbours", lambda: knn(small, EDGE_LISTS, **search))
     graph = timed("edges", lambda: score(small, slice(None), neighbours))
     once = timed("partition", lambda: partition(graph))
     again = lambda rows: score(small, rows, knn(small[rows], EDGE_LISTS))  # noqa: E731
@@ -155,17 +155,21 @@ def main() -> None:
     parser.add_argument("--clip-cluster", action="store_true")
     parser.add_argument("--crops", type=Path)
     parser.add_argument("--share", type=float, help="of faces that a search looks at")
+    parser.add_argument("--exact-below", type=int, help="faces from which a search is approximate")
     parser.add_argument("--json", action="store_true", help="measure in this process")
     given = parser.parse_args()
+    search = {"share": given.share, "exact_below": given.exact_below}
+    search = {name: value for name, value in search.items() if value is not None}
     if given.json:
-        print(json.dumps(measure(given.sizes[0], given.clip_cluster, given.crops, given.share)))
+        print(json.dumps(measure(given.sizes[0], given.clip_cluster, given.crops, search)))
         return
     rows = []
     for size in given.sizes:
         command = [sys.executable, "-m", "tests.benchmarks.edges", "--json", str(size)]
         command += ["--clip-cluster"] * given.clip_cluster
         command += ["--crops", str(given.crops)] if given.crops else []
-        command += ["--share", str(given.share)] if given.share else []
+        for name, value in search.items():
+            command += [f"--{name.replace('_', '-')}", str(value)]
         answer = subprocess.run(command, capture_output=True, check=True, text=True).stdout
         rows.append(json.loads(answer))
     print(*told(rows), sep="\n")

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceclust.embed.arcface import lengths
 from faceclust.graph import structure
 from faceclust.graph.knn import knn
 from faceclust.graph.structure import NAMES, Pairs, candidate_pairs, features, strangers
@@ -104,6 +105,13 @@ def test_quality_knows_no_unit(unit_of_length: float, seed: int) -> None:
 def test_quality_of_nobody_and_of_equals() -> None:
     assert structure.quality(np.zeros((0, 1), np.float32)).shape == (0,)
     assert structure.quality(np.ones((3, 1), np.float32)).tolist() == [0, 0, 0]
+
+
+def test_embeddings_that_somebody_has_normalised_say_nothing_of_quality() -> None:
+    x = np.random.default_rng(0).normal(size=(500, 64))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    kept = x.astype(np.float16).astype(np.float32)  # as a library keeps them
+    assert np.abs(structure.quality(lengths(kept))).max() < 0.02
 
 
 def test_the_scale_of_strangers_is_usual_where_there_are_none() -> None:
