@@ -176,6 +176,7 @@ class Decision:
         spare: an unused person id, for what is left behind (the rest of the cluster that was
             named, or the face that was rejected).
         undoes: "undo": id of the decision that no longer holds.
+        made_at, made_by: when (UTC, ISO 8601) and by which user of the system.
         photos: "hint": ids of the photos that someone called `name` is in, nobody knows where.
         batch: the same number for all decisions of one import or one answer to a question, which
             `undo` takes back together, and for the "undo"s that did.

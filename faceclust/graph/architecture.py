@@ -13,7 +13,7 @@ LIMIT = 6.0
 # Of the softmax over the values of an attribute: softer than face-CLIP's own temperature, so that
 # a face between two ages is seen as between them.
 SHARPNESS = 20.0
-# Neighbours that speak in Eq. 3.
+# k of the neighbourhood A_0 in Eq. 3: about as many as are one person's.
 AROUND = 20
 
 

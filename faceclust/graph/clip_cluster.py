@@ -55,8 +55,12 @@ class Scored(NamedTuple):
 
 
 class ClipCluster(nn.Module):
-    """Log-odds that two faces are one person.
+    """Log-odds that two faces are one person: the structural model's, and what this one adds.
 
+    The paper's hallucination, proxies and convolution (Shen et al., ICCV 2023, 3.2 to 3.4), with
+    three departures: the edge head is told the pair's structure (`graph.structure`) and both
+    faces' attributes beside V; it adds to log-odds in place of giving probabilities, and begins by
+    adding nothing; and of what it adds only a share counts that is fitted on people held out.
     Whole-library inference is `graph.streamed`'s: the same numbers, restructured.
 
     Args:
@@ -102,6 +106,9 @@ class ClipCluster(nn.Module):
             s: (E, S) features of `graph.structure`.
             base: (E,) log-odds of the structural model.
             spread: standard deviation of the cosine between the library's strangers.
+
+        Shapes:
+            nodes.f (N, D), v (N, D), V (N, graph), pair (E, S') -> log-odds (E,).
         """
         seen = None
         values = nodes.f[:, None][:, :0]
@@ -121,6 +128,7 @@ class ClipCluster(nn.Module):
         proxies = (v[i] * v[j]).sum(1, keepdim=True) / spread
         faces = (nodes.f[i] * nodes.f[j]).sum(1, keepdim=True) / spread
         standard = ((s - self.mean) / self.deviation).clamp(-LIMIT, LIMIT)
+        # A cosine of 1 is 7 to 11 spreads; a third of that is as large as other inputs are.
         parts = [standard, proxies / 3, proxies - faces]
         if self.architecture.attributes:
             p = self.hallucinator.probabilities(nodes.i)

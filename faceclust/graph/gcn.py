@@ -20,7 +20,7 @@ class GraphConvolution(nn.Module):
         self.around = nn.Linear(c_in, c_out, bias=False)
 
     def forward(self, V: Tensor, A: Tensor) -> Tensor:
-        """Shapes as in the class. A~ V W is A~ (V W): A~ meets the narrow side."""
+        """Shapes as in the class. A~ V W is A~ (V W): the sparse product has C_out columns."""
         around = self.around(V)
         with torch.autocast(A.device.type, enabled=False):  # sparse products know no bfloat16
             spread = torch.sparse.mm(A, around.to(A.dtype))

@@ -250,7 +250,7 @@ def nodes_of(graph: FaceGraph, faces: IntArray, pairs: Tensor, device: str = "cp
 
 
 def _judge(state: ProxyState, trials: list[FaceGraph], tell: Tell) -> None:
-    """Keep the running average if no earlier one told the people held out apart as well."""
+    """Keep the running average if its log loss on people held out is the lowest so far."""
     said = [additions(state.averaged(), graph) for graph in trials]
     share = fitted_share(trials, said)
     loss = _log_loss(trials, said, share)

@@ -1,4 +1,4 @@
-"""Fitting the edge model: Adam on pairs, early stopping, checkpoints that resume bit for bit.
+"""Fitting the edge model: AdamW on pairs, early stopping, checkpoints that resume bit for bit.
 
 Which pairs a step sees is a function of the seed and the step alone, so the checkpoint of a step
 holds all that the next one needs: parameters, moments, and the best model so far.
@@ -37,7 +37,7 @@ class FitOptions:
         epochs: passes through the pairs at most; the rate falls to 0 along a cosine over them.
         steps: a limit on all steps, for trying things out.
         patience: epochs without a better F after which the fit ends.
-        batch, rate, decay: of Adam.
+        batch, rate, decay: of AdamW; the decay is decoupled from the gradient.
         save_every: steps between checkpoints; there is one after each epoch, too.
         seed: of everything.
     """
@@ -165,7 +165,7 @@ def fit(
     recipe: str = "{}",
     tell: Callable[[Row], None] = lambda row: None,
 ) -> EdgeModel:
-    """Minimise the weighted cross-entropy by Adam (Kingma and Ba, 2015).
+    """Minimise the weighted cross-entropy by AdamW (Loshchilov and Hutter, 2019).
 
     Args:
         data: the pairs.
@@ -226,11 +226,13 @@ def _step(
     state: State, data: Examples, weight: FloatArray, rows: NDArray[np.intp], total: int,
     options: FitOptions,
 ) -> float:  # fmt: skip
-    """One step of Adam in place; the loss before it."""
+    """One step of AdamW in place; the loss before it."""
     state.step += 1
     t = state.step
     rate = options.rate * min(1, t / 200) * (1 + np.cos(np.pi * t / total)) / 2
-    loss, gradient = slope(state.model, data.features[rows], data.same[rows], weight[rows])
+    loss, gradient = loss_and_gradient(
+        state.model, data.features[rows], data.same[rows], weight[rows]
+    )
     ours = zip(parameters(state.model), gradient, state.moment, state.square, strict=True)
     for p, g, m, v in ours:
         m += (g - m) * np.float32(0.1)
@@ -240,7 +242,7 @@ def _step(
     return loss
 
 
-def slope(
+def loss_and_gradient(
     model: EdgeModel, features: FloatArray, same: FloatArray, weight: FloatArray
 ) -> tuple[float, list[FloatArray]]:
     """The mean cross-entropy, and its gradient in the order of `parameters`."""

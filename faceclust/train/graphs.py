@@ -52,7 +52,11 @@ class FaceGraph:
         return len(self.person)
 
     def subgraph(self, nodes: int, rng: np.random.Generator) -> tuple[IntArray, IntArray, IntArray]:
-        """Random faces with their neighbours, about `nodes` in all: structure is preserved.
+        """The graph that random faces and their neighbours induce, about `nodes` in all.
+
+        Every chosen face has all its neighbours beside it, as in STAR-FC's structure-preserving
+        sampling (Shen et al., 2021), but faces are drawn one by one, not as cores of components;
+        neighbours at the edge have fewer of their own, so A~ is the sub-graph's.
 
         Returns:
             The faces (n,) ascending, the pairs among them (2, e) by place in `faces`, and which

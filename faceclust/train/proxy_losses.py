@@ -36,7 +36,7 @@ def transfer_loss(
 
 
 def real_loss(seen: Hallucinated, own_other: Tensor, f_other: Tensor) -> Tensor:
-    """What nothing in the paper asks for: f^ for a value is like a real photo that has it.
+    """Supervises f^ by a real photo that has the value: not in the paper.
 
     Args:
         seen: hallucinations of N faces.
