@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from faceclust.train.edges import calibrate, log_loss
-from faceclust.train.fitting import Examples, FitOptions, fit, parameters, slope
+from faceclust.train.fitting import Examples, FitOptions, fit, parameters, loss_and_gradient
 from tests.graph.test_edges import tiny
 
 
@@ -21,7 +21,7 @@ def test_gradient_is_the_slope_of_the_loss() -> None:
     same = (rng.random(64) < 0.5).astype(np.float32)
     data = Examples(features, same, rng.uniform(0.5, 2, 64).astype(np.float32))
     weight = data.weight / data.weight.mean()
-    loss, gradient = slope(model, features, same, weight)
+    loss, gradient = loss_and_gradient(model, features, same, weight)
     assert loss == pytest.approx(log_loss(model, data), rel=1e-4)
     for p, g in zip(parameters(model), gradient, strict=True):
         at = np.unravel_index(np.argmax(np.abs(g)), g.shape)
