@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from faceclust.train.edges import calibrate, log_loss
-from faceclust.train.fitting import Examples, FitOptions, fit, parameters, loss_and_gradient
+from faceclust.train.fitting import Examples, FitOptions, fit, loss_and_gradient, parameters
 from tests.graph.test_edges import tiny
 
 
