@@ -22,6 +22,7 @@ from typing import (
 
 import platformdirs
 
+from faceclust import cgroups
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.embed import attributes
 from faceclust.embed.attributes import Attribute
@@ -45,8 +46,13 @@ Options = TypeVar("Options", bound="DataclassInstance")
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use.
+
+    A container's share of the processors' time counts as so many cores, rounded up.
+    """
+    known = hasattr(os, "sched_getaffinity")
+    ours = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return min(ours, math.ceil(cgroups.cpus() or ours))
 
 
 @dataclass(frozen=True, slots=True)

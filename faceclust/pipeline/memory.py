@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from faceclust import cgroups
+
 # A grouping of all faces holds their embeddings, and once more in fewer dimensions; and most of all
 # while pairs are listed: 12 bytes for each place in a neighbour list, 100 to sort them. Measured:
 # 9.6 kB a face at a million (README).
 FEWER = 256
 PLACE = 112
 _GIB = 1 << 30
-_PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 
 def peak_rss_mb() -> int | None:
@@ -74,7 +75,7 @@ def available() -> int | None:
 
 def _by_system() -> Iterator[int]:
     with suppress(OSError, ValueError, KeyError):
-        yield _numbers(_PROC / "meminfo")["MemAvailable:"] << 10
+        yield _numbers(cgroups.PROC / "meminfo")["MemAvailable:"] << 10
         return
     with suppress(AttributeError, OSError, ValueError):
         yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -82,7 +83,7 @@ def _by_system() -> Iterator[int]:
 
 def _by_groups() -> Iterator[int]:
     """What is left below the limit of each control group, of version 1 or 2."""
-    for folder in _groups():
+    for folder in cgroups.folders("memory"):
         for limit, used in (
             ("memory.max", "memory.current"),
             ("memory.limit_in_bytes", "memory.usage_in_bytes"),
@@ -95,20 +96,6 @@ def _by_groups() -> Iterator[int]:
                 # Files that were read count as used, and give way when memory is wanted.
                 cached = stat.get("total_inactive_file", stat.get("inactive_file", 0))
                 yield max(0, most - held + cached)
-
-
-def _groups() -> Iterator[Path]:
-    """The folders of the groups that this process is in; within a container, often the first."""
-    with suppress(OSError, ValueError):
-        for line in (_PROC / "self" / "cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers and "memory" not in controllers.split(","):
-                continue
-            folder = _GROUPS / "memory" if controllers else _GROUPS
-            yield folder
-            for name in Path(path).parts[1:]:
-                folder /= name
-                yield folder
 
 
 def _numbers(path: Path) -> dict[str, int]:

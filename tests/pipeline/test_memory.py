@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from faceclust import cgroups
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.pipeline import Library, cluster, memory
 from tests.synthetic import photo, put
@@ -16,8 +17,8 @@ MINE = "12:memory:/docker/mine\n0::/"
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of / with 8 GiB of memory, and no control groups."""
-    monkeypatch.setattr(memory, "_PROC", tmp_path / "proc")
-    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(cgroups, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(cgroups, "MOUNT", tmp_path / "cgroup")
     write(tmp_path / "proc/meminfo", f"MemTotal: 99 kB\nMemAvailable:  {8 << 20} kB\nPages: 0\n")
     return tmp_path
 
