@@ -3,8 +3,9 @@
     python -m tests.benchmarks.gpu [--device cpu] [--photos 2000] [--faces 100000 1000000]
 
 Stages are measured one after another in one process, at several batch sizes; `scan` then reads
-photos of 12 megapixels with more and more worker processes, while nvidia-smi says how busy the card
-is. Neighbours are searched among made-up faces with a long tail and compared with an exact search.
+photos of 12 megapixels with more and more worker processes, while nvidia-smi says how busy each
+card is. Neighbours are searched among made-up faces with a long tail and compared with an exact
+search.
 """
 
 from __future__ import annotations
@@ -89,16 +90,25 @@ def neighbours(device: Device, faces: int) -> dict[str, float]:
     return result
 
 
+def sample(said: str) -> Iterator[tuple[str, float]]:
+    """The cards and how busy they are, as nvidia-smi says it; some do not tell."""
+    for line in said.splitlines():
+        card, _, share = (word.strip() for word in line.partition(","))
+        if share.isdigit():
+            yield card, float(share)
+
+
 @contextmanager
-def busy(samples: list[float]) -> Iterator[None]:
-    """Collect how busy the card is, in per cent, twice a second."""
+def busy(samples: dict[str, list[float]]) -> Iterator[None]:
+    """Collect how busy each card is, by its number, in per cent, twice a second."""
     smi, over = shutil.which("nvidia-smi"), threading.Event()
 
     def ask() -> None:
-        question = [str(smi), "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+        question = [str(smi), "--query-gpu=index,utilization.gpu", "--format=csv,noheader,nounits"]
         while not over.wait(0.5):
             said = subprocess.run(question, capture_output=True, text=True, check=False).stdout
-            samples.extend(float(line) for line in said.splitlines()[:1] if line.strip().isdigit())
+            for card, share in sample(said):
+                samples.setdefault(card, []).append(share)
 
     watch = threading.Thread(target=ask)
     if smi:
@@ -112,9 +122,9 @@ def busy(samples: list[float]) -> Iterator[None]:
 
 
 def scanned(folder: Path, device: Device, workers: int) -> dict[str, float]:
-    """Photos a second of the whole command, its start included, and how busy the card was."""
+    """Photos a second of the whole command, its start included, and how busy each card was."""
     with tempfile.TemporaryDirectory() as scratch:
-        db, samples = Path(scratch) / "library.db", list[float]()
+        db, samples = Path(scratch) / "library.db", dict[str, list[float]]()
         command = [
             sys.executable, "-m", "faceclust", "scan", str(folder), "--db", str(db), "--device",
             device, "--workers", str(workers), "--json",
@@ -124,7 +134,8 @@ def scanned(folder: Path, device: Device, workers: int) -> dict[str, float]:
         report = json.loads(done.stdout)["scan"]
     return {
         "workers": workers, "photos a second": report["read"] / report["seconds"],
-        "faces": report["faces"], "card busy, %": statistics.median(samples) if samples else 0.0,
+        "faces": report["faces"],
+        **{f"card {card} busy, %": statistics.median(shares) for card, shares in samples.items()},
     }  # fmt: skip
 
 
