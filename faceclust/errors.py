@@ -8,6 +8,7 @@
     │   └── PersonError          no such person, cluster, face or decision
     ├── SystemFailure        exit 2: the machine or its set-up is at fault
     │   ├── WeightsError         weights cannot be fetched, verified or opened
+    │   ├── DeviceError          a GPU fails in the middle of its work
     │   ├── StoreError           the database is damaged, newer, locked or read-only
     │   ├── WriteError           a file cannot be written: permissions, disk, file system
     │   ├── WorkerError          the worker processes cannot be kept alive
@@ -53,6 +54,10 @@ class SystemFailure(FaceclustError):  # noqa: N818 - "SystemError" is Python's o
 
 class WeightsError(SystemFailure):
     """Weights cannot be fetched, verified or opened."""
+
+
+class DeviceError(SystemFailure):
+    """A GPU fails in the middle of its work."""
 
 
 class StoreError(SystemFailure):

@@ -23,11 +23,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 from typer.testing import CliRunner
 
 from faceclust import weights
 from faceclust.cli.models import models_app
-from faceclust.errors import InputError, OptionError, WeightsError
+from faceclust.errors import DeviceError, InputError, OptionError, WeightsError
 from faceclust.weights import archives, clients, sources
 from faceclust.weights.sources import Weights
 
@@ -654,6 +655,23 @@ def test_session_on_rubbish(tmp_path: Path) -> None:
         weights.open_session(tmp_path / "absent.onnx")
 
 
+def test_a_gpu_that_fails_is_told_from_its_input() -> None:
+    with (
+        pytest.raises(DeviceError) as failed,
+        weights.running_on("cuda"),
+    ):
+        raise RuntimeException("[ONNXRuntimeError] : 6 :\n CUDA failure 2: out of memory")
+    assert str(failed.value) == (
+        "the GPU failed ([ONNXRuntimeError] : 6 : CUDA failure 2: out of memory); run `faceclust "
+        "doctor`, or use fewer --workers or --device cpu."
+    )
+    with pytest.raises(RuntimeException), weights.running_on("cpu"):
+        raise RuntimeException("bad allocation")
+    for ours in (MemoryError(), WeightsError("torch finds no GPU.")):
+        with pytest.raises(type(ours)), weights.running_on("cuda"):
+            raise ours
+
+
 def test_cuda_is_never_quietly_replaced(doubler: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(WeightsError, match=r"`pip install onnxruntime-gpu`, or use --device cpu"):
@@ -686,13 +704,19 @@ def test_without_cuda_the_cpu_is_used_and_one_sentence_says_so(
 
 
 def test_a_gpu_that_runs_a_network_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, opened = onnxruntime.InferenceSession, []
+    real = onnxruntime.InferenceSession
     asked: list[Any] = []
+    faults: list[Exception] = []
 
     class OnTheCard:
         def __init__(self, model: bytes, *_: object, providers: Any, **__: object) -> None:
-            opened.append(real(model, providers=["CPUExecutionProvider"]))
+            self._session = real(model, providers=["CPUExecutionProvider"])
             asked.extend(providers)
+
+        def run(self, *given: Any) -> Any:
+            if faults:
+                raise faults.pop()
+            return self._session.run(*given)
 
         def get_providers(self) -> list[str]:
             return ["CUDAExecutionProvider"]
@@ -702,13 +726,15 @@ def test_a_gpu_that_runs_a_network_is_used(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(onnxruntime, "InferenceSession", OnTheCard)
     said: list[str] = []
     assert (weights.usable("cuda", said.append), said) == ("cuda", [])
-    assert opened[0].run(None, {"x": np.ones(1, np.float32)})[0].tolist() == [1]
     ((provider, options),) = asked
     assert provider == "CUDAExecutionProvider"
     # Photos differ in size and in how many faces they show: no search for each such shape, and no
     # more memory than is asked for, as several processes share a card.
     assert options["cudnn_conv_algo_search"] == "HEURISTIC"
     assert options["arena_extend_strategy"] == "kSameAsRequested"
+    faults.append(RuntimeException("no kernel image is available for execution on the device"))
+    assert weights.usable("cuda", said.append) == "cpu"
+    assert said[0].startswith("Running on the CPU: the GPU failed (no kernel image is available")
 
 
 def test_processes_share_the_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class ArcFace:
             graph = split_prelu(graph)
         self._session = weights.open_session(graph, device=device, threads=threads)
         self._input = self._session.get_inputs()[0].name
-        self._scale, self._batch = np.float32(scale), BATCH[device]
+        self._scale, self._batch, self._device = np.float32(scale), BATCH[device], device
         self.dim = int(self._session.get_outputs()[0].shape[1])
 
     def __call__(self, crops: ImageArray) -> FloatArray:
@@ -91,6 +91,9 @@ class ArcFace:
         Returns:
             (B, D) float32, *not* normalised: the length says how recognisable a face is, and
             normalising is one line where cosine is wanted.
+
+        Raises:
+            DeviceError: the GPU failed.
         """
         starts = range(0, len(crops), self._batch)
         parts = [self._embed(crops[start : start + self._batch]) for start in starts]
@@ -99,7 +102,9 @@ class ArcFace:
     def _embed(self, crops: ImageArray) -> FloatArray:
         x = (crops.astype(np.float32) - np.float32(127.5)) / self._scale
         batch = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-        return np.asarray(self._session.run(None, {self._input: batch})[0], np.float32)
+        with weights.running_on(self._device):
+            found = self._session.run(None, {self._input: batch})[0]
+        return np.asarray(found, np.float32)
 
 
 def normalise(x: FloatArray, parts: Sequence[int] = ()) -> FloatArray:

@@ -13,8 +13,9 @@ from functools import cached_property
 import numpy as np
 
 from faceclust import weights
-from faceclust.embed.open_clip_model import FACE_CLIP, Device, OpenClipModel
+from faceclust.embed.open_clip_model import FACE_CLIP, OpenClipModel
 from faceclust.records import FloatArray, ImageArray
+from faceclust.weights import Device
 
 __all__ = ["FACE_CLIP", "Clip", "Device", "model_id", "name_of"]
 
@@ -80,6 +81,9 @@ class Clip:
 
         Returns:
             (B, E) float32, normalised.
+
+        Raises:
+            DeviceError: the GPU failed.
         """
         if self._session is None:
             return self._model.encode_images(crops)

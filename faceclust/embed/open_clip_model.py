@@ -10,19 +10,18 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from faceclust.embed import released
 from faceclust.errors import OptionError, WeightsError
 from faceclust.records import FloatArray, ImageArray
-from faceclust.weights import own
+from faceclust.weights import Device, own, running_on
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Device: TypeAlias = Literal["cpu", "cuda"]
 FACE_CLIP = "face-clip"
 # MobileFaceNet's own normalisation: pixels to [-1, 1].
 MEAN = STD = (0.5, 0.5, 0.5)
@@ -64,16 +63,24 @@ class OpenClipModel:
             self.dim = int(self._texts(["a face"]).shape[1])
 
     def encode_images(self, crops: ImageArray) -> FloatArray:
-        """(B, H, W, 3) uint8 RGB -> (B, E) float32, normalised."""
-        with self._quiet():
+        """(B, H, W, 3) uint8 RGB -> (B, E) float32, normalised.
+
+        Raises:
+            DeviceError: the GPU failed.
+        """
+        with running_on(self._device), self._quiet():
             size = BATCH[self._device]
             starts = range(0, len(crops), size)
             parts = [self._images(crops[start : start + size]) for start in starts]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
     def encode_texts(self, texts: list[str]) -> FloatArray:
-        """T texts -> (T, E) float32, normalised; a text beyond the context is cut off."""
-        with self._quiet():
+        """T texts -> (T, E) float32, normalised; a text beyond the context is cut off.
+
+        Raises:
+            DeviceError: the GPU failed.
+        """
+        with running_on(self._device), self._quiet():
             size = BATCH[self._device]
             starts = range(0, len(texts), size)
             parts = [self._texts(texts[start : start + size]) for start in starts]

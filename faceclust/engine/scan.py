@@ -21,7 +21,7 @@ import faceclust
 from faceclust import errors
 from faceclust.engine import shards
 from faceclust.engine.connect import require_version
-from faceclust.errors import EngineError, FaceclustError, WeightsError
+from faceclust.errors import DeviceError, EngineError, FaceclustError, WeightsError
 from faceclust.photos import is_address
 from faceclust.store import Scanned
 from faceclust.workers import Failure, Limits, Standby
@@ -225,8 +225,8 @@ class _Reader:
     def _photo(self, task: Photo) -> Scanned:
         try:
             found = self._one.ask(task)
-        except WeightsError as error:  # of this machine's GPU or files; others may have theirs
-            raise WeightsError(f"On {platform.node()}, {error}") from error
+        except (WeightsError, DeviceError) as error:  # of this machine; others may have theirs
+            raise type(error)(f"On {platform.node()}, {error}") from error
         if isinstance(found, Failure):
             return Scanned(
                 task.path, task.size, task.mtime_ns, error_kind=found.kind, error=found.reason

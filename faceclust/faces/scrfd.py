@@ -67,6 +67,7 @@ class Scrfd:
         graph = dynamic_scrfd(path)
         if int8 and device == "cpu" and (ranges := known_ranges(path)):
             graph = quantise(graph, ranges)
+        self._device = device
         self._session = weights.open_session(graph, device=device, threads=threads)
         self._input = self._session.get_inputs()[0].name
         outputs = len(self._session.get_outputs())
@@ -82,11 +83,15 @@ class Scrfd:
         Args:
             image: (H, W, 3) uint8 RGB, H and W multiples of `STRIDE`.
             min_score: anchors below this score are left out.
+
+        Raises:
+            DeviceError: the GPU failed.
         """
         import cv2
 
         x = cv2.dnn.blobFromImage(image, SCALE, mean=(MEAN, MEAN, MEAN))
-        maps = self._session.run(None, {self._input: x})
+        with weights.running_on(self._device):
+            maps = self._session.run(None, {self._input: x})
         levels = len(self._strides)
         found = [
             self._decode(stride, image.shape[1] // stride, maps[i::levels], min_score)

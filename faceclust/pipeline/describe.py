@@ -131,6 +131,7 @@ def catch_up(
     Raises:
         WeightsError: the model cannot be had.
         StoreError: the database cannot be written.
+        DeviceError: the GPU failed; faces described before are kept.
         WorkerError: worker processes cannot be kept alive.
     """
     missing = descriptions.faces_without(library.db, model)

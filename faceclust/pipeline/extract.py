@@ -15,7 +15,7 @@ import numpy as np
 from faceclust import photos, weights, workers
 from faceclust.embed.arcface import Embedder
 from faceclust.embed.clip import Clip
-from faceclust.errors import PhotoError
+from faceclust.errors import DeviceError, PhotoError
 from faceclust.faces.align import CROP, align, sharpness, yaw
 from faceclust.faces.detector import Detector, DetectorOptions
 from faceclust.faces.scrfd import Detections
@@ -73,7 +73,11 @@ class ExtractorFactory:
 
 
 class Extractor:
-    """Photo in, faces and embeddings out, or the reason why it cannot be read."""
+    """Photo in, faces and embeddings out, or the reason why it cannot be read.
+
+    Raises:
+        DeviceError: the GPU failed, at a photo whose fault that is not.
+    """
 
     def __init__(self, detector: Detector, embedder: Embedder, clip: Clip | None = None) -> None:
         self.detector = detector
@@ -90,6 +94,9 @@ class Extractor:
             kind, reason = error.kind, str(error)
         except MemoryError:
             kind, reason = "memory", "needs more memory than one photo may take"
+        except DeviceError as error:
+            # A GPU of little memory may fail at the same huge photo each time.
+            raise DeviceError(f"{task.path}: {error}") from error
         return Scanned(
             task.path, task.size, task.mtime_ns, error_kind=kind, error=reason,
             seconds=watch.seconds,

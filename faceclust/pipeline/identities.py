@@ -147,6 +147,9 @@ def embed_folder(
     Yields:
         Some faces at a time, in no particular order. Photos that cannot be read or show no face
         are left out.
+
+    Raises:
+        DeviceError: the GPU failed.
     """
     skip = frozenset(known)
     files = [file for file in photos.walk(folder, WalkOptions()) if file.path not in skip]
@@ -165,7 +168,11 @@ def embed_folder(
 def embed_all(
     make: Callable[[], Callable[[Task], Embedded]], tasks: Iterable[Task], config: Config
 ) -> Generator[Embedded, None, None]:
-    """Run what `make` makes over `tasks` in worker processes; a task that fails is left out."""
+    """Run what `make` makes over `tasks` in worker processes; a task that fails is left out.
+
+    Raises:
+        DeviceError: the GPU failed, which is not left at that.
+    """
     limits = Limits(
         seconds=config.scan.seconds_per_photo * CHUNK[config.scan.device],
         memory=None if config.scan.device == "cuda" else workers.WORKER_MEMORY,

@@ -101,6 +101,7 @@ def scan(
         WeightsError: the profile's networks or the CLIP model cannot be had, or that file is
             damaged.
         StoreError: the database cannot be written.
+        DeviceError: the GPU failed; nothing is noted of the photos that it had.
         WorkerError: worker processes cannot be kept alive.
     """
     started, report = time.monotonic(), ScanReport()
@@ -217,6 +218,9 @@ class _Scan:
             ),
             folder=kept,
         )
+        # Where a GPU cannot be used from the start the CPU reads all photos; one that fails midway
+        # is not replaced, as the CPU's 8-bit detector finds other faces: half of a library by each
+        # would be neither's result, unless the user asks for it.
         with closing(tasks), closing(results):
             self.take(results, resolved.model_id)
 

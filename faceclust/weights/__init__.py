@@ -9,7 +9,13 @@ from faceclust.weights.clients import find_npm, has_pip
 from faceclust.weights.devices import cards, take_card, usable
 from faceclust.weights.own import own
 from faceclust.weights.packs import pack, pack_files
-from faceclust.weights.sessions import Device, load_graph, open_session, require_device
+from faceclust.weights.sessions import (
+    Device,
+    load_graph,
+    open_session,
+    require_device,
+    running_on,
+)
 from faceclust.weights.sources import Notify, Status, Weights, cache_dir, catalogue
 
 __all__ = [
@@ -30,6 +36,7 @@ __all__ = [
     "pack_files",
     "path_of",
     "require_device",
+    "running_on",
     "take_card",
     "usable",
     "verify",

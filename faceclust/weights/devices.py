@@ -6,9 +6,9 @@ import os
 import subprocess
 import warnings
 
-from faceclust.errors import WeightsError
+from faceclust.errors import DeviceError, WeightsError
 from faceclust.programs import program
-from faceclust.weights.sessions import Device, open_session
+from faceclust.weights.sessions import Device, open_session, running_on
 from faceclust.weights.sources import Notify
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -19,14 +19,18 @@ def usable(device: Device, notify: Notify | None = None) -> Device:
     """The device that was asked for; or the CPU, and one sentence about why.
 
     Args:
-        device: tried with a network that does nothing.
+        device: tried with a small network: some GPUs are found, and cannot compute.
         notify: told the sentence; None makes it a warning.
     """
     if device == "cpu":
         return device
+    import numpy as np  # what needs no GPU may not need it, either
+
     try:
-        open_session(_nothing(), device=device)
-    except WeightsError as error:
+        session = open_session(_convolution(), device=device)
+        with running_on(device):
+            session.run(None, {"x": np.zeros((1, 3, 8, 8), np.float32)})
+    except (WeightsError, DeviceError) as error:
         sentence = f"Running on the CPU: {error}"
         if notify is None:
             warnings.warn(sentence, stacklevel=2)
@@ -65,11 +69,13 @@ def take_card(device: Device, number: int) -> None:
         os.environ[VISIBLE] = found[number % len(found)]
 
 
-def _nothing() -> bytes:
-    """A network that gives back what it is given."""
+def _convolution() -> bytes:
+    """What all our networks are made of."""
     from onnx import TensorProto, helper
 
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "nothing", [x], [y])
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, 8, 8]) for n in "xy")
+    w = helper.make_tensor("w", TensorProto.FLOAT, [3, 3, 1, 1], [0.0] * 9)
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "convolution", [x], [y], [w])
     opset = [helper.make_opsetid("", 13)]
     return bytes(helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())

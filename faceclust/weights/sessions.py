@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from faceclust.errors import WeightsError
+from faceclust.errors import DeviceError, FaceclustError, WeightsError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
@@ -24,6 +24,8 @@ _PROVIDERS: Mapping[Device, Any] = {
         "cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested",
     }),
 }  # fmt: skip
+# Its memory may be full: of other programs, or of our own processes.
+_OTHERWISE = "run `faceclust doctor`, or use fewer --workers or --device cpu."
 
 
 def open_session(
@@ -61,6 +63,24 @@ def open_session(
             "needs (`faceclust doctor` shows it), or use --device cpu."
         )
     return session
+
+
+@contextlib.contextmanager
+def running_on(device: Device) -> Iterator[None]:
+    """Run networks, by onnxruntime or torch, in a `with`: a GPU that fails is told from its input.
+
+    Raises:
+        DeviceError: the GPU failed. What is raised on a CPU stays as it is.
+    """
+    try:
+        yield
+    except (FaceclustError, MemoryError):
+        raise
+    except Exception as error:
+        # onnxruntime's errors have no other common base.
+        if device == "cpu":
+            raise
+        raise DeviceError(f"the GPU failed ({_reason(error)}); {_OTHERWISE}") from error
 
 
 def require_device(device: Device) -> None:
@@ -117,8 +137,12 @@ def _prepare_cuda() -> None:
 
 def _unopened(model: str | Path | bytes, device: Device, error: Exception) -> WeightsError:
     what = "a model in memory" if isinstance(model, bytes) else str(model)
-    reason = " ".join(str(error).split())[:200]
+    remedy = "run `faceclust models verify` and `faceclust doctor`."
     return WeightsError(
-        f"{what} cannot be opened on {device} ({reason}); run `faceclust models verify` and "
-        "`faceclust doctor`."
+        f"{what} cannot be opened on {device} ({_reason(error)}); "
+        f"{remedy if device == 'cpu' else _OTHERWISE}"
     )
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

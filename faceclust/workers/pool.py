@@ -58,6 +58,7 @@ def run(
 
     Raises:
         FaceclustError: what `make` raised.
+        SystemFailure: what a task raised.
         WorkerError: workers die before they can do anything.
     """
     pool: Pool[Task, Result] = Pool(make, limits)

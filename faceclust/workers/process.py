@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from faceclust.errors import FaceclustError
+from faceclust.errors import FaceclustError, SystemFailure
 
 _number = 0  # of this process among the workers
 
@@ -36,7 +36,10 @@ def _mask(how: int) -> None:
 def work(
     make: Callable[[], Callable[[Any], Any]], pipe: Connection, memory: int | None, own: int
 ) -> None:
-    """Body of a worker process: make the callable once, then answer until the pipe closes."""
+    """Body of a worker process: make the callable once, then answer until the pipe closes.
+
+    A task that ends in a `SystemFailure` is the last: the machine is at fault, and would be again.
+    """
     global _number
     _number = own
     # Ctrl-C is the parent's to handle; it ends its workers itself.
@@ -52,7 +55,13 @@ def work(
     with contextlib.suppress(EOFError, ConnectionError):
         pipe.send(("ready", None))
         while True:
-            pipe.send(("result", call(pipe.recv())))
+            task = pipe.recv()
+            try:
+                answer = ("result", call(task))
+            except SystemFailure as error:
+                pipe.send(("failed", error))
+                return
+            pipe.send(answer)
 
 
 def _limit_memory(extra: int | None) -> None:

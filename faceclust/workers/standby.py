@@ -26,7 +26,11 @@ class Standby(Generic[Task, Result]):
         self._closed = False
 
     def ask(self, task: Task) -> Result | Failure:
-        """The result of one task, or why there is none; others wait their turn."""
+        """The result of one task, or why there is none; others wait their turn.
+
+        Raises:
+            FaceclustError: as `run`.
+        """
         with self._lock:
             if self._closed:
                 return Failure("crash", "the program is ending")
@@ -41,8 +45,11 @@ class Standby(Generic[Task, Result]):
         if not worker.pipe.poll(self._seconds):
             self._pool.stop()
             return Failure("timeout", f"took longer than {self._seconds:.0f} s to read")
-        _, result = worker.pipe.recv()
-        return cast("Result", result)
+        kind, content = worker.pipe.recv()
+        if kind == "failed":
+            self._pool.stop()
+            raise content
+        return cast("Result", content)
 
     def close(self) -> None:
         """End the worker, after the task that it has now."""

@@ -15,10 +15,12 @@ from tests.conftest import Run
 
 pytestmark = pytest.mark.slow
 # Every process of the command, its workers among them, has an onnxruntime that knows of a GPU: what
-# is asked of that is done by the CPU, and noted. A torch knows of none.
+# is asked of that is done by the CPU, and noted; with CARD_LASTS only so often. A torch knows of
+# none.
 CARD = """
 import json, os, sys, time
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 CUDA = "CUDAExecutionProvider"
 real = onnxruntime.InferenceSession
@@ -36,8 +38,11 @@ class Session:
     def run(self, names, inputs):
         if self._card:
             sizes = [list(value.shape) for value in inputs.values()]
-            with open(os.environ["CARD_JOURNAL"], "a") as file:
+            with open(os.environ["CARD_JOURNAL"], "a+") as file:
                 file.write(json.dumps([os.getpid(), sizes]) + "\\n")
+                file.seek(0)
+                if len(file.readlines()) > int(os.environ.get("CARD_LASTS", 1 << 30)):
+                    raise RuntimeException("CUDA failure 2: out of memory ; GPU=0")
         return self._session.run(names, inputs)
 
     def __getattr__(self, name):
@@ -88,22 +93,55 @@ def test_without_a_gpu_one_sentence_says_so_and_the_library_is_the_cpu_s(
     assert found["cuda"] == found["cpu"]
 
 
-def test_networks_run_on_the_gpu_that_there_is(
-    faceclust: Run, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    db, journal = tmp_path / "cpu.db", tmp_path / "journal"
-    faceclust("scan", album, "--db", db)
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What runs on the made-up GPU that all commands have: a line for each run of a network."""
+    journal = tmp_path / "journal"
     (tmp_path / "card").mkdir()
     (tmp_path / "card" / "sitecustomize.py").write_text(textwrap.dedent(CARD))
     path = os.pathsep.join([os.fspath(tmp_path / "card"), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path)
     monkeypatch.setenv("CARD_JOURNAL", os.fspath(journal))
+    return journal
+
+
+def test_networks_run_on_the_gpu_that_there_is(
+    faceclust: Run, album: Path, tmp_path: Path, journal: Path
+) -> None:
+    db = tmp_path / "cpu.db"
+    faceclust("scan", album, "--db", db)
     card = tmp_path / "cuda.db"
     done = faceclust("scan", album, "--device", "cuda", "--workers", 2, "--db", card)
     assert "Running on the CPU" not in done.stderr
     assert done.stderr.count(" on the CPU: ") == 1  # the neighbours, for want of a torch with a GPU
     runs = [json.loads(line) for line in journal.read_text().splitlines()]
-    shapes = [tuple(size[1:]) for _, sizes in runs for size in sizes]
-    assert shapes.count((3, 112, 112)) + shapes.count((112, 112, 3)) >= 2 * 6
-    assert len({process for process, _ in runs}) == 2
+    shapes = [(process, tuple(size[1:])) for process, sizes in runs for size in sizes]
+    crops = [process for process, s in shapes if s in ((3, 112, 112), (112, 112, 3))]
+    assert len(crops) >= 2 * 6
+    assert len(set(crops)) == 2
     assert people(faceclust, card) == people(faceclust, db)
+
+
+def test_a_gpu_that_fails_ends_the_scan_and_is_no_fault_of_the_photos(
+    faceclust: Run, album: Path, tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = tmp_path / "cuda.db"
+    monkeypatch.setenv("CARD_LASTS", "14")  # of which a photo takes four and more
+    options = ("scan", album, "--workers", 1, "--db", db, "--json", "--device")
+    done = faceclust(*options, "cuda", code=2)
+    (sentence,) = (line for line in done.stderr.splitlines() if "GPU failed" in line)
+    assert ".jpg: the GPU failed (CUDA failure 2: out of memory ; GPU=0); " in sentence
+    assert sentence.endswith("or use fewer --workers or --device cpu.")
+    report = json.loads(faceclust(*options, "cpu").stdout)["scan"]
+    assert (report["errors"], report["read"] + report["unchanged"]) == (0, 6)
+    assert 0 < report["read"] < 6
+
+
+def test_a_gpu_that_runs_nothing_is_not_tried_on_photos(
+    faceclust: Run, album: Path, tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARD_LASTS", "0")
+    done = faceclust("scan", album, "--device", "cuda", "--workers", 1, "--db", tmp_path / "a.db")
+    (fallen,) = (line for line in done.stderr.splitlines() if " on the CPU: " in line)
+    assert fallen.startswith("Running on the CPU: the GPU failed (CUDA failure 2: out of memory")
+    assert len(journal.read_text().splitlines()) == 1

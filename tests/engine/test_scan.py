@@ -10,7 +10,7 @@ import pytest
 from faceclust import workers
 from faceclust.engine import scan, shards
 from faceclust.engine.connect import RayRunner
-from faceclust.errors import EngineError, FaceclustError, OptionError, WeightsError
+from faceclust.errors import DeviceError, EngineError, FaceclustError, OptionError, WeightsError
 from faceclust.pipeline.extract import PhotoTask
 from faceclust.store import Scanned
 from faceclust.workers import Failure
@@ -128,6 +128,11 @@ class NoCard(Reader):
         raise WeightsError("this onnxruntime has no CUDA support; use --device cpu.")
 
 
+class WeakCard(Reader):
+    def read(self, task: PhotoTask) -> Scanned:
+        raise DeviceError(f"{task.path}: the GPU failed (out of memory).")
+
+
 @pytest.mark.parametrize(
     ("make", "root", "error", "words"),
     [
@@ -149,13 +154,22 @@ def test_what_ails_every_reader_is_said_as_it_is(
                       folder=tmp_path / "shards"))  # fmt: skip
 
 
-def test_a_machine_whose_gpu_cannot_be_used_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (NoCard, "WeightsError", "this onnxruntime has no CUDA"),
+        (WeakCard, "DeviceError", "a.jpg: the GPU failed"),
+    ],
+)
+def test_a_machine_whose_gpu_cannot_be_used_is_named(
+    tmp_path: Path, make: type[Reader], error: str, words: str
+) -> None:
     (task,) = tasks(tmp_path / "album", ["a.jpg"])
-    reader = scan._Reader(scan.Reading(PhotoTask, NoCard(tmp_path), LIMITS, tmp_path / "shards"))
+    reader = scan._Reader(scan.Reading(PhotoTask, make(tmp_path), LIMITS, tmp_path / "shards"))
     photo = {"path": b"a.jpg", "size": task.size, "mtime_ns": task.mtime_ns}
     found = reader({"root": [task.root], "photos": [[photo]]})
-    assert found["error"] == ["WeightsError"]
-    assert found["name"][0].startswith(f"On {platform.node()}, this onnxruntime has no CUDA")
+    assert found["error"] == [error]
+    assert found["name"][0].startswith(f"On {platform.node()}, {words}")
 
 
 def test_every_reader_gets_its_share_of_the_gpus() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,8 @@ def test_a_machine_without_a_gpu_is_told_of_once(
 def test_a_torch_without_a_gpu_is_told_of_once(
     monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
-    monkeypatch.setattr(weights.devices, "open_session", lambda *_, **__: None)
+    card = SimpleNamespace(run=lambda *_: [])
+    monkeypatch.setattr(weights.devices, "open_session", lambda *_, **__: card)
     monkeypatch.setattr(gpu, "unusable", lambda: NO_CARD)
     with steps(device="cuda", notify=said.append) as local:
         assert local.devices is not None

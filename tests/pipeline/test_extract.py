@@ -13,6 +13,7 @@ from PIL import Image
 from faceclust import photos
 from faceclust.embed.arcface import Embedder
 from faceclust.embed.clip import Clip
+from faceclust.errors import DeviceError
 from faceclust.faces.detector import Detections, Detector, DetectorOptions
 from faceclust.pipeline.extract import Extractor, PhotoTask
 from faceclust.records import FloatArray, ImageArray
@@ -151,6 +152,16 @@ def test_a_photo_that_takes_all_memory_is_an_error_of_its_own(
     monkeypatch.setattr("faceclust.photos.decode", greedy)
     found, _ = extract(large)
     assert (found.error_kind, found.content_hash) == ("memory", None)
+
+
+def test_a_gpu_that_fails_is_no_error_of_the_photo(large: Path) -> None:
+    class Fails(FakeDetector):
+        def __call__(self, *_: object) -> Detections:
+            raise DeviceError("the GPU failed (out of memory); run `faceclust doctor`.")
+
+    extractor = Extractor(cast("Detector", Fails()), cast("Embedder", FakeEmbedder()))
+    with pytest.raises(DeviceError, match=r"^large\.jpg: the GPU failed \(out of memory\); "):
+        extractor(PhotoTask(str(large.parent), large.name, 0, 0))
 
 
 def test_the_stages_of_reading_are_timed(large: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import Config
 from faceclust.embed.arcface import Network
 from faceclust.engine.tasks import Loop
-from faceclust.errors import InputError
+from faceclust.errors import DeviceError, InputError
 from faceclust.faces.detector import DetectorOptions
 from faceclust.photos import WalkOptions, at_hand, content_hash
 from faceclust.pipeline import Library, ScanReport, for_scan, models, scan, unreadable
@@ -271,7 +271,7 @@ def test_what_is_left_out_by_a_limit_or_pattern_is_not_gone(
     assert len(face_ids(library.db)) == 4
 
 
-@pytest.mark.parametrize("fault", [KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), MemoryError(), DeviceError("")])
 def test_what_was_found_before_a_fault_is_kept(
     library: Library, readers: Readers, fault: BaseException
 ) -> None:
@@ -279,6 +279,7 @@ def test_what_was_found_before_a_fault_is_kept(
     with pytest.raises(type(fault)):
         run(library)
     assert set(face_ids(library.db)) == {"a.jpg", "b.jpg", "2019/c.jpg"}
+    assert unreadable(library) == []
     assert library.db.setting("model") is None
     readers.faults.clear()
     readers.took()

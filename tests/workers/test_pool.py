@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from faceclust import workers
-from faceclust.errors import WeightsError, WorkerError
+from faceclust.errors import DeviceError, WeightsError, WorkerError
 from faceclust.workers import Failure, Limits, pool
 
 pytestmark = pytest.mark.slow
@@ -22,6 +22,8 @@ def act(task: str) -> str:
     word, _, argument = task.partition(" ")
     if word == "die":
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif word == "fail":
+        raise DeviceError(f"the GPU failed at {argument}")
     elif word == "hang":
         time.sleep(600)
     elif word == "eat":
@@ -163,6 +165,15 @@ def test_an_error_of_the_set_up_is_raised() -> None:
         run(["task"], make=Make("weights"))
 
 
+def test_a_machine_that_fails_ends_all_and_costs_no_task() -> None:
+    tasks = ["task 1", "task 2", "fail task 3", "task 4"]
+    results = workers.run(Make(), tasks, workers=1, limits=Limits())
+    for task in tasks[:2]:
+        assert next(results) == (task, f"done {task}")
+    with pytest.raises(DeviceError, match="the GPU failed at task 3"):
+        next(results)
+
+
 def test_workers_that_cannot_start_are_given_up() -> None:
     with pytest.raises(WorkerError, match="die while starting"):
         run(["task"], make=Make("die"))
@@ -180,6 +191,9 @@ def test_a_standby_worker_answers_again_after_every_failure() -> None:
         assert isinstance(hung, Failure)
         assert hung.kind == "timeout"
         assert standby.ask("three") == "done three"
+        with pytest.raises(DeviceError, match="the GPU failed at four"):
+            standby.ask("fail four")
+        assert standby.ask("five") == "done five"
     finally:
         standby.close()
     assert isinstance(standby.ask("four"), Failure)
