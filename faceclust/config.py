@@ -22,13 +22,14 @@ from typing import (
 
 import platformdirs
 
-from faceclust import cgroups
+from faceclust import cgroups, weights
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.embed import attributes
 from faceclust.embed.attributes import Attribute
 from faceclust.errors import OptionError
 from faceclust.faces.detector import DetectorOptions
 from faceclust.photos import WalkOptions
+from faceclust.weights import Device
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -64,7 +65,7 @@ class ScanOptions:
         clip: the CLIP model that describes faces: "face-clip", MODEL/PRETRAINED of open_clip, or
             "none".
         device: where networks run.
-        workers: processes that read photos; one for each core is best.
+        workers: processes that read photos; None for what is best, see `processes_on`.
         seconds_per_photo: a photo that takes longer is recorded as an error.
         retry_errors: read again what could not be read before, though it has not changed.
 
@@ -74,15 +75,15 @@ class ScanOptions:
 
     profile: str = "mobile"
     clip: str = "face-clip"
-    device: Literal["cpu", "cuda"] = "cpu"
-    workers: int = field(default_factory=lambda: min(cores(), MOST_WORKERS))
+    device: Device = "cpu"
+    workers: int | None = None
     seconds_per_photo: float = 60.0
     retry_errors: bool = False
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
+        if self.workers is not None and self.workers < 1:
             raise OptionError(f"--workers must be at least 1, not {self.workers}.")
-        if self.workers > MOST_WORKERS:
+        if self.workers is not None and self.workers > MOST_WORKERS:
             raise OptionError(
                 f"--workers must be at most {MOST_WORKERS} on Windows, not {self.workers}."
             )
@@ -90,6 +91,17 @@ class ScanOptions:
             raise OptionError(
                 f"seconds_per_photo must be more than 0 and finite, not {self.seconds_per_photo}."
             )
+
+    def processes_on(self, device: Device) -> int:
+        """How many processes run networks on a device.
+
+        As many as `workers` says; or else one for each core, of which only so many share the GPUs
+        as these have memory for: each holds the networks, and a part of CUDA, of its own.
+        """
+        if self.workers is not None:
+            return self.workers
+        most = min(cores(), MOST_WORKERS)
+        return most if device == "cpu" else min(most, weights.room())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faceclust import config
+from faceclust import config, weights
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.config import CONFIG_NAME, Config, ScanOptions, load, override
 from faceclust.errors import OptionError
@@ -36,7 +36,7 @@ def mine() -> Path:
 
 def test_without_files_the_defaults_hold(root: Path) -> None:
     assert load() == load(root) == Config()
-    assert Config().scan.workers >= 1
+    assert Config().scan.processes_on("cpu") >= 1
 
 
 def test_the_library_s_file_comes_after_the_user_s(root: Path) -> None:
@@ -57,9 +57,18 @@ def test_a_file_that_begins_as_editors_on_windows_save_it(root: Path) -> None:
 def test_windows_waits_for_so_many_workers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "MOST_WORKERS", 60)
     monkeypatch.setattr(config, "cores", lambda: 128)
-    assert ScanOptions().workers == 60
+    assert ScanOptions().processes_on("cpu") == 60
     with pytest.raises(OptionError, match=r"--workers must be at most 60 on Windows, not 61\."):
         override(ScanOptions(), workers=61)
+
+
+def test_a_gpu_is_shared_by_as_few_as_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "cores", lambda: 16)
+    monkeypatch.setattr(weights, "room", lambda: 3)
+    assert [ScanOptions().processes_on(device) for device in ("cpu", "cuda")] == [16, 3]
+    assert ScanOptions(workers=8).processes_on("cuda") == 8
+    monkeypatch.setattr(weights, "room", lambda: 70)
+    assert ScanOptions().processes_on("cuda") == 16
 
 
 def test_attributes_add_up(root: Path) -> None:
@@ -211,7 +220,7 @@ def test_the_cores_are_counted_where_the_system_does_not_say_which_are_ours(
 ) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert ScanOptions().workers == 1
+    assert ScanOptions().processes_on("cpu") == 1
 
 
 @dataclass(frozen=True)
@@ -269,4 +278,4 @@ def test_any_toml_is_read_or_refused(root: Path, tables: dict[str, dict[str, str
     except OptionError:
         return
     assert isinstance(config.cluster.k, int)
-    assert isinstance(config.scan.workers, int)
+    assert config.scan.processes_on("cpu") >= 1

@@ -760,6 +760,29 @@ def test_processes_share_the_cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert weights.cards() == []
 
 
+def test_gpus_are_shared_by_as_few_as_they_have_memory_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,GPU-c")
+    smi = tmp_path / "nvidia-smi"
+
+    def tells(*free: str) -> int:
+        smi.write_text(
+            '#!/bin/sh\n[ "$1 $2" = "-i 1,GPU-c" ] || exit 6\n'
+            + "".join(f"echo '{row}'\n" for row in free)
+        )
+        smi.chmod(0o755)
+        return weights.room()
+
+    assert tells("24000", "8100") == 2 * 3
+    assert tells("24000", "900") == 2 * 1
+    assert tells("24000", "[N/A]") == tells() == tells("24000") == 2 * 4
+    smi.unlink()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert weights.room() == 4
+
+
 def test_models_command(net: Weights) -> None:
     run = CliRunner().invoke
     assert "missing" in run(models_app, []).stdout

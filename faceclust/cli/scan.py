@@ -96,10 +96,9 @@ def scan(
     library, inside = pipeline.for_scan(folder, db)
     with library, library.db.exclusive(wait), pipeline.kept_if_used(library):
         config = pipeline.settings(library, flags, limit=limit, retry_errors=retry_errors)
+        processes = config.scan.processes_on("cpu")
         with (
-            pipeline.steps(
-                engine, address, config.scan.workers, config.scan.device, console.notify
-            ) as steps,
+            pipeline.steps(engine, address, processes, config.scan.device, console.notify) as steps,
             _progress(lambda: pipeline.count_photos(library, inside, config)) as progress,
         ):
             report = pipeline.scan(

@@ -142,7 +142,7 @@ def catch_up(
     results = workers.run(
         ClipFactory(model, device),
         _tasks(library, missing, size),
-        workers=min(config.scan.workers, -(-len(missing) // size)),
+        workers=min(config.scan.processes_on(device), -(-len(missing) // size)),
         limits=Limits(
             seconds=config.scan.seconds_per_photo,
             memory=None if device == "cuda" else workers.WORKER_MEMORY,

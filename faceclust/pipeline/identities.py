@@ -177,7 +177,8 @@ def embed_all(
         seconds=config.scan.seconds_per_photo * CHUNK[config.scan.device],
         memory=None if config.scan.device == "cuda" else workers.WORKER_MEMORY,
     )
-    for _, result in workers.run(make, tasks, workers=config.scan.workers, limits=limits):
+    processes = config.scan.processes_on(config.scan.device)
+    for _, result in workers.run(make, tasks, workers=processes, limits=limits):
         if not isinstance(result, Failure) and result.names:
             yield result
 

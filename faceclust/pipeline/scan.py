@@ -211,7 +211,7 @@ class _Scan:
         results = steps.read(
             ExtractorFactory(resolved, self.config.detector, scan.device, 1, self.clip, seeing),
             tasks,
-            workers=scan.workers,
+            workers=scan.processes_on(scan.device),
             limits=Limits(
                 seconds=scan.seconds_per_photo,
                 memory=None if scan.device == "cuda" else workers.WORKER_MEMORY,
@@ -244,7 +244,8 @@ class _Scan:
         """Yield the files that must be read; deal with all others on the way."""
         place, given = self.library.place, 0
         scan = self.config.scan
-        known = Known(self.library, self.extractor, scan.retry_errors, scan.workers)
+        readers = scan.processes_on("cpu")
+        known = Known(self.library, self.extractor, scan.retry_errors, readers)
         files = find_photos(self.library, self.folder, self.config, self._folder_error)
         with closing(known.recognise(files)) as recognised:
             for file, known_as in recognised:

