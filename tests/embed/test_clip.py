@@ -11,7 +11,7 @@ import pytest
 from faceclust.embed import clip
 from faceclust.embed.clip import Clip, Device
 from faceclust.embed.open_clip_model import BATCH, FACE_CLIP, OpenClipModel
-from faceclust.errors import WeightsError
+from faceclust.errors import DeviceError, WeightsError
 from faceclust.weights import own
 
 LIMIT = 25_000_000
@@ -64,6 +64,22 @@ def test_a_gpu_is_given_more_faces_at_once(
     model._device = device
     assert model.encode_images(crops(70)).shape == (70, 4)
     assert given == sizes
+
+
+def test_a_gpu_that_fails_is_told_from_the_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(OpenClipModel, "__init__", lambda *_: None)
+    monkeypatch.setattr(OpenClipModel, "_quiet", nullcontext)
+    monkeypatch.setattr(OpenClipModel, "_images", fail)
+    monkeypatch.setattr(OpenClipModel, "_texts", fail)
+    model = OpenClipModel("any")
+    model._device = "cuda"
+    with pytest.raises(DeviceError, match=r"the GPU failed \(CUDA out of memory\)"):
+        model.encode_images(crops(1))
+    with pytest.raises(DeviceError):
+        model.encode_texts(["a face"])
 
 
 def test_the_graph_is_the_image_tower(face_clip: Clip) -> None:
