@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from faceclust import weights
+from faceclust.config import cores
 from faceclust.errors import FaceclustError, WeightsError
 from faceclust.programs import program
 from faceclust.store.compact import page_of
@@ -286,12 +287,12 @@ def _tools() -> Finding:
 def _machine() -> Iterator[Finding]:
     """Cores and memory, and how many files may be open."""
     if sys.platform == "win32":
-        yield Finding("ok", f"{os.cpu_count()} cores")
+        yield Finding("ok", f"{cores()} cores")
         return
     import resource
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
-    what = f"{os.cpu_count()} cores, {memory:.1f} GiB of memory"
+    what = f"{cores()} cores, {memory:.1f} GiB of memory"
     few = "scan with --workers 1" if memory < 2 else ""
     yield Finding("warn" if few else "ok", what, few)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
