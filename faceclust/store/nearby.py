@@ -5,11 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 from faceclust.store.database import Database
+
+# Ids of faces are 64-bit; a list of those that all fit takes half of the disk. Which it is, the
+# length of the similarities beside it tells.
+NARROW, WIDE = np.dtype("<u4"), np.dtype("<i8")
+MOST_NARROW = np.iinfo(NARROW).max
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +46,8 @@ def put(sql: sqlite3.Connection, nearby: Nearby | None) -> None:
         return
     faces, lists = nearby.faces, nearby.neighbours
     rows = np.arange(len(faces)) if nearby.changed is None else nearby.changed
-    ids = np.append(faces, 0).astype("<u4")[lists.index[rows]]  # row -1 is the last: none
+    ids = np.append(faces, 0)[lists.index[rows]]  # row -1 is the last: none
+    ids = ids.astype(NARROW if ids.max(initial=0) <= MOST_NARROW else WIDE)
     near = lists.similarity[rows].astype("<f4")
     sql.executemany(
         "INSERT OR REPLACE INTO neighbours VALUES (?, ?, ?)",
@@ -75,21 +83,34 @@ def neighbours(db: Database, faces: IntArray, k: int) -> tuple[Neighbours, IntAr
         Neighbours of the N faces, and the rows (R,) whose lists are not known or have lost a
         face, ascending.
     """
-    listed = np.zeros((len(faces), k), "<u4")
+    listed = np.zeros((len(faces), k), NARROW)
     similarity = np.full((len(faces), k), -1, np.float32)
     rows = dict(zip(faces.tolist(), range(len(faces)), strict=True))
     known = np.zeros(len(faces), np.bool_)
     for face, ids, near in db.rows("SELECT face_id, listed, similarity FROM neighbours"):
         row = rows.get(face)
-        if row is not None and len(ids) == len(near) == 4 * k:
-            listed[row] = np.frombuffer(ids, "<u4")
-            similarity[row] = np.frombuffer(near, "<f4")
-            known[row] = True
-    place = np.full(max(int(faces.max(initial=0)), int(listed.max(initial=0))) + 1, -1, np.int64)
-    place[faces] = np.arange(len(faces))
-    index = place[listed]
+        if row is None or len(near) != 4 * k or len(ids) not in (4 * k, 8 * k):
+            continue
+        kind = NARROW if len(ids) == 4 * k else WIDE
+        if kind.itemsize > listed.itemsize:
+            listed = listed.astype(WIDE)
+        listed[row] = np.frombuffer(ids, kind)
+        similarity[row] = np.frombuffer(near, "<f4")
+        known[row] = True
+    index = _rows(faces, listed)
     lost = ((index < 0) & (listed > 0)).any(1)
     return Neighbours(index, similarity), np.flatnonzero(~known | lost)
+
+
+def _rows(faces: IntArray, ids: NDArray[np.integer[Any]]) -> IntArray:
+    """Where ids of any shape stand among those of faces, ascending; -1 for none and for 0."""
+    highest = max(int(faces.max(initial=0)), int(ids.max(initial=0)))
+    if highest < ids.size:  # a table, which is faster, is no larger than what is asked of it
+        table = np.full(highest + 1, -1, np.int64)
+        table[faces] = np.arange(len(faces))
+        return np.asarray(table[ids], np.int64)
+    row = np.minimum(np.searchsorted(faces, ids), len(faces) - 1)
+    return np.asarray(np.where(faces[row] == ids, row, -1), np.int64)
 
 
 def doubts(db: Database) -> tuple[IntArray, FloatArray]:
