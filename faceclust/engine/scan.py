@@ -21,7 +21,7 @@ import faceclust
 from faceclust import errors
 from faceclust.engine import shards
 from faceclust.engine.connect import require_version
-from faceclust.errors import DeviceError, EngineError, FaceclustError, WeightsError
+from faceclust.errors import DeviceError, EngineError, FaceclustError, WeightsError, WorkerError
 from faceclust.photos import is_address
 from faceclust.store import Scanned
 from faceclust.workers import Failure, Limits, Standby
@@ -96,6 +96,7 @@ def run(
 
     Raises:
         FaceclustError: what `make` raised, or the shards cannot be written.
+        WorkerError: a reader's worker dies while starting, time and again.
         EngineError: a machine does not see the photos, there is no GPU, or Ray fails.
     """
     wanted = {task.path: task for task in tasks}
@@ -227,6 +228,8 @@ class _Reader:
             found = self._one.ask(task)
         except (WeightsError, DeviceError) as error:  # of this machine; others may have theirs
             raise type(error)(f"On {platform.node()}, {error}") from error
+        except WorkerError as error:  # no photo is to blame for it
+            raise WorkerError(f"{platform.node()}: {error}") from error
         if isinstance(found, Failure):
             return Scanned(
                 task.path, task.size, task.mtime_ns, error_kind=found.kind, error=found.reason

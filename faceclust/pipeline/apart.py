@@ -65,6 +65,7 @@ class Apart:
 
         Raises:
             InputError: as `xmp.read_embedded`, also where that took too long or crashed.
+            WorkerError: the worker dies before it can read anything.
         """
         if not _needs_decoder(path):
             return read_embedded(path)
@@ -82,6 +83,7 @@ class Apart:
         Raises:
             WriteError, PhotoError, OSError: as there; PhotoError also for a photo that declares
                 more pixels than a scan reads, takes too long or crashes what reads it.
+            WorkerError: the worker dies before it can write anything.
         """
         done = self._worker.ask(_Embed(path, packet, out))
         if isinstance(done, Failure):

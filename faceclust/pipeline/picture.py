@@ -93,6 +93,7 @@ class Pictures:
         Raises:
             PersonError: there is no such photo.
             PhotoError: its file cannot be read any more.
+            WorkerError: the worker dies before it can read anything.
         """
         file = photo(library, photo_id).file
         return self._get(_Cut(*_inside(library, file), SCREEN_SIDE))
@@ -103,6 +104,7 @@ class Pictures:
         Raises:
             PersonError: there is no such face.
             PhotoError: the photo cannot be read any more.
+            WorkerError: the worker dies before it can read anything.
         """
         place = catalogue.face_place(library.db, face_id)
         if place is None:

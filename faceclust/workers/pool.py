@@ -130,8 +130,14 @@ class Pool(Generic[Task, Result]):
             daemon=True,
             name="faceclust-worker",
         )
-        with without_ctrl_c():
-            process.start()
+        try:
+            with without_ctrl_c():
+                process.start()
+        except OSError as error:
+            raise WorkerError(
+                f"A worker process cannot be started ({error.strerror or error}); free some "
+                "memory, or try --workers 1."
+            ) from error
         theirs.close()
         worker: _Worker[Task] = _Worker(process, ours, free)
         self._workers.append(worker)
@@ -141,18 +147,25 @@ class Pool(Generic[Task, Result]):
         """The one worker, started and ready for a task.
 
         Raises:
-            OSError: it does not start.
+            FaceclustError: what `make` raised.
+            WorkerError: it dies while starting, time and again, or is not ready in time.
         """
-        worker = self._workers[0] if self._workers else self._start()
-        if not worker.ready:
-            if not worker.pipe.poll(START_SECONDS):
-                self.stop()
-                raise OSError("not ready in time")
-            kind, content = worker.pipe.recv()
+        while True:
+            worker = self._workers[0] if self._workers else self._start()
+            if worker.ready:
+                return worker
+            try:
+                if not worker.pipe.poll(START_SECONDS):
+                    self.stop()
+                    raise _not_ready()
+                kind, content = worker.pipe.recv()
+            except (EOFError, OSError):
+                self._died_starting(self.last_words())
+                continue
             if kind == "failed":
+                self.stop()
                 raise content
-            worker.ready = True
-        return worker
+            worker.ready, self._stillborn = True, 0
 
     def _give(self, worker: _Worker[Task], task: Task) -> None:
         if not worker.tasks and worker.ready:
@@ -175,10 +188,7 @@ class Pool(Generic[Task, Result]):
         late = [w for w in self._workers if w.tasks and time.monotonic() > self._deadline(w)]
         for worker in late:
             if not worker.ready:
-                raise WorkerError(
-                    f"A worker process was not ready after {START_SECONDS:.0f} s; "
-                    "try again with --workers 1, or run `faceclust doctor`."
-                )
+                raise _not_ready()
         return late
 
     def _receive(
@@ -205,15 +215,19 @@ class Pool(Generic[Task, Result]):
         worker.process.join(timeout=5)
         code = worker.process.exitcode
         if not worker.ready:
-            self._stillborn += 1
-            if self._stillborn >= MAX_STILLBORN:
-                raise WorkerError(
-                    f"Worker processes die while starting (exit code {code}); free some memory, "
-                    "try --workers 1, or run `faceclust doctor`."
-                )
+            self._died_starting(code)
         elif worker.tasks:
             yield worker.tasks.popleft(), Failure("crash", f"crashed its decoder ({cause(code)})")
         self._bury(worker, waiting)
+
+    def _died_starting(self, code: int | None) -> None:
+        """Count it; after so many in a row it is not for a task to answer for."""
+        self._stillborn += 1
+        if self._stillborn >= MAX_STILLBORN:
+            raise WorkerError(
+                f"Worker processes die while starting (exit code {code}); free some memory, "
+                "try --workers 1, or run `faceclust doctor`."
+            )
 
     def _bury(self, worker: _Worker[Task], waiting: deque[Task]) -> None:
         """Kill a worker and pass its unfinished tasks on."""
@@ -245,3 +259,10 @@ class Pool(Generic[Task, Result]):
         for worker in list(self._workers):
             worker.process.kill()
             self._dismiss(worker)
+
+
+def _not_ready() -> WorkerError:
+    return WorkerError(
+        f"A worker process was not ready after {START_SECONDS:.0f} s; "
+        "try again with --workers 1, or run `faceclust doctor`."
+    )

@@ -29,27 +29,27 @@ class Standby(Generic[Task, Result]):
         """The result of one task, or why there is none; others wait their turn.
 
         Raises:
-            FaceclustError: as `run`.
+            FaceclustError: what `make` raised.
+            SystemFailure: what the task raised.
+            WorkerError: the worker dies before it can do anything, time and again; no task is to
+                blame for that.
         """
         with self._lock:
             if self._closed:
                 return Failure("crash", "the program is ending")
+            worker = self._pool.ready()
             try:
-                return self._ask(task)
+                worker.pipe.send(task)
+                if not worker.pipe.poll(self._seconds):
+                    self._pool.stop()
+                    return Failure("timeout", f"took longer than {self._seconds:.0f} s to read")
+                kind, content = worker.pipe.recv()
             except (EOFError, OSError):
                 return Failure("crash", f"crashed its decoder ({cause(self._pool.last_words())})")
-
-    def _ask(self, task: Task) -> Result | Failure:
-        worker = self._pool.ready()
-        worker.pipe.send(task)
-        if not worker.pipe.poll(self._seconds):
-            self._pool.stop()
-            return Failure("timeout", f"took longer than {self._seconds:.0f} s to read")
-        kind, content = worker.pipe.recv()
-        if kind == "failed":
-            self._pool.stop()
-            raise content
-        return cast("Result", content)
+            if kind == "failed":
+                self._pool.stop()
+                raise content
+            return cast("Result", content)
 
     def close(self) -> None:
         """End the worker, after the task that it has now."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import platform
 import time
 from dataclasses import replace
@@ -154,6 +155,18 @@ def test_what_ails_every_reader_is_said_as_it_is(
                       folder=tmp_path / "shards"))  # fmt: skip
 
 
+class Stillborn(Reader):
+    def __call__(self):  # type: ignore[no-untyped-def]
+        os._exit(3)
+
+
+def read_here(make: Reader, shards: Path, *given: PhotoTask) -> tuple[str, str]:
+    """The kind of error that a reader in this process tells, and its words."""
+    reader = scan._Reader(scan.Reading(PhotoTask, make, LIMITS, shards))
+    found = reader({key: [value] for key, value in scan._row(given).items()})
+    return found["error"][0], found["name"][0]
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
@@ -164,12 +177,20 @@ def test_what_ails_every_reader_is_said_as_it_is(
 def test_a_machine_whose_gpu_cannot_be_used_is_named(
     tmp_path: Path, make: type[Reader], error: str, words: str
 ) -> None:
-    (task,) = tasks(tmp_path / "album", ["a.jpg"])
-    reader = scan._Reader(scan.Reading(PhotoTask, make(tmp_path), LIMITS, tmp_path / "shards"))
-    photo = {"path": b"a.jpg", "size": task.size, "mtime_ns": task.mtime_ns}
-    found = reader({"root": [task.root], "photos": [[photo]]})
-    assert found["error"] == [error]
-    assert found["name"][0].startswith(f"On {platform.node()}, {words}")
+    given = tasks(tmp_path / "album", ["a.jpg"])
+    kind, said = read_here(make(tmp_path), tmp_path / "shards", *given)
+    assert kind == error
+    assert said.startswith(f"On {platform.node()}, {words}")
+
+
+def test_a_machine_whose_workers_die_while_starting_is_named_and_no_photo_blamed(
+    tmp_path: Path,
+) -> None:
+    given = tasks(tmp_path / "album", ["a.jpg", "b.jpg"])
+    kind, words = read_here(Stillborn(tmp_path), tmp_path / "shards", *given)
+    assert kind == "WorkerError"
+    assert words.startswith(f"{platform.node()}: Worker processes die while starting (exit code 3)")
+    assert list(shards.finished(tmp_path / "shards")) == []
 
 
 def test_every_reader_gets_its_share_of_the_gpus() -> None:

@@ -220,9 +220,58 @@ def test_a_standby_worker_that_cannot_start_says_why() -> None:
     with pytest.raises(WeightsError):
         broken.ask("one")
     broken.close()
-    dead: workers.Standby[str, str] = workers.Standby(Make("die"), Limits())
-    assert isinstance(dead.ask("one"), Failure)
-    dead.close()
+
+
+@dataclass(frozen=True)
+class Stillborn:
+    """Its first workers die while starting; a file in `folder` for each that was started."""
+
+    folder: Path
+    deaths: int
+
+    def __call__(self) -> Callable[[str], str]:
+        started = len(list(self.folder.iterdir()))
+        (self.folder / str(started)).touch()
+        if started < self.deaths:
+            os._exit(3)
+        return act
+
+
+def test_no_task_is_blamed_for_workers_that_die_while_starting(tmp_path: Path) -> None:
+    standby: workers.Standby[str, str] = workers.Standby(Stillborn(tmp_path, 5), Limits())
+    try:
+        with pytest.raises(WorkerError, match=r"die while starting \(exit code 3\)"):
+            standby.ask("one")
+        assert len(list(tmp_path.iterdir())) == pool.MAX_STILLBORN
+        # Who asks all the same waits for one more.
+        with pytest.raises(WorkerError, match="die while starting"):
+            standby.ask("two")
+        (tmp_path / "memory was freed").touch()
+        assert standby.ask("three") == "done three"
+        assert isinstance(standby.ask("die"), Failure)
+        assert standby.ask("four") == "done four"
+    finally:
+        standby.close()
+
+
+def test_a_worker_that_dies_once_while_starting_costs_nothing(tmp_path: Path) -> None:
+    standby: workers.Standby[str, str] = workers.Standby(Stillborn(tmp_path, 2), Limits())
+    try:
+        assert standby.ask("one") == "done one"
+    finally:
+        standby.close()
+
+
+def test_a_process_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", refused)
+    standby: workers.Standby[str, str] = workers.Standby(Make(), Limits())
+    with pytest.raises(WorkerError, match=r"cannot be started .* temporarily unavailable"):
+        standby.ask("one")
+    with pytest.raises(WorkerError, match="cannot be started"):
+        run(["task"])
 
 
 class Numbered:
