@@ -76,12 +76,16 @@ class EngineError(SystemFailure):
     """The Ray cluster cannot be started or reached, or loses its work."""
 
 
+# The kind of a photo that the network kept from us, which says nothing about the photo.
+UNREACHABLE = "unreachable"
+
+
 class PhotoError(FaceclustError):
     """One photo cannot be read.
 
     Attributes:
         kind: a stable word for grouping: "unreadable", "unsupported", "truncated", "too-large",
-            "timeout", "memory", "crash", "permission".
+            "timeout", "memory", "crash", "permission", or `UNREACHABLE`.
     """
 
     def __init__(self, reason: str, kind: str = "unreadable") -> None:

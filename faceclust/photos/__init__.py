@@ -4,7 +4,7 @@ from faceclust.photos.decoding import decode
 from faceclust.photos.files import FoundFile, WalkOptions, content_hash, walk
 from faceclust.photos.formats import EXTENSIONS
 from faceclust.photos.limits import MAX_PIXELS
-from faceclust.photos.remote import at_hand, is_address, local_path, walk_address
+from faceclust.photos.remote import at_hand, is_address, local_path, reach, walk_address
 
 __all__ = [
     "EXTENSIONS",
@@ -16,6 +16,7 @@ __all__ = [
     "decode",
     "is_address",
     "local_path",
+    "reach",
     "walk",
     "walk_address",
 ]

@@ -1,15 +1,16 @@
 """Photos that lie elsewhere: any address that fsspec opens (s3://, gcs://, sftp://, http://, ...).
 
 A photo is copied to a temporary file, bounded in size, decoded there and removed: decoders seek,
-and what they are given must not change meanwhile. Names in a listing are untrusted: those that
-would lead out of their folder are left out.
+and what they are given must not change meanwhile. What fails for a moment is tried again. Names in
+a listing are untrusted: those that would lead out of their folder are left out.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from itertools import islice
@@ -17,14 +18,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 
-from faceclust.errors import FaceclustError, InputError, PhotoError
+from faceclust.errors import UNREACHABLE, FaceclustError, InputError, PhotoError
 from faceclust.photos.files import FoundFile, OnError, WalkOptions, is_photo, is_wanted
 from faceclust.photos.patterns import matcher
 
 MAX_BYTES = 1 << 30
+# Seconds between the tries of what may fail for a moment; none is begun after so many in all, to
+# stay well within the time that a photo has.
+PAUSES = (0.5, 2.0, 5.0)
+PATIENCE = 15.0
 _CHUNK = 1 << 20
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::[A-Za-z][A-Za-z0-9+.-]+)*://.*", re.DOTALL)
 _LOCAL = re.compile(r"(file|local)://(?=/)")
+# Addresses at which nothing could be had at the last try: while that is so, one try has to do, or a
+# network that is down would cost every photo all pauses.
+_out_of_reach: set[str] = set()
 # When a file was changed, as the file systems call it; the first one that is there counts.
 _CHANGED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
@@ -62,6 +70,16 @@ def walk_address(
         ) from error
 
 
+def reach(address: str) -> None:
+    """See that an address can be opened from this machine.
+
+    Raises:
+        InputError: it cannot, or a package for it is missing.
+    """
+    with _told(address):
+        _patiently(address, lambda: _connect(address))
+
+
 @contextmanager
 def at_hand(root: str, path: str) -> Iterator[Path]:
     """A photo as a local file: itself, or a copy for as long as the context is open.
@@ -71,7 +89,8 @@ def at_hand(root: str, path: str) -> Iterator[Path]:
         path: of the photo, relative to it.
 
     Raises:
-        PhotoError: it cannot be fetched, or is over a gigabyte.
+        PhotoError: it cannot be fetched, or is over a gigabyte; kind `UNREACHABLE` where that may
+            be the network's fault, after several tries.
     """
     if not is_address(root):
         yield Path(root, path)
@@ -79,42 +98,103 @@ def at_hand(root: str, path: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="faceclust-") as folder:
         # Only the ending is of use; the rest of the name may be anything.
         copy = Path(folder, "photo").with_suffix(PurePosixPath(path).suffix.lower())
-        _fetch(root, path, copy)
+        try:
+            _patiently(root, lambda: _fetch(root, path, copy))
+        except (PhotoError, MemoryError):
+            raise
+        except Exception as error:  # every protocol's package raises errors of its own
+            raise PhotoError(f"it cannot be fetched ({_short(error)})", UNREACHABLE) from error
         yield copy
 
 
+def _patiently(address: str, act: Callable[[], object]) -> None:
+    """Try several times, with growing pauses, what fails for reasons that may pass."""
+    pauses = iter(() if address in _out_of_reach else PAUSES)
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            act()
+        except (MemoryError, ImportError):
+            raise
+        except PhotoError:  # an answer all the same
+            _out_of_reach.discard(address)
+            raise
+        except Exception:  # as above
+            pause = next(pauses, None)
+            if pause is None or time.monotonic() + pause > end:
+                _out_of_reach.add(address)
+                raise
+            time.sleep(pause)
+        else:
+            _out_of_reach.discard(address)
+            return
+
+
 def _fetch(root: str, path: str, copy: Path) -> None:
+    fs, start = _connect(root)
     try:
-        fs, start = _open(root)
-        with fs.open(f"{start}/{_written(fs, path)}", "rb") as source, copy.open("xb") as target:
+        with fs.open(f"{start}/{_written(fs, path)}", "rb") as source, copy.open("wb") as target:
             left = MAX_BYTES
             while chunk := source.read(_CHUNK):
                 left -= len(chunk)
                 if left < 0:
                     raise PhotoError(f"over {MAX_BYTES >> 30} GB", "too-large")
                 target.write(chunk)
-    except FileNotFoundError as error:
-        raise PhotoError("the file is gone") from error
-    except PermissionError as error:
-        raise PhotoError("no permission to read it", "permission") from error
-    except FaceclustError:
+    except (PhotoError, MemoryError):
         raise
-    except Exception as error:  # as above
-        raise PhotoError(f"it cannot be fetched ({_short(error)})") from error
+    except Exception as error:
+        meant = _meant(fs, error)
+        if (settled := _settled(meant)) is not None:
+            raise settled from error
+        # A file system is kept for the next photo, with a connection that may have been lost.
+        type(fs).clear_instance_cache()
+        raise meant from meant.__cause__
+
+
+def _meant(fs: Any, error: Exception) -> Exception:
+    """What went wrong; on the web, fsspec says of everything that the file is not there."""
+    cause = error.__cause__
+    if isinstance(error, FileNotFoundError) and isinstance(cause, Exception) and _is_web(fs):
+        return cause
+    return error
+
+
+def _settled(error: Exception) -> PhotoError | None:
+    """What is wrong with a photo for good; None where another try may help."""
+    status = getattr(error, "status", None)  # the web's
+    if isinstance(error, FileNotFoundError) or status in (404, 410):
+        return PhotoError("the file is gone")
+    if isinstance(error, PermissionError) or status in (401, 403):
+        return PhotoError("no permission to read it", "permission")
+    return None
 
 
 def _open(address: str) -> tuple[Any, str]:
+    with _told(address):
+        return _connect(address)
+
+
+def _connect(address: str) -> tuple[Any, str]:
+    """The file system of an address, one for all photos, and the address as it writes it."""
+    import fsspec
+
+    fs, start = fsspec.core.url_to_fs(address)
+    return fs, str(start).rstrip("/")
+
+
+@contextmanager
+def _told(address: str) -> Iterator[None]:
+    """Why an address cannot be opened, as a sentence."""
     try:
-        import fsspec
+        yield
     except ImportError as error:
-        raise InputError(
-            f"{address} needs the package fsspec; run `pip install 'faceclust[ray]'`."
-        ) from error
-    try:
-        fs, start = fsspec.core.url_to_fs(address)
+        if error.name == "fsspec":
+            what = "the package fsspec; run `pip install 'faceclust[ray]'`"
+        else:
+            what = f"a package that is not there ({_short(error)}); install it beside faceclust"
+        raise InputError(f"{address} needs {what}.") from error
     except Exception as error:
         raise InputError(f"{address} cannot be opened ({_short(error)}).") from error
-    return fs, str(start).rstrip("/")
 
 
 def _walk(

@@ -25,7 +25,7 @@ class Known:
 
     Attributes:
         extractor: what reads photos now; those that another one has read are read anew.
-        retry_errors: files that could not be read are not known.
+        retry_errors: files that could not be read are not known, whatever it was.
         readers: threads that hash files.
     """
 
@@ -81,7 +81,9 @@ class Known:
             return False
         if state.missing:
             return False
-        return state.extractor == self.extractor if state.error is None else not self.retry_errors
+        if state.error is None:
+            return state.extractor == self.extractor
+        return not self.retry_errors and not self.library.may_pass(state.error_kind)
 
 
 def _hash(place: str, file: FoundFile) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 import platformdirs
 
-from faceclust.errors import InputError, LibraryError
+from faceclust.errors import UNREACHABLE, InputError, LibraryError
 from faceclust.pipeline.memo import Memo
 from faceclust.store import Database, open_database
 
@@ -42,6 +42,14 @@ class Library:
     def place(self) -> str:
         """The folder or the address of the photos."""
         return self.address or os.fspath(self.root)
+
+    def may_pass(self, error_kind: str | None) -> bool:
+        """Whether a photo could not be read for what may be the network's fault.
+
+        The next scan tries again. At an address, what takes too long may well be the line.
+        """
+        slow = error_kind == "timeout" and self.address is not None
+        return slow or error_kind == UNREACHABLE
 
     def __enter__(self) -> Library:
         return self

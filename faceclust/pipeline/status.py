@@ -18,6 +18,8 @@ from faceclust.pipeline.people import (
 from faceclust.records import by_attribute
 from faceclust.store import catalogue, ledger
 
+AGAIN = "; the next scan tries again"
+
 
 def status(library: Library) -> dict[str, object]:
     """The library in figures.
@@ -65,9 +67,13 @@ def head_count(library: Library) -> dict[str, int]:
 
 
 def unreadable(library: Library) -> list[dict[str, str]]:
-    """Every photo that could not be read: file, kind, reason."""
+    """Every photo that could not be read: file, kind, reason, and whether that may pass."""
     return [
-        {"file": path, "kind": kind, "reason": reason}
+        {
+            "file": path,
+            "kind": kind,
+            "reason": f"{reason}{AGAIN}" if library.may_pass(kind) else reason,
+        }
         for path, kind, reason in catalogue.unreadable(library.db)
     ]
 

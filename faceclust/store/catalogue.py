@@ -26,12 +26,14 @@ class FileState:
 
     Attributes:
         extractor: what found the faces of its photo; None where the file could not be read.
+        error_kind, error: why it could not; None where it could.
     """
 
     size: int
     mtime_ns: int
     photo_id: int | None
     extractor: str | None
+    error_kind: str | None
     error: str | None
     missing: bool
 
@@ -39,14 +41,15 @@ class FileState:
 def file_state(db: Database, path: str) -> FileState | None:
     """What is known of the file at `path` (relative), or None."""
     row = db.row(
-        """SELECT size, mtime_ns, photo_id, extractor, error, missing_since IS NOT NULL
+        """SELECT size, mtime_ns, photo_id, extractor, error_kind, error,
+            missing_since IS NOT NULL
         FROM files LEFT JOIN photos ON photos.id = photo_id WHERE path = ?""",
         (path_to_db(path),),
     )
     if row is None:
         return None
-    size, mtime_ns, photo_id, extractor, error, missing = row
-    return FileState(size, mtime_ns, photo_id, extractor, error, bool(missing))
+    size, mtime_ns, photo_id, extractor, kind, error, missing = row
+    return FileState(size, mtime_ns, photo_id, extractor, kind, error, bool(missing))
 
 
 def has_size(db: Database, size: int) -> bool:

@@ -136,3 +136,20 @@ def test_a_name_of_known_content_is_kept_at_once(moved: Library) -> None:
             with moved.db.transaction() as sql:
                 intake.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), what)
     assert [what for _, what in recognise(moved)][:MOVED] == ["unchanged"] * MOVED
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "expected"),
+    [
+        ("unreachable", True, None), ("timeout", True, None), ("truncated", True, "unchanged"),
+        ("timeout", False, "unchanged"), ("crash", True, "unchanged"),
+    ],
+)  # fmt: skip
+def test_what_may_be_the_network_s_fault_is_tried_again(
+    moved: Library, kind: str, address: bool, expected: Recognised
+) -> None:
+    if address:
+        moved.db.set_setting("address", str(moved.root))
+    (file,) = (file for file in walk(moved.root) if file.path == "rest/new.jpg")
+    put(moved.db, Scanned(file.path, file.size, file.mtime_ns, error_kind=kind, error="why"))
+    assert list(Known(moved, EXTRACTOR, False, 1).recognise([file])) == [(file, expected)]

@@ -430,6 +430,42 @@ def test_photos_at_an_address_are_read_once(bucket: Any, readers: Readers) -> No
         assert (remote.address, inside) == (ADDRESS, remote.root / "2019")
 
 
+def test_what_the_network_kept_back_is_read_at_the_next_scan(bucket: Any, readers: Readers) -> None:
+    bucket.pipe(f"{ADDRESS}/c.jpg", b"c.jpg")
+    readers.faults = {
+        "a.jpg": Failure("unreachable", "it cannot be fetched (Connection reset by peer)"),
+        "2019/b.jpg": Failure("timeout", "took longer than 60 s to read"),
+        "c.jpg": Failure("truncated", "ends too early"),
+    }
+    with for_scan(ADDRESS)[0] as remote:
+        assert run(remote).errors == 3
+        assert [row["reason"] for row in unreadable(remote)] == [
+            "took longer than 60 s to read; the next scan tries again",
+            "it cannot be fetched (Connection reset by peer); the next scan tries again",
+            "ends too early",
+        ]
+        readers.took()
+        readers.faults.clear()
+        report = run(remote)
+        assert (report.read, report.unchanged, report.errors) == (2, 1, 0)
+        assert readers.took() == ["2019/b.jpg", "a.jpg"]
+        assert [row["file"] for row in unreadable(remote)] == ["c.jpg"]
+
+
+def test_a_photo_out_of_reach_for_a_while_comes_back_with_its_faces(
+    bucket: Any, readers: Readers
+) -> None:
+    with for_scan(ADDRESS)[0] as remote:
+        run(remote)
+        before = face_ids(remote.db)
+        changed = replace(Config().detector, min_face=Config().detector.min_face + 1)
+        readers.faults = {"a.jpg": Failure("unreachable", "it cannot be fetched (timeout)")}
+        assert run(remote, config=Config(detector=changed)).errors == 1
+        readers.faults.clear()
+        assert run(remote, config=Config(detector=changed)).read == 1
+        assert face_ids(remote.db) == before
+
+
 def test_what_could_not_be_listed_is_not_gone(
     bucket: Any, readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,9 +91,9 @@ def test_a_photo_comes_back_as_it_was_put(db: Database) -> None:
 def test_what_is_known_of_a_file(db: Database) -> None:
     put(db, photo("a.jpg", 1, size=1234), BROKEN)
     known = catalogue.file_state(db, "a.jpg")
-    assert known == catalogue.FileState(1234, 1, 1, EXTRACTOR, None, False)
+    assert known == catalogue.FileState(1234, 1, 1, EXTRACTOR, None, None, False)
     broken = catalogue.file_state(db, "broken.jpg")
-    assert broken == catalogue.FileState(7, 1, None, None, "ends too early", False)
+    assert broken == catalogue.FileState(7, 1, None, None, "truncated", "ends too early", False)
     assert catalogue.file_state(db, "b.jpg") is None
     assert catalogue.has_size(db, 1234)
     assert not catalogue.has_size(db, 1235)
