@@ -21,8 +21,15 @@ import faceclust
 from faceclust import errors
 from faceclust.engine import shards
 from faceclust.engine.connect import require_version
-from faceclust.errors import DeviceError, EngineError, FaceclustError, WeightsError, WorkerError
-from faceclust.photos import is_address
+from faceclust.errors import (
+    DeviceError,
+    EngineError,
+    FaceclustError,
+    InputError,
+    WeightsError,
+    WorkerError,
+)
+from faceclust.photos import is_address, reach
 from faceclust.store import Scanned
 from faceclust.workers import Failure, Limits, Standby
 
@@ -97,7 +104,8 @@ def run(
     Raises:
         FaceclustError: what `make` raised, or the shards cannot be written.
         WorkerError: a reader's worker dies while starting, time and again.
-        EngineError: a machine does not see the photos, there is no GPU, or Ray fails.
+        EngineError: a machine does not see the photos or lacks a package for their address, there
+            is no GPU, or Ray fails.
     """
     wanted = {task.path: task for task in tasks}
     if wanted:
@@ -216,10 +224,7 @@ class _Reader:
         ]
         name = _name(tasks)
         require_version(self._reading.version)
-        if not is_address(root) and not Path(root).is_dir():
-            raise EngineError(
-                f"{platform.node()} does not see {root}; mount it there under that path."
-            )
+        _require_sight(root)
         shards.write(self._reading.folder, name, [self._photo(task) for task in tasks])
         return name
 
@@ -235,6 +240,21 @@ class _Reader:
                 task.path, task.size, task.mtime_ns, error_kind=found.kind, error=found.reason
             )
         return found
+
+
+def _require_sight(root: str) -> None:
+    """Machines see the library's folder or address, or all of its photos would seem unreadable.
+
+    Raises:
+        EngineError: this machine does not.
+    """
+    if is_address(root):
+        try:
+            reach(root)
+        except InputError as error:
+            raise EngineError(f"On {platform.node()}, {error}") from error
+    elif not Path(root).is_dir():
+        raise EngineError(f"{platform.node()} does not see {root}; mount it there under that path.")
 
 
 def _row(tasks: Sequence[Photo]) -> dict[str, Any]:

@@ -193,6 +193,25 @@ def test_a_machine_whose_workers_die_while_starting_is_named_and_no_photo_blamed
     assert list(shards.finished(tmp_path / "shards")) == []
 
 
+def test_a_machine_that_lacks_a_package_for_the_address_is_named_and_no_photo_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec = pytest.importorskip("fsspec")
+
+    def uninstalled(address: str) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", uninstalled)
+    given = [PhotoTask("s3://bucket/photos", name, 3, 0) for name in ("a.jpg", "b.jpg")]
+    kind, words = read_here(Reader(tmp_path), tmp_path / "shards", *given)
+    assert (kind, words) == (
+        "EngineError",
+        f"On {platform.node()}, s3://bucket/photos needs a package that is not there (Install s3fs "
+        "to access S3); install it beside faceclust.",
+    )
+    assert list(shards.finished(tmp_path / "shards")) == []
+
+
 def test_every_reader_gets_its_share_of_the_gpus() -> None:
     shares = [scan.gpu_share(2, readers) for readers in (1, 2, 3, 16)]
     assert shares == [1, 1, 0.5, 0.125]
