@@ -1,13 +1,16 @@
 """Two machines, one of which dies in the middle, twice: python -m tests.engine.killed FOLDER.
 
-Prints as JSON whether scan and cluster came to what a single machine comes to, how many photos were
-read twice for it, and how many machines were left.
+It dies while photos are read and while neighbours are searched for; while pairs are scored and
+while clusters are made, a worker is killed. Prints as JSON whether each step came to what a single
+machine comes to, how many photos were read twice, and how many workers were killed and machines
+left.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -15,17 +18,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from faceclust import workers
+from faceclust import weights, workers
+from faceclust.cluster.partition import partition
 from faceclust.engine import knn as sharded
-from faceclust.engine import scan
+from faceclust.engine import partition as pieces
+from faceclust.engine import scan, scoring
 from faceclust.engine.connect import RayRunner, connect
 from faceclust.engine.tasks import Shared
+from faceclust.graph import edges
 from faceclust.graph import knn as whole
+from faceclust.pipeline.models import EDGES
+from faceclust.records import FloatArray
 from tests.engine.crowd import faces
 from tests.engine.reading import LIMITS, Reader, tasks
 
@@ -88,6 +97,39 @@ class Killing:
         return self._runner.each(work, drawn())
 
 
+@dataclass(frozen=True)
+class Deadly:
+    """Work whose process is killed, once, when it has done its third piece and told nobody."""
+
+    work: Callable[[Any], Any]
+    killed: Path  # is there once that has happened
+
+    def __call__(self, numbered: tuple[int, Any]) -> Any:
+        number, piece = numbered
+        found = self.work(piece)
+        if number == 2 and not self.killed.exists():
+            self.killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+
+class Dying:
+    """A runner one of whose workers is killed."""
+
+    def __init__(self, runner: RayRunner, killed: Path) -> None:
+        self._runner, self._killed = runner, killed
+
+    @property
+    def cpus(self) -> int:
+        return self._runner.cpus
+
+    def share(self, value: Any) -> Shared[Any]:
+        return self._runner.share(value)
+
+    def each(self, work: Callable[[Any], Any], pieces: Iterable[Any]) -> Iterator[Any]:
+        return self._runner.each(Deadly(work, self._killed), enumerate(pieces))
+
+
 def scanned(root: Path, machines: Machines) -> dict[str, object]:
     (root / "journal").mkdir()
     reader = Reader(root / "journal", seconds=0.1)
@@ -109,13 +151,32 @@ def scanned(root: Path, machines: Machines) -> dict[str, object]:
     return {"scan": found == expected, "photos": len(found), "read twice": twice}
 
 
-def clustered(machines: Machines, runner: RayRunner) -> dict[str, object]:
+def made_up(N: int) -> FloatArray:
+    x, _ = faces(N)
+    return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), np.float32)
+
+
+def searched(machines: Machines, runner: RayRunner) -> dict[str, object]:
     whole.BLOCK = sharded.BLOCK = 256
-    x, _ = faces(6000)
-    x = np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), np.float32)
+    x = made_up(6000)
     one, many = whole.knn(x, 20), sharded.knn(x, 20, Killing(runner, machines))
     same = np.array_equal(one.index, many.index)
-    return {"cluster": same and np.array_equal(one.similarity, many.similarity)}
+    return {"search": same and np.array_equal(one.similarity, many.similarity)}
+
+
+def grouped(root: Path, runner: RayRunner) -> dict[str, object]:
+    scoring.CHUNKS, pieces.PIECE = 2, 2000
+    x = made_up(2000)
+    near, model = whole.knn(x, 50), edges.load(weights.own(EDGES))
+    one = edges.score(model, x, near)
+    many = scoring.score(model, x, near, None, Dying(runner, root / "scores"))
+    same = np.array_equal(one.edge_index, many.edge_index)
+    found = pieces.partition(one, runner=Dying(runner, root / "partition"))
+    return {
+        "scores": same and np.array_equal(one.edge_weight, many.edge_weight),
+        "partition": np.array_equal(partition(one), found),
+        "workers killed": sum((root / name).exists() for name in ("scores", "partition")),
+    }
 
 
 def main() -> None:
@@ -127,7 +188,8 @@ def main() -> None:
                 with connect(machines.address) as runner:
                     report = scanned(Path(sys.argv[1]), machines)
                     machines.add()
-                    report |= clustered(machines, runner)
+                    report |= grouped(Path(sys.argv[1]), runner)
+                    report |= searched(machines, runner)
                 report["machines"] = len(machines)
             finally:
                 machines.stop()
