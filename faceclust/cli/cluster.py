@@ -10,6 +10,7 @@ import typer
 from faceclust.cli.console import console, counted, faces, print_json
 from faceclust.cli.options import (
     Address,
+    ByComponent,
     Db,
     Edges,
     Engine,
@@ -38,6 +39,7 @@ def cluster(
     seed: Seed = None,
     edges: Edges = None,
     weights: Weights = None,
+    by_component: ByComponent = None,
     exact_below: Annotated[
         int | None,
         typer.Option(min=0, help="Faces from which neighbours are searched for approximately."),
@@ -63,7 +65,8 @@ def cluster(
         "cluster": {
             "method": method, "k": k, "threshold": threshold, "num_people": num_people,
             "seed": seed, "edges": edges, "weights": weights,
-            "exact_below": exact_below, "search_share": search_share,
+            "by_component": by_component, "exact_below": exact_below,
+            "search_share": search_share,
         },
         "scan": {"device": device},
     }  # fmt: skip

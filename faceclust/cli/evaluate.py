@@ -19,7 +19,16 @@ from faceclust.cli.console import (
     print_json,
     progress_bar,
 )
-from faceclust.cli.options import Db, Edges, Json, LibraryFolder, Neighbours, Seed, Weights
+from faceclust.cli.options import (
+    ByComponent,
+    Db,
+    Edges,
+    Json,
+    LibraryFolder,
+    Neighbours,
+    Seed,
+    Weights,
+)
 from faceclust.errors import OptionError
 
 Labels: TypeAlias = Annotated[
@@ -60,6 +69,7 @@ def evaluate(
     seed: Seed = None,
     edges: Edges = None,
     weights: Weights = None,
+    by_component: ByComponent = None,
     profile: Annotated[str | None, typer.Option(help="For --data: the networks to use.")] = None,
     ablate: Annotated[
         bool,
@@ -79,7 +89,7 @@ def evaluate(
 
     options = {
         "method": method, "k": k, "threshold": threshold, "num_people": num_people, "seed": seed,
-        "edges": edges, "weights": weights,
+        "edges": edges, "weights": weights, "by_component": by_component,
     }  # fmt: skip
     if ablate:
         _compare(options, labels=labels, data=data, aligned=aligned, profile=profile,

@@ -46,6 +46,14 @@ Weights: TypeAlias = Annotated[
         "`faceclust train`; '' goes back.",
     ),
 ]
+ByComponent: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--by-component/--whole-graph",
+        help="For infomap: walk each connected component of the pruned graph by itself, or all at "
+        "once. Left out: the former with --edges, the latter by cosine.",
+    ),
+]
 Engine: TypeAlias = Annotated[
     str, typer.Option(help="local: this machine; ray: a Ray cluster, with the same result.")
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceclust.cluster.infomap import communities
+from faceclust.cluster.by_component import Communities
+from faceclust.cluster.infomap import communities as whole_graph
 from faceclust.records import FloatArray, Graph, IntArray
 
 CHUNK = 50_000
@@ -56,6 +57,7 @@ def walk(
     directed: bool = False,
     x: FloatArray | None = None,
     apart: IntArray | None = None,
+    communities: Communities = whole_graph,
 ) -> IntArray:
     """Prune at P > 0.5 and cluster by Infomap, as the paper does (METHOD 2, stages 7 and 8).
 
@@ -65,6 +67,7 @@ def walk(
         x: (N, D) float32, L2-normalised, to weight pairs by their cosine; None: by P.
         apart: (2, M) pairs of faces of one photo, between which the walk does not step. Others may
             still lead it from one to the other.
+        communities: how the graph that is left is walked: whole, or `by_component`.
 
     Returns:
         labels (N,) int64, 0..K-1 in order of first appearance; a face without a probable pair is

@@ -98,7 +98,9 @@ def group(
         scored = steps.score(scorer, faces, small, neighbours, described)
         watch.lap("edges")
     apart = None if photo is None else same_photo(photo)
-    result = partition(faces.x, options, neighbours, scored, apart, constraints, steps.partition)
+    result = partition(
+        faces.x, options, neighbours, scored, apart, constraints, steps.partition, steps.communities
+    )
     labels = result.labels
     watch.lap("partition")
     if scorer is not None and scored is not None and options.method == "partition":

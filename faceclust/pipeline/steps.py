@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from faceclust import workers as processes
+from faceclust.cluster.by_component import Communities, by_component
 from faceclust.cluster.methods import Partition
 from faceclust.cluster.partition import partition
 from faceclust.embed.arcface import Unit
@@ -69,6 +70,7 @@ class Steps:
         knn: as `graph.knn.knn`.
         score: as `scoring.score`.
         partition: as `cluster.partition.partition`.
+        communities: as `cluster.by_component.by_component`.
         devices: what is known of the GPUs that do it; None where nobody has asked for any.
     """
 
@@ -76,6 +78,7 @@ class Steps:
     knn: Search
     score: Score
     partition: Partition
+    communities: Communities
     devices: Devices | None = None
 
 
@@ -87,7 +90,7 @@ def _read(
     return processes.run(make, tasks, workers=workers, limits=limits)
 
 
-LOCAL = Steps(_read, knn, score, partition)
+LOCAL = Steps(_read, knn, score, partition, by_component)
 
 
 @contextmanager
@@ -166,6 +169,7 @@ def on(runner: Runner) -> Steps:
         partial(sharded.knn, runner=runner),
         partial(_score, runner),
         partial(components.partition, runner=runner),
+        partial(by_component, each=runner.each),
         Devices(elsewhere=True),
     )
 

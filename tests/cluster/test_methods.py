@@ -3,6 +3,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from faceclust.cluster.by_component import by_component
 from faceclust.cluster.constraints import Ages, Constraints
 from faceclust.cluster.methods import (
     DEFAULT_THRESHOLD,
@@ -78,6 +79,38 @@ def test_infomap_on_probabilities_keeps_what_was_decided_and_common_photos() -> 
     wanted = ClusterOptions("infomap", edges="clip-cluster")
     labels = cluster(x, wanted, lists(x, 3), pair, constraints=bound).labels
     assert labels[0] == labels[2] != labels[1]
+
+
+@pytest.mark.parametrize("edges", [None, "universal"])
+@pytest.mark.parametrize("asked", [None, True, False])
+def test_components_are_walked_one_by_one_where_that_is_asked_for_or_better(
+    edges: Any, asked: bool | None
+) -> None:
+    walked: list[int] = []
+
+    def components(graph: Graph, *, seed: int = 0, directed: bool = False) -> IntArray:
+        walked.append(seed)
+        return by_component(graph, seed=seed, directed=directed)
+
+    x = people()
+    wanted = ClusterOptions("infomap", edges=edges, by_component=asked, seed=3)
+    found = cluster(x, wanted, lists(x, 50), certain(20, 5), components=components)
+    assert walked == ([3] if asked or (asked is None and edges) else [])
+    assert found.labels[:90].tolist() == np.repeat(np.arange(18), 5).tolist()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_was_decided_holds_however_the_graph_is_walked(asked: bool) -> None:
+    """Faces of two components put together, one component shared out, a barred pair."""
+    x = people(3, 4)
+    together = np.array([0, -1, -1, -1, 0, -1, -1, -1, 1, 2, -1, -1])
+    person = np.where(together >= 0, together, -1)
+    bound = Constraints(together, person, np.array([[1], [2]]), Ages.none(12))
+    wanted = ClusterOptions("infomap", edges="universal", by_component=asked)
+    labels = cluster(x, wanted, lists(x, 50), certain(3, 4), constraints=bound).labels
+    assert labels[0] == labels[4]
+    assert labels[8] != labels[9]
+    assert labels[1] != labels[2]
 
 
 def test_who_needs_edges() -> None:

@@ -7,15 +7,18 @@ import shutil
 import socket
 import sqlite3
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from faceclust import pipeline
+from faceclust.cluster import by_component as walks
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.engine import knn as sharded
 from faceclust.engine import partition as pieces
@@ -50,14 +53,16 @@ def by_size(opened: Library) -> list[Person]:
     return sorted(pipeline.all_people(opened), key=lambda p: (-len(p.faces), p.id))
 
 
-def clustered(root: Path, N: int, using: Steps) -> dict[int, int]:
+def clustered(
+    root: Path, N: int, using: Steps, options: ClusterOptions | None = None
+) -> dict[int, int]:
     """Cluster of each face, in a library whose user has already said this and that."""
     with made_up(root, N) as opened:
         pipeline.cluster(opened, ClusterOptions())
         biggest, second, third, *_ = (str(p.id) for p in by_size(opened))
         pipeline.name(opened, biggest, "Ann")
         pipeline.merge(opened, [second, third])
-        pipeline.cluster(opened, ClusterOptions(), steps=using)
+        pipeline.cluster(opened, options or ClusterOptions(), steps=using)
         newest = ledger.newest_clustering(opened.db)
         assert newest is not None
         return dict(newest.membership)
@@ -73,6 +78,29 @@ def test_a_library_is_clustered_as_on_a_single_machine(
     many = clustered(tmp_path / "many", 3000, on(runner))
     assert one == many
     assert 100 < len(set(one.values())) < 2000
+
+
+@pytest.mark.parametrize("edges", [None, "universal"])
+def test_components_are_walked_as_on_a_single_machine(
+    runner: RayRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edges: Any
+) -> None:
+    monkeypatch.setattr(walks, "PIECE", 20_000)
+    sizes: list[int] = []
+
+    class Counting(RayRunner):
+        def each(self, work: Any, pieces: Iterable[Any]) -> Iterator[Any]:
+            pieces = list(pieces)
+            sizes.append(len(pieces))
+            return super().each(work, pieces)
+
+    spread = replace(LOCAL, communities=on(Counting(runner.cpus)).communities)
+    options = ClusterOptions("infomap", edges=edges, by_component=True)
+    one = clustered(tmp_path / "one", 900, LOCAL, options)
+    many = clustered(tmp_path / "many", 900, spread, options)
+    assert one == many
+    assert len(sizes) == 1
+    assert sizes[0] > 1
+    assert 30 < len(set(one.values())) < 600
 
 
 def test_an_engine_that_is_not_known() -> None:
