@@ -16,6 +16,7 @@ import numpy as np
 from faceclust import weights
 from faceclust.cluster import sweep
 from faceclust.cluster.baselines import connected
+from faceclust.cluster.by_component import Communities, by_component
 from faceclust.cluster.fc_es import LISTS, fc_es
 from faceclust.cluster.infomap import communities
 from faceclust.cluster.methods import (
@@ -169,6 +170,10 @@ def table(faces: Faces, trained: Sequence[EdgeScorer] = ()) -> dict[str, list[Ro
         "rivals at their best threshold for this set": [_tuned(m) for m in sweep.GRIDS],
         "edge models, without a threshold": [row for s in scorers for row in _edges(s, faces)],
         **walks,
+        "Infomap, connected components apart / whole graph": [
+            *_by_cosine(faces),
+            *(row for s in scorers if s.walks for row in _by_probability(s)),
+        ],
         "universal edges at the best P for this set": _pruned(UNIVERSAL),
     }
 
@@ -245,6 +250,35 @@ def _walks(scorer: EdgeScorer) -> list[Row]:
         Variant(f"{weight} weights, {way}", walked(directed, cosine), True, seeds=scorer.seeds)
         for weight, cosine in (("probability", False), ("cosine", True))
         for way, directed in (("undirected", False), ("directed", True))
+    ]
+
+
+def _by_cosine(faces: Faces) -> list[Row]:
+    """Infomap at its default threshold, of each component by itself and of the whole graph."""
+    threshold = faces.thresholds.get("infomap", DEFAULT_THRESHOLD["infomap"])
+
+    def walked(apart: bool) -> Labels:
+        def labels(faces: Faces, seed: int) -> IntArray:
+            options = ClusterOptions("infomap", threshold=threshold, seed=seed, by_component=apart)
+            return cluster(faces.x, options, faces.neighbours).labels
+
+        return labels
+
+    return [
+        Variant(f"cosine, Infomap, {name}", walked(apart), True, threshold)
+        for name, apart in (("components apart", True), ("whole graph", False))
+    ]
+
+
+def _by_probability(scorer: EdgeScorer) -> list[Row]:
+    """The same between a model's pairs of P > 0.5."""
+
+    def walked(how: Communities) -> Labels:
+        return lambda faces, seed: walk(faces.log_odds(scorer, seed), seed=seed, communities=how)
+
+    return [
+        _row(scorer, f"P > 0.5, Infomap, {name}", walked(how), draws=True)
+        for name, how in (("components apart", by_component), ("whole graph", communities))
     ]
 
 

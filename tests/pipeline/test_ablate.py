@@ -77,6 +77,21 @@ def test_the_variants_that_the_method_asks_for_are_there(report: dict[str, Any])
     ]
 
 
+def test_walks_by_component_stand_beside_those_of_the_whole_graph(report: dict[str, Any]) -> None:
+    rows = by_name(report, "Infomap, connected components apart / whole graph")
+    by_p, whole = "universal edges, P > 0.5, Infomap", ", whole graph"
+    names = [f"{walk}, {how}" for walk in ("cosine, Infomap", by_p)
+             for how in ("components apart", "whole graph")]  # fmt: skip
+    assert list(rows) == names
+    assert rows["cosine, Infomap" + whole]["threshold"] == 0.5
+    same = {
+        "cosine, Infomap": by_name(report, "rivals at their defaults")["infomap"],
+        by_p: by_name(report, "edge models")[by_p],
+    }
+    for name, row in same.items():
+        assert rows[name + whole]["bcubed"] == row["bcubed"]
+
+
 def test_what_draws_lots_is_run_with_every_seed_and_the_rest_once(report: dict[str, Any]) -> None:
     for row in report["rows"]:
         lots = any(w in row["name"] for w in ("nfomap", "fc-es", "whispers", "kmeans", "weights"))
