@@ -61,7 +61,8 @@ class ClipCluster(nn.Module):
     three departures: the edge head is told the pair's structure (`graph.structure`) and both
     faces' attributes beside V; it adds to log-odds in place of giving probabilities, and begins by
     adding nothing; and of what it adds only a share counts that is fitted on people held out.
-    Whole-library inference is `graph.streamed`'s: the same numbers, restructured.
+    Whole-library inference is `graph.correction`'s: the same numbers, restructured. On a GPU it is
+    `graph.gpu_correction`'s, by the steps of `forward` in chunks.
 
     Args:
         t, values: text embeddings of all attribute values, and how many each attribute has; see
@@ -110,27 +111,31 @@ class ClipCluster(nn.Module):
         Shapes:
             nodes.f (N, D), v (N, D), V (N, graph), pair (E, S') -> log-odds (E,).
         """
-        seen = None
-        values = nodes.f[:, None][:, :0]
-        if self.architecture.offsets != "none":
-            seen = self.hallucinator(nodes.f, nodes.i)
-            values = seen.f
-        v = self.proxies(nodes.f, nodes.around, values)
+        v, seen = self.proxy(nodes.f, nodes.around, nodes.i)
         V = self.convolution(self.forget(v), nodes.A)
-        pair = self._pair(nodes, v, edge_index, s, spread)
+        pair = self.pair(nodes.f, v, self.attributes(nodes.i), edge_index, s, spread)
         return Scored(base + self.head(V, edge_index, pair), v, seen)
 
-    def _pair(
-        self, nodes: Nodes, v: Tensor, edge_index: Tensor, s: Tensor, spread: float
+    def proxy(self, f: Tensor, around: Tensor, i: Tensor) -> tuple[Tensor, Hallucinated | None]:
+        """Proxies v (n, D) of some faces and their hallucinations; arguments as in `Nodes`."""
+        seen = None if self.architecture.offsets == "none" else self.hallucinator(f, i)
+        values = f[:, None][:, :0] if seen is None else seen.f
+        return self.proxies(f, around, values), seen
+
+    def attributes(self, i: Tensor) -> Tensor:
+        """What the head is told of some faces: p, (n, E) -> (n, V), or (n, 0)."""
+        if not self.architecture.attributes:
+            return i[:, :0]
+        return self.hallucinator.probabilities(i)
+
+    def pair(
+        self, f: Tensor, v: Tensor, p: Tensor, edge_index: Tensor, s: Tensor, spread: float
     ) -> Tensor:
         """What is known of each pair beside V: structure, proxies, attributes; (E, S')."""
         i, j = edge_index
         proxies = (v[i] * v[j]).sum(1, keepdim=True) / spread
-        faces = (nodes.f[i] * nodes.f[j]).sum(1, keepdim=True) / spread
+        faces = (f[i] * f[j]).sum(1, keepdim=True) / spread
         standard = ((s - self.mean) / self.deviation).clamp(-LIMIT, LIMIT)
         # A cosine of 1 is 7 to 11 spreads; a third of that is as large as other inputs are.
-        parts = [standard, proxies / 3, proxies - faces]
-        if self.architecture.attributes:
-            p = self.hallucinator.probabilities(nodes.i)
-            parts += [p[i] + p[j], (p[i] - p[j]).abs()]
-        return torch.cat(parts, 1)
+        told = [p[i] + p[j], (p[i] - p[j]).abs()]
+        return torch.cat([standard, proxies / 3, proxies - faces, *told], 1)

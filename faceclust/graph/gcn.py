@@ -7,6 +7,15 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 
+def adjacency(edge_index: Tensor, N: int) -> Tensor:
+    """A~ = D^-1 (A + I) of pairs (2, E) that stand once: sparse (N, N), where the pairs are."""
+    (a, b), own = edge_index, torch.arange(N, device=edge_index.device)
+    row, col = torch.cat([a, b, own]), torch.cat([b, a, own])
+    degree = torch.bincount(row, minlength=N).float()
+    with torch.sparse.check_sparse_tensor_invariants(enable=False):
+        return torch.sparse_coo_tensor(torch.stack([row, col]), 1 / degree[row], (N, N)).coalesce()
+
+
 class GraphConvolution(nn.Module):
     """V_{l+1} = ReLU([V_l, A~ V_l] W_l), A~ = D^-1 (A + I) (Eq. 7).
 

@@ -30,6 +30,7 @@ from faceclust.graph import correction, edges
 from faceclust.graph.architecture import Architecture
 from faceclust.graph.clip_cluster import ClipCluster, Nodes
 from faceclust.graph.edges import FLOOR, EdgeModel
+from faceclust.graph.gcn import adjacency
 from faceclust.graph.principal import principal
 from faceclust.records import FloatArray, Graph, IntArray
 from faceclust.train import crowds, graphs, libraries, proxy_losses
@@ -239,12 +240,7 @@ def _joint(
 
 def nodes_of(graph: FaceGraph, faces: IntArray, pairs: Tensor, device: str = "cpu") -> Nodes:
     """The faces of a sub-graph and its adjacency D^-1 (A + I)."""
-    n = len(faces)
-    (a, b), own = pairs, torch.arange(n)
-    row, col = torch.cat([a, b, own]), torch.cat([b, a, own])
-    degree = torch.bincount(row, minlength=n).float()
-    with torch.sparse.check_sparse_tensor_invariants(enable=False):
-        A = torch.sparse_coo_tensor(torch.stack([row, col]), 1 / degree[row], (n, n)).coalesce()
+    A = adjacency(pairs, len(faces))
     f, around, i = (torch.from_numpy(a[faces]) for a in (graph.f, graph.around, graph.i))
     return Nodes(f.to(device), around.to(device), i.to(device), A.to(device))
 
