@@ -49,7 +49,10 @@ def cluster(
         typer.Option(help="Share of the faces that an approximate search looks at, up to 1."),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu or cuda (an NVIDIA GPU): where neighbours are searched.")
+        str | None,
+        typer.Option(
+            help="cpu or cuda (an NVIDIA GPU): where neighbours are searched and CLIP-Cluster runs."
+        ),
     ] = None,
     engine: Engine = "local",
     address: Address = None,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import TypeVar
 
 from faceclust import weights
 from faceclust.graph import gpu
 from faceclust.weights import Device, Notify
 
+T = TypeVar("T")
 NO_CLIP = "open_clip is not installed; run `pip install 'faceclust[clip]'`."
 
 
@@ -51,17 +54,26 @@ class Devices:
             what = f"{what} and neighbours are searched"  # by torch, too
         return self._unless(reason, what, device, notify)
 
-    def searching(self, device: Device, notify: Notify | None) -> Device:
-        """Where neighbours are searched on this machine, by torch."""
-        if device == "cpu" or self._failed:
-            return "cpu"
-        return self._unless(gpu.unusable(), "Neighbours are searched", device, notify)
+    def on_gpu(self, work: Callable[[], T], what: str, notify: Notify | None) -> T | None:
+        """What comes of work for this machine's GPU, by torch; None: the CPU has to do it.
 
-    def failed(self, error: RuntimeError, notify: Notify | None) -> None:
-        """A GPU failed in a search: it is not asked again."""
-        self._failed, self._said = True, False
-        reason = str(error).partition("\n")[0]
-        self._say(f"Neighbours are searched on the CPU: the GPU failed ({reason}).", notify)
+        A GPU that failed once is not asked again.
+
+        Args:
+            work: raises RuntimeError if the GPU fails.
+            what: the work, as a sentence that "on the CPU" can end.
+        """
+        if self._failed or self._unless(gpu.unusable(), what, "cuda", notify) == "cpu":
+            return None
+        try:
+            return work()
+        except RuntimeError as error:  # all that torch raises, out of memory among it
+            self._failed, self._said = True, False
+            reason = str(error).partition("\n")[0]
+            self._say(
+                f"{what} on the CPU: the GPU failed ({reason}) and is not used again.", notify
+            )
+            return None
 
     def _unless(
         self, reason: str | None, what: str, device: Device, notify: Notify | None

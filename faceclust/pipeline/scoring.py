@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from faceclust.embed.arcface import Unit
 from faceclust.errors import InputError, OptionError, WeightsError
 from faceclust.graph import correction, edges, structure
 from faceclust.graph.correction import Model
+from faceclust.graph.edges import Addition
 from faceclust.pipeline.models import EDGES, Space
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
@@ -47,6 +49,10 @@ class Scorer:
     structural: Path
     trained: Path | None
     name: str
+
+    def adds(self, described: Described | None) -> bool:
+        """Whether CLIP-Cluster has a say, of faces that may have CLIP embeddings."""
+        return self.trained is not None and described is not None
 
 
 def choose(
@@ -172,6 +178,7 @@ def score(
     x: FloatArray,
     neighbours: Neighbours,
     described: Described | None,
+    opening: Callable[..., Addition] = correction.Correction.of,
 ) -> Graph:
     """Log-odds of the listed pairs.
 
@@ -181,6 +188,7 @@ def score(
         x: (N, <= D) the same, perhaps in fewer dimensions (`principal.compact`).
         neighbours: of the N faces.
         described: the faces' CLIP embeddings, where the scorer has a trained model.
+        opening: that model, as `correction.Correction.of`.
     """
     opened, structural = None, None
     if scorer.trained is not None and described is not None and len(x):
@@ -191,7 +199,7 @@ def score(
                 f"{scorer.trained} was trained on embeddings of {len(model.basis)} numbers; these "
                 f"have {faces.x.shape[1]}; {REMEDY}."
             )
-        opened = partial(correction.Correction.of, model, faces.x, described.i, neighbours)
+        opened = partial(opening, model, faces.x, described.i, neighbours)
     quality = structure.quality(faces.lengths)
     structural = structural or edges.load(scorer.structural)
     return edges.score(structural, x, neighbours, quality, corrected=opened)

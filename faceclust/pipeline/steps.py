@@ -1,6 +1,7 @@
 """The heavy steps of the corridor, on this machine or on a Ray cluster: the same results.
 
-(But for neighbours that a GPU searches: its products differ in the last bits.)
+(But for what a GPU does: its products differ in the last bits, those of CLIP-Cluster's proxies have
+only 16.)
 """
 
 from __future__ import annotations
@@ -130,36 +131,60 @@ def steps(
     """The steps of an engine, for as long as it is connected to; see `runner`.
 
     Args:
-        device: where neighbours are searched, by the local engine; what else runs on it is told
-            by whoever wants it done.
+        device: where neighbours are searched and CLIP-Cluster scores pairs, by the local engine;
+            what else runs on it is told by whoever wants it done.
         notify: told why a GPU cannot be used, when it would be.
     """
     with runner(engine, address, cpus) as connected:
         if engine == "local":
-            devices = Devices()
-            yield replace(LOCAL, knn=_search(devices, device, notify), devices=devices)
+            devices, local = Devices(), LOCAL
+            if device == "cuda":
+                search, scored = _search(devices, notify), _score_on_gpu(devices, notify)
+                local = replace(LOCAL, knn=search, score=scored)
+            yield replace(local, devices=devices)
             return
         if device == "cuda" and notify is not None:
             notify("Neighbours are searched on the CPUs of the cluster, whatever --device says.")
         yield on(connected)
 
 
-def _search(devices: Devices, device: Device, notify: Notify | None) -> Search:
+def _search(devices: Devices, notify: Notify | None) -> Search:
     """Searches for neighbours on the GPU; or on the CPU, and one sentence says why."""
-    if device == "cpu":
-        return knn
 
     def search(
         x: FloatArray, k: int, *, exact_below: int, share: float | None = None
     ) -> Neighbours:
-        if devices.searching(device, notify) == "cuda":
-            try:
-                return gpu.knn(x, k)
-            except RuntimeError as error:  # all that torch raises, out of memory among it
-                devices.failed(error, notify)
-        return knn(x, k, exact_below=exact_below, share=share)
+        found = devices.on_gpu(partial(gpu.knn, x, k), "Neighbours are searched", notify)
+        return found or knn(x, k, exact_below=exact_below, share=share)
 
     return search
+
+
+def _score_on_gpu(devices: Devices, notify: Notify | None) -> Score:
+    """CLIP-Cluster on the GPU; or on the CPU, and one sentence says why.
+
+    What looks at structure alone stays on the CPU: that is look-ups, and its perceptron is small.
+    """
+
+    def scored(
+        scorer: Scorer, faces: Unit, x: FloatArray, neighbours: Neighbours,
+        described: Described | None,
+    ) -> Graph:  # fmt: skip
+        given = (scorer, faces, x, neighbours, described)
+        found = None
+        if scorer.adds(described):
+            found = devices.on_gpu(partial(_by_torch, *given), "Pairs are scored", notify)
+        return found or score(*given)
+
+    return scored
+
+
+def _by_torch(
+    scorer: Scorer, faces: Unit, x: FloatArray, neighbours: Neighbours, described: Described | None
+) -> Graph:
+    from faceclust.graph.gpu_correction import GpuCorrection
+
+    return score(scorer, faces, x, neighbours, described, GpuCorrection.of)
 
 
 def on(runner: Runner) -> Steps:
@@ -192,7 +217,7 @@ def _score(
 
     CLIP-Cluster's graph convolution looks at all faces at once, so its scores are computed here.
     """
-    if scorer.trained is not None and described is not None:
+    if scorer.adds(described):
         return score(scorer, faces, x, neighbours, described)
     model, quality = edges.load(scorer.structural), structure.quality(faces.lengths)
     return chunked.score(model, x, neighbours, quality, runner)

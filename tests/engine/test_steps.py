@@ -184,7 +184,7 @@ def test_neighbours_are_searched_on_a_gpu_or_one_sentence_says_why_not(
     monkeypatch.setattr(gpu, "knn", fail)
     with steps(device="cuda", notify=said.append) as local:
         assert local.knn(x, 2, exact_below=9).index.shape == (4, 2)
-    assert said.pop().endswith("the GPU failed (CUDA out of memory).")
+    assert said.pop().endswith("the GPU failed (CUDA out of memory) and is not used again.")
     with steps(notify=said.append) as local:
         assert local.knn is knn
     assert len(said) == 1

@@ -72,7 +72,10 @@ def test_a_card_that_fails_is_told_of_once_and_left_alone(
     with steps(device="cuda", notify=said.append) as local:
         for _ in range(3):
             assert local.knn(X, 2, exact_below=9).index.shape == (6, 2)
-    assert said == ["Neighbours are searched on the CPU: the GPU failed (CUDA out of memory)."]
+    assert said == [
+        "Neighbours are searched on the CPU: "
+        "the GPU failed (CUDA out of memory) and is not used again."
+    ]
     assert len(tried) == 1
 
 

@@ -6,6 +6,8 @@ import pickle
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,13 @@ from faceclust.cluster.methods import ClusterOptions
 from faceclust.embed.clip import FACE_CLIP, model_id
 from faceclust.engine.tasks import Loop
 from faceclust.errors import FaceclustError, InputError, OptionError, WeightsError
-from faceclust.graph import edges
+from faceclust.graph import edges, gpu
 from faceclust.pipeline import Library, all_people, cluster, evaluate
 from faceclust.pipeline.cluster import own_edges
 from faceclust.pipeline.models import EDGES, MOBILE, Space
 from faceclust.pipeline.scoring import choose, needs_clip
 from faceclust.pipeline.steps import LOCAL, Steps, on
+from faceclust.pipeline.steps import steps as opened
 from faceclust.store import intake, ledger
 from tests.graph.test_correction import E
 from tests.graph.test_streamed import unit
@@ -260,6 +263,74 @@ def test_clicks_are_counted_for_infomap_on_probabilities(crowd: Library, tmp_pat
     assert stands["clicks"] == report["clicks"]
     cluster(crowd, ClusterOptions("infomap"))
     assert evaluate(labels=truth, options={}, db=crowd.db.path)["clicks"] is None
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A GPU, for which the CPU stands in; what it was asked for."""
+    pytest.importorskip("torch")
+    from faceclust.graph.gpu_correction import GpuCorrection
+
+    asked: list[str] = []
+    search, of = partial(gpu.knn, device="cpu"), partial(GpuCorrection.of, device="cpu")
+    monkeypatch.setattr(gpu, "unusable", lambda: None)
+    monkeypatch.setattr(gpu, "knn", lambda *given: (asked.append("knn"), search(*given))[1])
+    opening = lambda *given: (asked.append("clip-cluster"), of(*given))[1]  # noqa: E731
+    monkeypatch.setattr(GpuCorrection, "of", staticmethod(opening))
+    return asked
+
+
+def test_a_gpu_groups_by_clip_cluster_as_the_cpu_does(
+    described: Library, tmp_path: Path, card: list[str]
+) -> None:
+    put(path := tmp_path / "clip-cluster-0.safetensors", space=MODEL)
+    cluster(described, given(path))
+    assert card == []
+    expected = people_of(described)
+    said: list[str] = []
+    with opened(device="cuda", notify=said.append) as steps:
+        cluster(described, given(weights.own(EDGES)), steps=steps)
+        assert set(card) == {"knn"}  # structure alone is the CPU's
+        cluster(described, given(path), steps=steps)
+        assert set(card) == {"knn", "clip-cluster"}
+    assert people_of(described) == expected
+    assert said == []
+
+
+def test_clip_cluster_goes_on_without_a_gpu_that_fails(
+    described: Library, tmp_path: Path, card: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from faceclust.graph.gpu_correction import GpuCorrection
+
+    for seed, share in enumerate((0.4, 0.5)):
+        put(tmp_path / f"clip-cluster-{seed}.safetensors", space=MODEL, share=share)
+
+    def fail(*_: object) -> None:
+        card.append("clip-cluster")
+        raise RuntimeError("CUDA out of memory\nand much more")
+
+    monkeypatch.setattr(GpuCorrection, "of", fail)
+    said: list[str] = []
+    with opened(device="cuda", notify=said.append) as steps:
+        for path in sorted(tmp_path.glob("*.safetensors")):
+            cluster(described, given(path), steps=steps)
+            assert scorer_of(described).startswith(path.name)
+    assert card == ["knn", "clip-cluster"]
+    assert said == [
+        "Pairs are scored on the CPU: the GPU failed (CUDA out of memory) and is not used again."
+    ]
+
+
+def test_clip_cluster_without_torch_says_so(
+    described: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(path := tmp_path / "clip-cluster-0.safetensors", space=MODEL)
+    monkeypatch.setattr(gpu, "unusable", lambda: "torch is not installed; install it.")
+    said: list[str] = []
+    with opened(device="cuda", notify=said.append) as steps:
+        kept = replace(steps, knn=LOCAL.knn)
+        cluster(described, given(path), steps=kept)
+    assert said == ["Pairs are scored on the CPU: torch is not installed; install it."]
 
 
 def test_edges_that_a_model_was_trained_with_come_along_in_its_file(
