@@ -116,7 +116,7 @@ class Hallucinator(nn.Module):
 
     def own_values(self, i: Tensor) -> Tensor:
         """r: the likeliest value of each attribute by zero-shot, (N, E) -> (N, A) ids in 0..V-1."""
-        with torch.autocast(i.device.type, enabled=False):  # the nearest of near ones
+        with torch.autocast(i.device.type, enabled=False):  # bfloat16 confuses near ones
             cosine = i @ self.t.T
         best = [part.argmax(1) for part in cosine.split(self.attribute.bincount().tolist(), 1)]
         return torch.stack(best, 1) + self.first

@@ -40,6 +40,13 @@ def test_a_face_has_one_value_of_each_attribute_and_lacks_all_others(n: int, see
         assert sorted([*own[face].tolist(), *target[face].tolist()]) == list(range(V))
 
 
+def test_bfloat16_mistakes_no_value_for_one_that_is_nearly_as_likely() -> None:
+    model, i = hallucinator(), torch.from_numpy(unit(500, E))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = model.own_values(i)
+    assert torch.equal(half, model.own_values(i))
+
+
 def test_offsets_point_from_the_own_value_to_the_other() -> None:
     model = hallucinator()
     own = torch.tensor([[1, 4, 11]])
