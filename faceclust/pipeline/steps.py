@@ -144,7 +144,10 @@ def steps(
             yield replace(local, devices=devices)
             return
         if device == "cuda" and notify is not None:
-            notify("Neighbours are searched on the CPUs of the cluster, whatever --device says.")
+            notify(
+                "Neighbours are searched on the CPUs of the cluster, and pairs are scored on CPUs, "
+                "whatever --device says."
+            )
         yield on(connected)
 
 
