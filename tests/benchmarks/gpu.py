@@ -5,7 +5,8 @@
 Stages are measured one after another in one process, at several batch sizes; `scan` then reads
 photos of 12 megapixels with more and more worker processes, while nvidia-smi says how busy each
 card is. Neighbours are searched among made-up faces with a long tail and compared with an exact
-search.
+search; what CLIP-Cluster adds for the same faces is computed through torch and, of few of them, in
+NumPy.
 """
 
 from __future__ import annotations
@@ -25,17 +26,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from faceclust import weights
+from faceclust.cluster.methods import EDGE_LISTS
 from faceclust.embed.arcface import ArcFace
 from faceclust.embed.clip import Clip
 from faceclust.faces.scrfd import Scrfd
-from faceclust.graph import gpu
+from faceclust.graph import correction, edges, gpu, structure
+from faceclust.graph.gpu_correction import GpuCorrection
 from faceclust.graph.knn import knn
 from faceclust.pipeline import models
+from faceclust.pipeline.models import MOBILE, space
 from faceclust.weights import Device
 from tests.benchmarks import corpus, recall
-from tests.benchmarks.edges import long_tail
+from tests.benchmarks.edges import E, long_tail, unit
 
 REPEATS = 20
 K = 80
@@ -98,6 +103,42 @@ def sample(said: str) -> Iterator[tuple[str, float]]:
             yield card, float(share)
 
 
+def clip_cluster(device: Device, faces: int) -> dict[str, float]:
+    """Seconds for what CLIP-Cluster adds: of all faces, then of their candidate pairs.
+
+    What looks at structure is done before, and is not counted: it is the processor's on any device.
+    """
+    x, _ = long_tail(faces)
+    i = unit(np.random.default_rng(1).normal(size=(faces, E)).astype(np.float32))
+    model = correction.load(weights.own(space(MOBILE).proxies or ""))
+    near = gpu.knn(x, EDGE_LISTS, device=device)
+    pairs, scale = edges.candidates(x, near)
+    s = list(structure.features(x, near, pairs, scale))
+    few = slice(0, 2000)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    opened = {"torch": partial(GpuCorrection.of, device=device)}
+    if faces <= 100_000:
+        opened["NumPy"] = correction.Correction.of
+    result: dict[str, float] = {"faces": faces, "pairs": pairs.index.shape[1]}
+    for name, opening in opened.items():
+        small = knn(x[few], EDGE_LISTS)
+        opening(model, x[few], i[few], small, *edges.candidates(x[few], small))  # a warm device
+        started = time.perf_counter()
+        addition = opening(model, x, i, near, pairs, scale)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        ready, start = time.perf_counter(), 0
+        for features in s:
+            addition(pairs.index[:, start : start + len(features)], features)
+            start += len(features)
+        result[f"faces, {name}"] = ready - started
+        result[f"pairs, {name}"] = time.perf_counter() - ready
+    if device == "cuda":
+        result["card's memory, GB"] = torch.cuda.max_memory_allocated() / 1e9
+    return result
+
+
 @contextmanager
 def busy(samples: dict[str, list[float]]) -> Iterator[None]:
     """Collect how busy each card is, by its number, in per cent, twice a second."""
@@ -153,8 +194,8 @@ def main() -> None:
     for name, value in stages(device):
         print(f"{name:>28}  {value:9.0f} a second", flush=True)
     for faces in given.faces:
-        print("neighbours", {k: round(v, 4) for k, v in neighbours(device, faces).items()},
-              flush=True)  # fmt: skip
+        for name, measure in (("neighbours", neighbours), ("CLIP-Cluster", clip_cluster)):
+            print(name, {k: round(v, 4) for k, v in measure(device, faces).items()}, flush=True)
     if given.photos:
         with tempfile.TemporaryDirectory() as scratch:
             folder = given.folder or corpus.large(Path(scratch), given.photos)

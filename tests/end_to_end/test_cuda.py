@@ -22,6 +22,7 @@ from faceclust.graph.knn import knn
 from faceclust.pipeline import models
 from tests.conftest import Run
 from tests.engine.crowd import faces
+from tests.graph.test_gpu_correction import HALF, shipped
 from tests.train.faces import write_data
 
 if find_spec("torch") is None or not __import__("torch").cuda.is_available():
@@ -73,6 +74,27 @@ def test_neighbours_are_those_of_the_exhaustive_search() -> None:
     one, other = knn(x, 50), gpu.knn(x, 50, device="cuda")
     assert np.allclose(one.similarity, other.similarity, atol=1e-4)
     assert (one.index == other.index).mean() > 0.995
+
+
+@pytest.mark.parametrize(("precision", "within"), [("float32", 1e-3), ("bf16", HALF)])
+def test_clip_cluster_adds_what_it_adds_on_the_cpu(precision: str, within: float) -> None:
+    expected, found = shipped(device="cuda", precision=precision)
+    assert np.abs(found - expected).max() < within
+
+
+def test_clip_cluster_finds_the_same_people(faceclust: Run, photos: Path, tmp_path: Path) -> None:
+    cast = Path(shutil.copytree(photos / "cast", tmp_path / "cast"))
+    db, found = tmp_path / "library.db", {}
+    faceclust("scan", cast, "--db", db)
+    for device in ("cuda", "cpu"):
+        one = shutil.copy(db, tmp_path / f"{device}.db")
+        given = ("--edges", "clip-cluster", "--device", device, "--json", "--db", one)
+        done = faceclust("cluster", *given)
+        assert "on the CPU" not in done.stderr
+        assert json.loads(done.stdout)["edges"].startswith("clip-cluster-mobile (")
+        people = json.loads(faceclust("people", "--all", "--json", "--db", one).stdout)
+        found[device] = sorted((person["faces"], person["best_photo"]) for person in people)
+    assert found["cuda"] == found["cpu"]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -21,16 +21,19 @@ from tests.graph.test_streamed import unit
 pytest.importorskip("torch")
 gpu = importlib.import_module("faceclust.graph.gpu_correction")
 SHIPPED = "clip-cluster-mobile.safetensors"
+HALF = 0.05  # log-odds within which bfloat16 is right; they run to 12
 
 
-def both(model: Model, x: FloatArray, i: FloatArray, **given: Any) -> tuple[FloatArray, FloatArray]:
+def both(
+    model: Model, x: FloatArray, i: FloatArray, device: str = "cpu", **given: Any
+) -> tuple[FloatArray, FloatArray]:
     """What `graph.correction` adds to the candidates of a library, and what the modules do."""
     near = knn(x, 30)
     pairs, scale = edges.candidates(x, near)
     s = np.concatenate(list(structure.features(x, near, pairs, scale)))
     assert len(s) > 100
     of = (model, x, i, near, pairs, scale)
-    by_torch = gpu.GpuCorrection.of(*of, device="cpu", **given)
+    by_torch = gpu.GpuCorrection.of(*of, device=device, **given)
     parts = [
         by_torch(pairs.index[:, start : start + 1000], s[start : start + 1000])
         for start in range(0, len(s), 1000)
@@ -51,15 +54,25 @@ def test_the_same_numbers_as_without_torch(
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_the_shipped_model_in_bfloat16_is_within_a_twentieth_of_a_log_odds() -> None:
+def shipped(**given: Any) -> tuple[FloatArray, FloatArray]:
+    """Both of the shipped model, for a crowd of 400."""
     model = correction.load(weights.own(SHIPPED))
     x = crowd(400)[0]
     wide = np.zeros((len(x), len(model.basis)), np.float32)
     wide[:, : x.shape[1]] = x / np.linalg.norm(x, axis=1, keepdims=True)
-    expected, found = both(model, wide, unit(len(x), 256))
+    return both(model, wide, unit(len(x), 256), **given)
+
+
+@pytest.mark.parametrize(("precision", "within"), [("float32", 1e-4), ("bf16", HALF)])
+def test_the_shipped_model_adds_the_same(precision: str, within: float) -> None:
+    expected, found = shipped(precision=precision)
     assert np.abs(expected).mean() > 0.2
-    np.testing.assert_allclose(found, expected, atol=0.05)
-    assert not np.array_equal(found, both(model, wide, unit(len(x), 256), precision="float32")[1])
+    assert np.abs(found - expected).max() < within
+
+
+def test_it_is_computed_in_bfloat16_where_nothing_else_is_asked_for() -> None:
+    expected, found = shipped()
+    assert 1e-4 < np.abs(found - expected).max() < HALF
 
 
 def test_who_is_listed_with_nobody_has_no_neighbourhood() -> None:
