@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceclust.cluster.infomap import renumber
-from faceclust.records import BoolArray, FloatArray, IntArray
+from faceclust.halves import Rows
+from faceclust.records import BoolArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +83,7 @@ class Constraints:
         return cls(free, free, np.zeros((2, 0), np.int64), Ages.none(N))
 
 
-def honour(labels: IntArray, x: FloatArray, constraints: Constraints) -> IntArray:
+def honour(labels: IntArray, x: Rows, constraints: Constraints) -> IntArray:
     """Mend a clustering that knew nothing of the constraints, as little as is needed.
 
     Faces that are together follow the largest part of them. A cluster that then holds several
@@ -111,7 +112,7 @@ def honour(labels: IntArray, x: FloatArray, constraints: Constraints) -> IntArra
     return renumber(labels)
 
 
-def _share_out(labels: IntArray, members: IntArray, x: FloatArray, person: IntArray) -> None:
+def _share_out(labels: IntArray, members: IntArray, x: Rows, person: IntArray) -> None:
     """Give each of several people in a cluster a cluster, and the others to the nearest."""
     people = np.unique(person[members][person[members] >= 0])
     if len(people) < 2:

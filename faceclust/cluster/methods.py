@@ -15,7 +15,8 @@ from faceclust.cluster.infomap import communities as whole_graph
 from faceclust.cluster.partition import partition
 from faceclust.cluster.prune import walk
 from faceclust.errors import OptionError
-from faceclust.records import FloatArray, Graph, IntArray, Neighbours
+from faceclust.halves import Rows
+from faceclust.records import Graph, IntArray, Neighbours
 
 Method: TypeAlias = Literal[
     "partition",
@@ -196,7 +197,7 @@ def walks_components(options: ClusterOptions) -> bool:
 
 
 def cluster(
-    x: FloatArray,
+    x: Rows,
     options: ClusterOptions,
     neighbours: Neighbours | None = None,
     edges: Graph | None = None,
@@ -208,7 +209,8 @@ def cluster(
     """Cluster N faces.
 
     Args:
-        x: (N, D) float32, L2-normalised; N may be 0.
+        x: (N, D) float32, L2-normalised; N may be 0. In a file or not: but for hac, kmeans and
+            immich, which look at all rows, only those of people whom the user decided on are read.
         options: which method, and its settings.
         neighbours: of the same N faces, at least as many each as `lists_of` says, for the methods
             that `needs_neighbours`.
@@ -249,7 +251,7 @@ def _lists(N: int, options: ClusterOptions, neighbours: Neighbours | None) -> Ne
 
 
 def _labels(
-    x: FloatArray,
+    x: Rows,
     near: Neighbours,
     options: ClusterOptions,
     threshold: float,
@@ -283,15 +285,15 @@ def _labels(
         case "aro":
             return baselines.aro(near, threshold)
         case "hac":
-            return baselines.hac(x, threshold)
+            return baselines.hac(x[:], threshold)
         case "dbscan":
             return baselines.dbscan(near, threshold)
         case "hdbscan":
             return baselines.hdbscan(near, threshold)
         case "kmeans":
-            return baselines.kmeans(x, options.num_people, options.seed)
+            return baselines.kmeans(x[:], options.num_people, options.seed)
         case "immich":
-            return baselines.immich(x, near, threshold)
+            return baselines.immich(x[:], near, threshold)
 
 
 def sharpened_graph(neighbours: Neighbours, threshold: float) -> Graph:

@@ -11,6 +11,7 @@ import numpy as np
 from faceclust import weights
 from faceclust.embed.prelu import split_prelu
 from faceclust.embed.rewrite import to_onnx
+from faceclust.halves import Halves, Rows
 from faceclust.records import FloatArray, ImageArray, IntArray
 from faceclust.weights import Device
 
@@ -143,15 +144,38 @@ def _pieces(x: FloatArray, parts: Sequence[int]) -> Sequence[FloatArray]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scaled:
+    """Raw embeddings (N, D) in a file, of which each row is normalised whenever it is read."""
+
+    raw: Halves
+    parts: Sequence[int] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, D)."""
+        return self.raw.shape
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.raw)
+
+    def __getitem__(self, rows: slice | IntArray, /) -> FloatArray:
+        """Some of the rows, (n, D) float32, as `normalise` makes them."""
+        x = self.raw[rows]
+        _scale(x, self.parts)
+        return x
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Unit:
     """N faces as they are compared.
 
     Attributes:
-        x: (N, D) float32, L2-normalised, see `normalise`.
+        x: (N, D) float32, L2-normalised, see `normalise`; perhaps in a file.
         lengths: (N, networks) that they had: how recognisable each face is.
     """
 
-    x: FloatArray
+    x: Rows
     lengths: FloatArray
 
     @classmethod
@@ -165,6 +189,17 @@ class Unit:
         found = lengths(x, parts)
         _scale(x, parts)
         return cls(x, found)
+
+    @classmethod
+    def mapped(cls, raw: Halves, parts: Sequence[int] = ()) -> Unit:
+        """The same of raw embeddings (N, D) that stay in their file."""
+        blocks = (raw[start : start + ROWS] for start in range(0, len(raw), ROWS))
+        return cls(Scaled(raw, parts), np.concatenate([lengths(x, parts) for x in blocks]))
+
+    @property
+    def whole(self) -> FloatArray:
+        """`x` as an array: of a file, all of it in memory."""
+        return self.x[:]
 
     def select(self, rows: IntArray) -> Unit:
         """Some of the faces."""

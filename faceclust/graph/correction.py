@@ -16,7 +16,9 @@ from faceclust.errors import WeightsError
 from faceclust.graph import streamed
 from faceclust.graph.architecture import AROUND, LIMIT, SHARPNESS, Architecture, Fusion
 from faceclust.graph.edges import EdgeModel
+from faceclust.graph.principal import project
 from faceclust.graph.structure import NAMES, Pairs, Scale
+from faceclust.halves import Rows
 from faceclust.records import FloatArray, IntArray, Neighbours
 
 REMEDY = "install faceclust again or train one"
@@ -149,20 +151,20 @@ class Correction:
 
     @classmethod
     def of(
-        cls, model: Model, x: FloatArray, i: FloatArray, neighbours: Neighbours, pairs: Pairs,
+        cls, model: Model, x: Rows, i: Rows, neighbours: Neighbours, pairs: Pairs,
         scale: Scale,
     ) -> Correction:  # fmt: skip
         """Compute everything that belongs to faces.
 
         Args:
             model: whose space and CLIP model are those of x and i.
-            x: (N, D_in) float32 identity embeddings, L2-normalised.
-            i: (N, E) float32 CLIP embeddings, L2-normalised.
+            x: (N, D_in) float32 identity embeddings, L2-normalised; perhaps in a file.
+            i: (N, E) float32 CLIP embeddings, L2-normalised; likewise.
             neighbours: of the N faces.
             pairs, scale: the candidates, from `edges.candidates`.
         """
         w = model.tensors
-        f = x @ model.basis
+        f = project(x, model.basis)
         v = _proxies(model, f, i, neighbours)
         V = _convolve(streamed.under(w, "convolution."), v, pairs.index)
         total = V @ w["head.total.weight"].T + w["head.total.bias"]
@@ -198,7 +200,7 @@ class Correction:
         return np.hstack([*columns, *((p + q, np.abs(p - q)) if p.shape[1] else ())])
 
 
-def _proxies(model: Model, f: FloatArray, i: FloatArray, neighbours: Neighbours) -> FloatArray:
+def _proxies(model: Model, f: FloatArray, i: Rows, neighbours: Neighbours) -> FloatArray:
     """Proxies of all faces, in chunks: its hallucinations are never stored."""
     a, w = model.architecture, model.tensors
     around = streamed.neighbourhood(neighbours.index, AROUND)
@@ -241,8 +243,8 @@ def adjacency(index: IntArray, N: int) -> Any:
     return csr_matrix((1 / degree[row], (row, col)), (N, N))
 
 
-def _probabilities(w: streamed.Tensors, i: FloatArray) -> FloatArray:
-    cosine = np.float32(SHARPNESS) * (i @ w["t"].T)
+def _probabilities(w: streamed.Tensors, i: Rows) -> FloatArray:
+    cosine = np.float32(SHARPNESS) * project(i, w["t"].T)
     ends = np.cumsum(np.bincount(w["attribute"].astype(np.int64)))[:-1]
     shares = [np.exp(part - part.max(1, keepdims=True)) for part in np.split(cosine, ends, axis=1)]
     return np.hstack([share / share.sum(1, keepdims=True) for share in shares])

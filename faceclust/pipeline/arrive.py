@@ -64,7 +64,7 @@ class Crowd:
     @cached_property
     def scale(self) -> structure.Scale:
         """Of the cosine between strangers."""
-        return structure.strangers(self.unit.x)
+        return structure.strangers(self.unit.whole)
 
     def score(self, neighbours: Neighbours, faces: IntArray, label: IntArray) -> Graph:
         """Log-odds of the pairs of some faces that do not have one label; see `edges.Part`.
@@ -74,7 +74,7 @@ class Crowd:
         assert self.model is not None
         part = edges.Part(faces, label, self.scale)
         model = edges.load(self.model)
-        return edges.score(model, self.unit.x, neighbours, self.quality, part=part)
+        return edges.score(model, self.unit.whole, neighbours, self.quality, part=part)
 
 
 def same_photo(photo: IntArray) -> IntArray:
@@ -150,7 +150,7 @@ def arrive(
     search = np.union1d(new, unknown)
     if len(search) > _most(newest):
         return None
-    neighbours, changed = extend(crowd.unit.x, lists, search)
+    neighbours, changed = extend(crowd.unit.whole, lists, search)
     membership = {f: newest.membership[f] for f in faces.tolist() if f in newest.membership}
     town = _Town.of(library, faces, membership, decisions)
     loose = town.loose(new, _pairs_of(crowd, neighbours, new))

@@ -14,8 +14,8 @@ import faceclust
 from faceclust import people
 from faceclust.cluster.methods import ClusterOptions, lists_of
 from faceclust.cluster.stable import stable_ids
-from faceclust.embed.arcface import Unit
 from faceclust.errors import LibraryError
+from faceclust.pipeline import embeddings
 from faceclust.pipeline.arrive import (
     Crowd,
     arrive,
@@ -95,8 +95,8 @@ def described_by(library: Library, clip: str | None, faces: IntArray) -> Describ
     """The CLIP embeddings of (N,) faces; all of them have one, see `description_of`."""
     if clip is None:
         return None
-    _, i = catalogue.live_faces(library.db, clip, frozenset(faces.tolist()))
-    return Described(clip, Unit.taken(i).x)
+    _, i = embeddings.read(library.db, clip, frozenset(faces.tolist()))
+    return Described(clip, i.x)
 
 
 def described_for(library: Library, options: ClusterOptions, faces: IntArray) -> Described | None:
@@ -158,9 +158,10 @@ def cluster(
         if not anew or known == (len(current), len(decisions)):
             return _report(newest, started)
     joined = newest if same and not anew else None
-    if not (joined and can_arrive(joined, len(current))):
+    arriving = joined is not None and can_arrive(joined, len(current))
+    if not arriving:
         _warn(library, len(current), options, space(model), notify)
-    crowd = _crowd(library, model, current, scorer)
+    crowd = _crowd(library, current, scorer, arriving, notify)
     watch.lap("read")
     found = None
     if joined:
@@ -168,8 +169,8 @@ def cluster(
         watch.lap("arrive")
     if found is None or newest is None:
         before = None if anew else newest
-        read = clip if scorer and scorer.trained else None
-        result, facts = _anew(library, crowd, options, decisions, before, read, steps, watch)
+        described = clip if scorer and scorer.trained else None
+        result, facts = _anew(library, crowd, options, decisions, before, described, steps, watch)
         kept, nearby = _numbered(library, crowd.faces, result, newest)
     else:
         kept, nearby = found
@@ -189,11 +190,24 @@ def _recipe(options: ClusterOptions, scorer: Scorer | None) -> dict[str, object]
     return recipe
 
 
-def _crowd(library: Library, model: str, current: frozenset[int], scorer: Scorer | None) -> Crowd:
-    """The faces that are to be grouped, with their embeddings of a model."""
-    faces, x = catalogue.live_faces(library.db, model, current)
+def _crowd(
+    library: Library,
+    current: frozenset[int],
+    scorer: Scorer | None,
+    arriving: bool,
+    notify: Notify | None,
+) -> Crowd:
+    """The faces that are to be grouped, with their embeddings.
+
+    Args:
+        arriving: whether new ones are compared with all others, which are then held in memory.
+    """
+    model = library.db.setting("model") or ""
     within, structural = space(model), scorer.structural if scorer else None
-    unit = Unit.taken(x, within.parts)
+    if arriving:
+        faces, unit = embeddings.held(library.db, model, current, within.parts)
+    else:
+        faces, unit = embeddings.read(library.db, model, current, within.parts, notify)
     return Crowd(faces, unit, photos_of(library, faces), within, structural)
 
 

@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from faceclust import cgroups
+from faceclust.pipeline import embeddings
 
-# A grouping of all faces holds their embeddings, and once more in fewer dimensions; and most of all
-# while pairs are listed: 12 bytes for each place in a neighbour list, 100 to sort them. Measured:
-# 9.6 kB a face at a million (README).
+# A grouping of all faces holds their embeddings, but those of many lie in a file, and once more in
+# fewer dimensions; and most of all while pairs are listed: 12 bytes for each place in a neighbour
+# list, 100 to sort them.
 FEWER = 256
 PLACE = 112
 _GIB = 1 << 30
@@ -55,13 +56,15 @@ def too_little(faces: int, dimensions: int, k: int, db: Path) -> str | None:
 def grouping(faces: int, dimensions: int, k: int) -> int:
     """About how many bytes it takes to group so many faces, on either engine.
 
-    CLIP-Cluster, where it is asked for, takes a third more.
+    CLIP-Cluster, where it is asked for, takes a third more. Where the disk has no room for the file
+    of embeddings, they come on top (see `embeddings.read`, which says so).
 
     Args:
         dimensions: of an embedding.
         k: neighbours of a face that are listed.
     """
-    return faces * (4 * (dimensions + min(dimensions, FEWER)) + PLACE * k)
+    held = 0 if faces >= embeddings.MAPPED_FROM else dimensions
+    return faces * (4 * (held + min(dimensions, FEWER)) + PLACE * k)
 
 
 def available() -> int | None:

@@ -16,6 +16,7 @@ from faceclust.errors import InputError, OptionError, WeightsError
 from faceclust.graph import correction, edges, structure
 from faceclust.graph.correction import Model
 from faceclust.graph.edges import Addition
+from faceclust.halves import Rows
 from faceclust.pipeline.models import EDGES, Space
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
@@ -25,10 +26,13 @@ REMEDY = "give another file, or --weights '' to go back"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Described:
-    """CLIP embeddings of N faces, (N, E) float32 L2-normalised, and the id of their model."""
+    """CLIP embeddings of N faces, (N, E) float32 L2-normalised, and the id of their model.
+
+    They may lie in a file.
+    """
 
     model: str
-    i: FloatArray
+    i: Rows
 
     def select(self, rows: IntArray) -> Described:
         """Some of the faces."""

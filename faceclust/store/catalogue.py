@@ -9,6 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from faceclust.halves import Halves
 from faceclust.records import Box, FloatArray, IntArray, PhotoInfo
 from faceclust.store.database import Database, path_from_db, path_to_db
 
@@ -130,16 +131,40 @@ def live_faces(
     """
     live = live_face_ids(db) if live is None else live
     ids, x = np.empty(len(live), np.int64), np.zeros((0, 0), np.float32)
-    rows = db.rows("SELECT face_id, vector FROM embeddings WHERE model = ? ORDER BY 1", (model,))
     found = 0
-    for face, vector in rows:
-        if face not in live:
-            continue
+    for face, vector in _vectors(db, model, live):
         if not found:
             x = np.empty((len(live), len(vector) // 2), np.float32)
         ids[found], x[found] = face, np.frombuffer(vector, "<f2")
         found += 1
     return ids[:found], x[:found]
+
+
+def mapped_faces(db: Database, model: str, live: Collection[int]) -> tuple[IntArray, Halves | None]:
+    """As `live_faces`, with the embeddings in a file on the database's disk; None for none.
+
+    That disk holds as many bytes of them already; temporary folders are often memory.
+
+    Raises:
+        OSError: there is no room for the file.
+    """
+    ids, found = np.empty(len(live), np.int64), 0
+
+    def vectors() -> Iterator[bytes]:
+        nonlocal found
+        for face, vector in _vectors(db, model, live):
+            ids[found] = face
+            found += 1
+            yield vector
+
+    halves = Halves.written(vectors(), len(live), db.path.parent)
+    return ids[:found], halves
+
+
+def _vectors(db: Database, model: str, live: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """Each wanted face with an embedding of a model, float16, in order of face id."""
+    rows = db.rows("SELECT face_id, vector FROM embeddings WHERE model = ? ORDER BY 1", (model,))
+    return ((face, vector) for face, vector in rows if face in live)
 
 
 def embedded_faces(db: Database, model: str) -> frozenset[int]:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -15,6 +16,7 @@ from faceclust import weights
 from faceclust.embed import arcface
 from faceclust.embed.arcface import ArcFace, Embedder, Network, Unit, normalise
 from faceclust.errors import WeightsError
+from faceclust.halves import Halves
 from faceclust.weights import Device
 
 
@@ -150,3 +152,28 @@ def test_embeddings_are_normalised_where_they_are_to_the_very_same_numbers(
     np.testing.assert_array_equal(found.lengths, np.stack(expected, axis=1))
     np.testing.assert_array_equal(found.select(np.array([3])).x, whole.x[3:4])
     assert Unit.taken(np.zeros((0, 0), np.float32), (8, 3)).x.shape == (0, 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 30), st.sampled_from([(), (5, 3)]), st.integers(0, 99), st.data())
+def test_embeddings_in_a_file_are_normalised_where_they_are_read(
+    N: int, parts: tuple[int, ...], seed: int, data: st.DataObject
+) -> None:
+    """Each row to the same bits, whichever are read with it."""
+    raw = (9 * np.random.default_rng(seed).normal(size=(N, 8))).astype("<f2")
+    raw[data.draw(st.integers(0, N - 1))] = 0
+    with tempfile.TemporaryDirectory() as folder:
+        written = Halves.written((row.tobytes() for row in raw), N, Path(folder))
+    assert written is not None
+    whole = Unit.of(raw.astype(np.float32), parts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arcface, "ROWS", 7)
+        found = Unit.mapped(written, parts)
+    assert (len(found.x), found.x.shape) == (N, (N, 8))
+    np.testing.assert_array_equal(found.whole, whole.x)
+    np.testing.assert_array_equal(found.lengths, whole.lengths)
+    rows = np.array(data.draw(st.lists(st.integers(0, N - 1))), np.int64)
+    some, start = found.select(rows), data.draw(st.integers(0, N))
+    np.testing.assert_array_equal(some.x[:], whole.x[rows])
+    np.testing.assert_array_equal(some.lengths, whole.lengths[rows])
+    np.testing.assert_array_equal(found.x[start : start + 3], whole.x[start : start + 3])

@@ -10,11 +10,13 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from faceclust.embed.arcface import Unit
 from faceclust.errors import WeightsError
 from faceclust.graph import correction, edges, structure
 from faceclust.graph.architecture import AROUND, Architecture, Fusion, Offsets
 from faceclust.graph.knn import knn
 from faceclust.graph.streamed import neighbourhood
+from faceclust.halves import Halves
 from faceclust.records import FloatArray
 from tests.graph.test_streamed import VALUES, unit
 
@@ -77,6 +79,24 @@ def test_the_same_numbers_as_the_modules(
     said = made(nodes, index, torch.from_numpy(s), torch.zeros(len(s)), scale.deviation)
     assert len(s) > 100
     np.testing.assert_allclose(found, share * said.log_odds.detach().numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", [VARIANTS[0], VARIANTS[-1]], ids=str)
+def test_embeddings_may_lie_in_files(architecture: Architecture, tmp_path: Path) -> None:
+    """To the same numbers; they are never read at once."""
+    model = saved(tmp_path / "m.safetensors", architecture)
+    x, i = (half.astype("<f2") for half in faces())
+    whole = [Unit.of(half.astype(np.float32)).x[:] for half in (x, i)]
+    files = [Halves.written(map(bytes, half), N, tmp_path) for half in (x, i)]
+    mapped = [Unit.mapped(file).x for file in files if file is not None]
+    near = knn(whole[0], 30)
+    pairs, scale = edges.candidates(whole[0], near)
+    s = np.concatenate(list(structure.features(whole[0], near, pairs, scale)))
+    held, read = (
+        correction.Correction.of(model, *both, near, pairs, scale)(pairs.index, s)
+        for both in (whole, mapped)
+    )
+    np.testing.assert_array_equal(read, held)
 
 
 def saved(path: Path, architecture: Architecture = VARIANTS[0]) -> correction.Model:

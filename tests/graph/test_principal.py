@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faceclust.graph import knn as search
 from faceclust.graph import principal as principals
-from faceclust.graph.principal import compressed, principal
+from faceclust.graph.principal import compressed, principal, project
 from faceclust.records import FloatArray
 
 
@@ -43,3 +43,18 @@ def test_large_libraries_have_the_neighbours_of_small_ones(
     found = search.knn(x, 10)
     np.testing.assert_allclose(found.similarity, exact.similarity, atol=1e-4)
     assert (found.index == exact.index).mean() > 0.99
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 40), st.integers(1, 9), st.integers(0, 99))
+def test_a_product_by_blocks_is_the_product(N: int, block: int, seed: int) -> None:
+    x, basis = flat(N, 12, 5, seed), flat(12, 4, 4, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(principals, "BLOCK", block)
+        np.testing.assert_allclose(project(x, basis), x @ basis, atol=1e-6)
+
+
+def test_the_product_of_many_faces_has_the_bits_of_one_product() -> None:
+    for N in (8191, 16_385, 24_577):
+        x, basis = flat(N, 64, 20), flat(64, 17, 17)
+        np.testing.assert_array_equal(project(x, basis), x @ basis)
