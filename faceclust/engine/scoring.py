@@ -14,7 +14,8 @@ import numpy as np
 from faceclust.engine.tasks import Runner, Shared
 from faceclust.graph import edges, structure
 from faceclust.graph.edges import EdgeModel
-from faceclust.graph.structure import CHUNK, Pairs, Scale
+from faceclust.graph.pairs import Pairs
+from faceclust.graph.structure import CHUNK, Scale
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 CHUNKS = 20  # of `structure.features`, whole ones: so many that what is known of faces pays off

@@ -16,8 +16,9 @@ from faceclust.errors import WeightsError
 from faceclust.graph import streamed
 from faceclust.graph.architecture import AROUND, LIMIT, SHARPNESS, Architecture, Fusion
 from faceclust.graph.edges import EdgeModel
+from faceclust.graph.pairs import Pairs
 from faceclust.graph.principal import project
-from faceclust.graph.structure import NAMES, Pairs, Scale
+from faceclust.graph.structure import NAMES, Scale
 from faceclust.halves import Rows
 from faceclust.records import FloatArray, IntArray, Neighbours
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from faceclust.errors import WeightsError
 from faceclust.graph import structure
+from faceclust.graph.pairs import Pairs, candidate_pairs, pairs_among
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
 REMEDY = "remove it if you trained it, else install faceclust again"
@@ -151,16 +152,16 @@ class Part:
 
 def candidates(
     x: FloatArray, neighbours: Neighbours, part: Part | None = None
-) -> tuple[structure.Pairs, structure.Scale]:
+) -> tuple[Pairs, structure.Scale]:
     """The listed pairs (of a part) that are not hopeless, and the scale that says so."""
     if part is None:
-        scale, pairs = structure.strangers(x), structure.candidate_pairs(neighbours)
+        scale, pairs = structure.strangers(x), candidate_pairs(neighbours)
     else:
-        scale, pairs = part.scale, structure.pairs_among(neighbours, part.faces)
+        scale, pairs = part.scale, pairs_among(neighbours, part.faces)
     near = pairs.similarity > scale.mean + HOPELESS * scale.deviation
     if part is not None:
         near &= part.label[pairs.index[0]] != part.label[pairs.index[1]]
-    return structure.Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
+    return Pairs(pairs.index[:, near], pairs.similarity[near], pairs.rank[:, near]), scale
 
 
 def by_cosine(features: FloatArray) -> FloatArray:
@@ -178,7 +179,7 @@ def score(
     x: FloatArray,
     neighbours: Neighbours,
     quality: FloatArray | None = None,
-    corrected: Callable[[structure.Pairs, structure.Scale], Addition] | None = None,
+    corrected: Callable[[Pairs, structure.Scale], Addition] | None = None,
     part: Part | None = None,
 ) -> Graph:
     """The log-odds of every listed pair that is not hopeless.
@@ -220,7 +221,7 @@ def trusted(model: EdgeModel, features: FloatArray, N: int) -> FloatArray:
     return log_odds
 
 
-def likely(pairs: structure.Pairs, weight: FloatArray, N: int) -> Graph:
+def likely(pairs: Pairs, weight: FloatArray, N: int) -> Graph:
     """The pairs of log-odds (E,) above `FLOOR`."""
     keep = weight > FLOOR
     return Graph(pairs.index[:, keep], weight[keep], N)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from faceclust.graph.pairs import Pairs
 from faceclust.records import FloatArray, IntArray, Neighbours
 
 TOPS = (1, 3, 5, 10, 20)
@@ -39,21 +40,6 @@ class Scale:
     def standardise(self, cosine: FloatArray) -> FloatArray:
         """How many standard deviations above strangers, float32."""
         return np.asarray((cosine - self.mean) / self.deviation, np.float32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """The pairs in which one face lists the other, each once, i < j, ascending.
-
-    Attributes:
-        index: (2, E) int64.
-        similarity: (E,) float32 cosine similarity.
-        rank: (2, E) float32: at which place i lists j, and j lists i; k where it does not.
-    """
-
-    index: IntArray
-    similarity: FloatArray
-    rank: FloatArray
 
 
 # Strangers in ArcFace-like spaces: what is usual, the size of library that need not lean on it,
@@ -104,35 +90,6 @@ def _lot(x: FloatArray, most: int) -> IntArray:
     return np.sort(np.argsort(lot, kind="stable")[:most])
 
 
-def candidate_pairs(neighbours: Neighbours) -> Pairs:
-    """Every pair that the neighbour lists name."""
-    N, k = neighbours.index.shape
-    row, col = np.repeat(np.arange(N), k), neighbours.index.ravel()
-    place = np.tile(np.arange(k, dtype=np.float32), N)
-    keep = (col >= 0) & (col != row)
-    row, col, place = row[keep], col[keep], place[keep]
-    key, first, back = np.unique(
-        np.minimum(row, col) * N + np.maximum(row, col), return_index=True, return_inverse=True
-    )
-    rank = np.full((2, len(key)), k, np.float32)
-    rank[(row > col).astype(np.int64), back] = place
-    similarity = neighbours.similarity.ravel()[keep][first]
-    return Pairs(np.stack(np.divmod(key, max(N, 1))), similarity, rank)
-
-
-def pairs_among(neighbours: Neighbours, faces: IntArray) -> Pairs:
-    """The pairs of `candidate_pairs` of which both are among some faces, given in ascending order.
-
-    The work is in proportion to these faces, not to the library.
-    """
-    place = np.full(len(neighbours.index), -1, np.int64)
-    place[faces] = np.arange(len(faces))
-    listed = neighbours.index[faces]
-    inside = np.where(listed < 0, -1, place[listed])
-    found = candidate_pairs(Neighbours(inside, neighbours.similarity[faces]))
-    return Pairs(faces[found.index], found.similarity, found.rank)
-
-
 def quality(norms: FloatArray) -> FloatArray:
     """How recognisable each face is for its library: the length of its raw embedding, standardised.
 
@@ -167,7 +124,7 @@ def features(
     Args:
         x: (N, D) float32, L2-normalised.
         neighbours: of the same N faces.
-        pairs: which pairs; any subset of `candidate_pairs`.
+        pairs: which pairs; any subset of `pairs.candidate_pairs`.
         scale: from `strangers`.
         quality: (N,) from `quality`; None where the lengths are not known.
         faces: those that the pairs are made of, ascending; None for all.

@@ -37,7 +37,7 @@ from faceclust.engine.scan import MOST
 from faceclust.engine.tasks import Here
 from faceclust.evaluate import scores
 from faceclust.graph.knn import knn
-from faceclust.graph.structure import Pairs
+from faceclust.graph.pairs import Pairs
 from faceclust.photos import WalkOptions, walk
 from faceclust.pipeline import Library, models
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask

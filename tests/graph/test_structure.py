@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from faceclust.embed.arcface import lengths
 from faceclust.graph import structure
 from faceclust.graph.knn import knn
-from faceclust.graph.structure import NAMES, Pairs, candidate_pairs, features, strangers
-from faceclust.records import FloatArray, Neighbours
+from faceclust.graph.pairs import Pairs, candidate_pairs
+from faceclust.graph.structure import NAMES, features, strangers
+from faceclust.records import FloatArray
 
 
 def people(num_people: int, photos: int, noise: float = 0.5, seed: int = 0) -> FloatArray:
@@ -25,15 +26,6 @@ def of(x: FloatArray, k: int = 10, quality: FloatArray | None = None) -> tuple[P
     pairs = candidate_pairs(neighbours)
     chunks = list(features(x, neighbours, pairs, strangers(x), quality))
     return pairs, np.concatenate(chunks)
-
-
-def test_pairs_stand_once_with_the_rank_from_either_side() -> None:
-    index = np.array([[1, 2], [2, 0], [1, -1]])
-    similarity = np.array([[0.9, 0.2], [0.95, 0.9], [0.95, -1]], np.float32)
-    pairs = candidate_pairs(Neighbours(index, similarity))
-    assert pairs.index.T.tolist() == [[0, 1], [0, 2], [1, 2]]
-    assert pairs.rank.T.tolist() == [[0, 1], [1, 2], [0, 0]]
-    assert pairs.similarity == pytest.approx([0.9, 0.2, 0.95])
 
 
 @pytest.mark.parametrize(("num_people", "photos"), [(2000, 1), (200, 10), (10, 40)])
