@@ -169,7 +169,9 @@ class _Table:
         own = np.arange(N) if faces is None else faces
         row = np.full(N, -1, np.int64)
         row[own] = np.arange(len(own))
-        index, similarity = neighbours.index[own], neighbours.similarity[own]
+        index, similarity = neighbours.index, neighbours.similarity
+        if faces is not None:
+            index, similarity = index[own], similarity[own]
         z = np.where(index < 0, np.float32(0), scale.standardise(similarity))
         tops = np.stack([z[:, :t].mean(1) for t in TOPS] + [z[:, -1]], 1)
         listed = neighbours.index[:, :HUB][neighbours.index[:, :HUB] >= 0]
@@ -220,8 +222,10 @@ def _mutual(index: IntArray, own: IntArray) -> FloatArray:
 def _expand(x: FloatArray, own: IntArray, index: IntArray, z: FloatArray) -> FloatArray:
     """Each face averaged with its neighbours, the cube of their standardised cosine as weight."""
     w = _lists(own, index[:, :EXPANSION], (z[:, :EXPANSION].clip(0) / np.float32(8)) ** 3, len(x))
-    v = w @ x
-    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9), np.float32)
+    v = np.asarray(w @ x, np.float32)
+    for chunk in _chunks(len(v)):
+        v[chunk] /= np.maximum(np.linalg.norm(v[chunk], axis=1, keepdims=True), 1e-9)
+    return v
 
 
 def _lists(own: IntArray, index: IntArray, weight: FloatArray | None, N: int) -> Any:
@@ -231,13 +235,14 @@ def _lists(own: IntArray, index: IntArray, weight: FloatArray | None, N: int) ->
     F, k = index.shape
     # 32 bits take half of the memory, up to the 2,147,483,647 faces that they can number.
     number = np.int64 if np.iinfo(np.int32).max < N else np.int32
-    col = np.column_stack([own, index]).astype(number)
-    value = np.ones((F, k + 1), np.float32)
-    if weight is not None:
-        value[:, 1:] = weight
+    col = np.empty((F, k + 1), number)
+    col[:, 0], col[:, 1:] = own, index
     keep = col >= 0
     ends = np.concatenate([[0], np.cumsum(keep.sum(1))])
-    matrix = csr_matrix((value[keep], col[keep], ends), (F, N))
+    value = np.ones(ends[-1], np.float32)
+    if weight is not None:
+        value = np.column_stack([np.ones(F, np.float32), weight])[keep]
+    matrix = csr_matrix((value, col[keep], ends), (F, N))
     matrix.sort_indices()
     return matrix
 

@@ -140,3 +140,10 @@ def test_lists_hold_faces_beyond_32_bits() -> None:
     assert row.indices.tolist() == [7, N - 2, N - 1]
     small = structure._lists(np.array([5]), np.array([[7, -1]]), None, 9)
     assert small.indices.dtype == np.int32  # half of the memory
+
+
+def test_all_faces_named_are_as_good_as_none() -> None:
+    x = people(30, 4)
+    pairs, whole = of(x)
+    found = features(x, knn(x, 10), pairs, strangers(x), faces=np.arange(len(x)))
+    np.testing.assert_array_equal(np.concatenate(list(found)), whole)
