@@ -20,8 +20,10 @@ from faceclust.graph.architecture import AROUND
 from faceclust.graph.clip_cluster import ClipCluster
 from faceclust.graph.correction import Model
 from faceclust.graph.gcn import adjacency
+from faceclust.graph.pairs import Pairs
 from faceclust.graph.streamed import chunks
-from faceclust.graph.structure import Pairs, Scale
+from faceclust.graph.structure import Scale
+from faceclust.halves import Rows
 from faceclust.records import FloatArray, IntArray, Neighbours
 
 FACES = 2048  # at once: some hundred megabytes of hallucinations
@@ -49,7 +51,7 @@ class GpuCorrection:
 
     @classmethod
     def of(
-        cls, model: Model, x: FloatArray, i: FloatArray, neighbours: Neighbours, pairs: Pairs,
+        cls, model: Model, x: Rows, i: Rows, neighbours: Neighbours, pairs: Pairs,
         scale: Scale, *, device: str = "cuda", precision: str = "bf16",
     ) -> GpuCorrection:  # fmt: skip
         """Compute everything that belongs to faces.
