@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.errors import InputError
 from faceclust.export import xmp
-from faceclust.export.journal import Event
+from faceclust.export.journal import Entry, EntryKind, Journal
 from faceclust.export.plan import Action, EmbedXmp, WriteText
 from faceclust.export.xmp import NOTHING, Previous, XmpOptions
 from faceclust.photos import content_hash
@@ -97,28 +97,30 @@ def _before(packet: bytes | None) -> Previous:
 
 @dataclass(slots=True)
 class OurNames:
-    """Remembers which names an export brought into each photo, and which were there before it.
+    """A journal that notes with each write which names it brings, that were not there before.
 
-    Only what we brought may a later export take out again.
+    Only what we brought may a later export take out again. It is noted before the write, so that
+    it is known however the write ends.
     """
 
     library: Library
     export_id: int
+    book: Journal
     read_packet: Callable[[Path], bytes | None]
     photos: dict[Path, int]
     photo: Path | None = None
     brought: Previous = NOTHING
-    embedded: bool = False
+    noted: Previous = NOTHING
+    entry: tuple[int, EntryKind] | None = None
 
     def watch(self, actions: Iterator[Action]) -> Iterator[Action]:
-        """Pass actions on, noting what each is about to bring."""
+        """Pass actions on, keeping in mind what each is about to bring."""
         for action in actions:
-            self.embedded = isinstance(action, EmbedXmp)
             match action:
                 case WriteText(content=content, photo=Path() as photo):
-                    self._note(photo, content, action.merged_from or action.seed)
+                    self._expect(photo, content, action.merged_from or action.seed)
                 case EmbedXmp(path=photo, packet=content):
-                    self._note(photo, content, self._inside(photo))
+                    self._expect(photo, content, self._inside(photo))
                 case _:
                     self.photo = None
             yield action
@@ -129,9 +131,50 @@ class OurNames:
         except InputError:
             return None
 
-    def _note(self, photo: Path, content: bytes, before: bytes | None) -> None:
-        self.photo = photo
-        self.brought = xmp.written_in(content).less(_before(before))
+    def _expect(self, photo: Path, content: bytes, before: bytes | None) -> None:
+        if photo != self.photo:
+            self.photo, self.noted = photo, NOTHING
+        # Not what another write into this photo has noted: if this one fails, that stays.
+        self.brought = xmp.written_in(content).less(_before(before)).less(self.noted)
+
+    def intend(self, entry: Entry) -> int:
+        """Note the names, then the write itself."""
+        if entry.kind not in ("write", "embed") or self.photo is None:
+            return self.book.intend(entry)
+        self._tell(journal.put_names, self.photo)
+        number = self.book.intend(entry)
+        self.entry = number, entry.kind
+        return number
+
+    def done(self, entry_id: int) -> None:
+        """Note that it was written."""
+        self.book.done(entry_id)
+        if self.photo is not None and self.entry is not None and self.entry[0] == entry_id:
+            self.noted |= self.brought
+            if self.entry[1] == "embed":
+                self._know(self.photo)
+
+    def undone(self, entry_id: int) -> None:
+        """Note that it was not written, and brought nothing."""
+        self.book.undone(entry_id)
+        if self.photo is not None and self.entry is not None and self.entry[0] == entry_id:
+            self._tell(journal.drop_names, self.photo)
+
+    def written(self, path: Path) -> Collection[str]:
+        """As `Journal.written`."""
+        return self.book.written(path)
+
+    def _tell(self, change: Callable[..., None], photo: Path) -> None:
+        change(
+            self.library.db,
+            self.export_id,
+            self.photos[photo],
+            photo.relative_to(self.library.root).as_posix(),
+            self.brought.names,
+            self.brought.keywords,
+            authors=self.brought.notes,
+            branches=self.brought.branches,
+        )
 
     def _know(self, photo: Path) -> None:
         """Let the library know the photo by its new content, also if it is moved before a scan."""
@@ -140,24 +183,3 @@ class OurNames:
         with self.library.db.transaction() as sql:
             edited = Scanned(path, facts.st_size, facts.st_mtime_ns, content_hash=digest)
             intake.put_edited(sql, edited)
-
-    def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Keep the names once their action has been carried out."""
-
-        def keep(event: Event) -> None:
-            if event.status in ("created", "updated") and self.photo is not None:
-                journal.put_names(
-                    self.library.db,
-                    self.export_id,
-                    self.photos[self.photo],
-                    self.photo.relative_to(self.library.root).as_posix(),
-                    self.brought.names,
-                    self.brought.keywords,
-                    authors=self.brought.notes,
-                    branches=self.brought.branches,
-                )
-                if self.embedded:
-                    self._know(self.photo)
-            on_event(event)
-
-        return keep

@@ -11,7 +11,7 @@ from pathlib import Path
 from faceclust.errors import PersonError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
-from faceclust.export.journal import Entry, Event, Status, Summary
+from faceclust.export.journal import Entry, Event, Journal, Status, Summary
 from faceclust.export.names import fold
 from faceclust.export.plan import Action, Progress, WriteTable
 from faceclust.export.symlinks import SymlinkOptions
@@ -119,7 +119,7 @@ def _carry_out(
     apart: Apart,
 ) -> Summary:
     number = 0 if request.dry_run else journal.begin_export(library.db, request.format)
-    book = _Book(library, number)
+    book: Journal = _Book(library, number)
     refused: list[Path] = []
 
     def refuse(path: Path, reason: str) -> None:
@@ -131,8 +131,8 @@ def _carry_out(
     if request.format in ("folders", "symlinks"):
         actions = _noting(actions, planned)
     if request.format == "xmp" and not request.dry_run:
-        names = brought.OurNames(library, number, apart.read, brought.numbers(library))
-        actions, on_event = names.watch(actions), names.after(on_event)
+        names = brought.OurNames(library, number, book, apart.read, brought.numbers(library))
+        actions, book = names.watch(actions), names
     root = root_of(library, request)
     summary = apply.apply(
         actions, book, root=root, dry_run=request.dry_run, on_event=on_event, embed=apart.embed

@@ -127,18 +127,48 @@ def put_names(
         authors: whose notes came with them.
         branches: keywords in trees: the tree, as m0007_trees names them, and the keyword.
     """
-    brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
-    brought += branches
     place = (photo, path_to_db(path), export_id)
     with db.transaction() as sql:
         sql.executemany(
             "INSERT OR IGNORE INTO exported_names VALUES (?, ?, ?, ?, ?)",
-            ((*place, kind, name) for kind, name in brought),
+            ((*place, kind, name) for kind, name in _kinds(names, keywords, branches)),
         )
         sql.executemany(
             "INSERT OR IGNORE INTO exported_notes VALUES (?, ?, ?, ?)",
             ((*place, author) for author in authors),
         )
+
+
+def drop_names(
+    db: Database,
+    export_id: int,
+    photo: int,
+    path: str,
+    names: Iterable[str],
+    keywords: Iterable[str],
+    *,
+    authors: Iterable[str] = (),
+    branches: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Take a `put_names` back."""
+    place = "photo_id = ? AND path = ? AND export_id = ?"
+    values = (photo, path_to_db(path), export_id)
+    with db.transaction() as sql:
+        sql.executemany(
+            f"DELETE FROM exported_names WHERE {place} AND kind = ? AND name = ?",
+            ((*values, kind, name) for kind, name in _kinds(names, keywords, branches)),
+        )
+        sql.executemany(
+            f"DELETE FROM exported_notes WHERE {place} AND author = ?",
+            ((*values, author) for author in authors),
+        )
+
+
+def _kinds(
+    names: Iterable[str], keywords: Iterable[str], branches: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    brought = [("person", name) for name in names] + [("keyword", name) for name in keywords]
+    return [*brought, *branches]
 
 
 # What is noted of a file, and of the places that the photo has left: of its copies, which may have

@@ -154,6 +154,17 @@ def test_notes_are_known_by_photo_and_forgotten_with_their_export(db: Database) 
     assert journal.notes_in(db, 1, "a.jpg") == set()
 
 
+def test_names_that_were_not_brought_after_all_are_dropped_and_no_others(db: Database) -> None:
+    number = journal.begin_export(db, "xmp")
+    tree = ("lr", "People|Ann")
+    journal.put_names(db, number, 1, "a.jpg", ["Ann"], ["Ann"], authors=["me"], branches=[tree])
+    journal.put_names(db, number, 1, "a.jpg", ["Bob"], ["Bob"], authors=["other"])
+    journal.drop_names(db, number, 1, "a.jpg", ["Ann"], ["Ann"], authors=["me"], branches=[tree])
+    assert journal.names_in(db, 1, "a.jpg") == ({"Bob"}, {"Bob"})
+    assert journal.notes_in(db, 1, "a.jpg") == {"other"}
+    assert journal.branches_in(db, 1, "a.jpg") == set()
+
+
 def test_what_imports_read_is_forgotten_by_its_format(db: Database) -> None:
     first, second = journal.begin_export(db, "import 1"), journal.begin_export(db, "import 11")
     for number in (first, second):

@@ -31,6 +31,14 @@ class Previous:
         """The keywords in one tree."""
         return frozenset(keyword for each, keyword in self.branches if each == tree)
 
+    def __or__(self, other: Previous) -> Previous:
+        return Previous(
+            self.names | other.names,
+            self.keywords | other.keywords,
+            self.notes | other.notes,
+            self.branches | other.branches,
+        )
+
     def less(self, other: Previous) -> Previous:
         """What is here and not in `other`."""
         return Previous(
