@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,19 @@ def previous(library: Library) -> Callable[[Path], Previous]:
         )
 
     return brought
+
+
+def wrote(library: Library) -> Callable[[Path, Path | None], bool]:
+    """Whether exports, not undone since, wrote the sidecar at a place; for a photo, if given."""
+    photos, db = numbers(library), library.db
+
+    def is_ours(sidecar: Path, photo: Path | None) -> bool:
+        if photo is None:
+            return bool(journal.digests_at(db, os.fspath(sidecar)))
+        path = photo.relative_to(library.root).as_posix()
+        return journal.is_sidecar_of(db, os.fspath(sidecar), photos[photo], path)
+
+    return is_ours
 
 
 def adopt(library: Library, batch: int | None, read: Iterable[Read]) -> None:

@@ -102,12 +102,18 @@ def export(
     check(library, request)
     people = all_people(library)
     if request.format == "xmp" and not request.placeholders and not any(p.name for p in people):
+        _check_worth(library)
+    with Apart() as apart:
+        return _carry_out(library, request, people, on_event, progress, apart)
+
+
+def _check_worth(library: Library) -> None:
+    """Refuse an export of no names, unless it has names of earlier ones to take out."""
+    if not journal.brought_any(library.db):
         raise PersonError(
             'Nobody has a name yet; run `faceclust name NUMBER "NAME"` first, or pass '
             "--placeholders to write numbers."
         )
-    with Apart() as apart:
-        return _carry_out(library, request, people, on_event, progress, apart)
 
 
 def _carry_out(
@@ -265,7 +271,7 @@ def _plan(
                 brought.previous(library),
                 on_error=refuse,
                 read=apart.read,
-                wrote=lambda path: bool(journal.digests_at(library.db, os.fspath(path))),
+                wrote=brought.wrote(library),
                 progress=progress,
             )
         case "json" | "csv":

@@ -55,6 +55,30 @@ def digests_at(db: Database, path: str) -> set[str]:
     return {str(row[0]) for row in rows}
 
 
+def is_sidecar_of(db: Database, sidecar: str, photo: int, path: str) -> bool:
+    """Whether the export that first wrote `sidecar`, and is not undone, brought names into a photo.
+
+    Of several photos that may share a sidecar's name, this is the one that it was written for.
+
+    Args:
+        sidecar: absolute.
+        photo, path: its id, and its file, relative to the library.
+    """
+    row = db.row(
+        """SELECT 1 FROM exported_names WHERE photo_id = ? AND path = ? AND export_id = (
+            SELECT min(export_id) FROM export_entries WHERE path = ? AND state != 'undone')""",
+        (photo, path_to_db(path), path_to_db(sidecar)),
+    )
+    return row is not None
+
+
+def brought_any(db: Database) -> bool:
+    """Whether exports, not undone since, brought names or notes into any photo."""
+    return any(
+        db.row(f"SELECT 1 FROM {table} LIMIT 1") for table in ("exported_names", "exported_notes")
+    )
+
+
 def last_export(db: Database) -> tuple[int, str, str] | None:
     """Id, format and start of the newest export that wrote something and was not undone."""
     row = db.row(

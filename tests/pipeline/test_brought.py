@@ -9,14 +9,26 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from faceclust.errors import PersonError
 from faceclust.export import disk
 from faceclust.export.disk import RefusedError
 from faceclust.export.xmp import NOTHING, written_in
-from faceclust.pipeline import Event, ExportRequest, Library, Summary, brought, export, name
+from faceclust.export.xmp.merge import SidecarStyle
+from faceclust.pipeline import (
+    Event,
+    ExportRequest,
+    Library,
+    Summary,
+    brought,
+    export,
+    name,
+    undo,
+    undo_export,
+)
 from faceclust.records import PhotoInfo
 from faceclust.store import journal
 from tests.export.xmp.samples import DARKTABLE
-from tests.synthetic import group, library, photo
+from tests.synthetic import LEFT, group, library, photo, put
 
 XMP = ExportRequest("xmp")
 
@@ -92,3 +104,32 @@ def test_a_failed_sidecar_does_not_forget_what_was_embedded(
     summary, _ = run(album, ExportRequest("xmp", embed=True))
     assert (summary.updated, summary.skipped) == (1, 1)
     assert ours(album) == {"Ann"}
+
+
+@pytest.mark.parametrize("later", ["full", "adobe"])
+def test_a_sidecar_whose_name_another_photo_shares_by_now_is_kept_up_to_date(
+    album: Library, later: SidecarStyle
+) -> None:
+    """And says nothing of that photo's people."""
+    run(album, ExportRequest("xmp", sidecar_style="adobe"))
+    put(album.db, photo("a.png", 2, info=PhotoInfo(400, 300, 1, "PNG"), boxes=(LEFT,)))
+    Image.new("RGB", (400, 300)).save(album.root / "a.png")
+    _, other = group(album.db, (1,), (2,))
+    name(album, str(other), "Bob")
+    for old, called in (("Ann", "Anna"), ("Anna", "Annie")):
+        name(album, old, called)
+        run(album, ExportRequest("xmp", sidecar_style=later))
+        for sidecar in ("a.xmp", "a.jpg.xmp"):
+            assert set(written_in((album.root / sidecar).read_bytes()).names) == {called}
+    assert set(written_in((album.root / "a.png.xmp").read_bytes()).names) == {"Bob"}
+
+
+def test_the_only_name_is_taken_out_again(album: Library) -> None:
+    run(album)
+    undo(album)
+    assert run(album)[0].updated == 1
+    assert people(album) == set()
+    undo_export(album, dry_run=False, on_event=lambda event: None)
+    undo_export(album, dry_run=False, on_event=lambda event: None)
+    with pytest.raises(PersonError, match="Nobody has a name yet"):
+        run(album)

@@ -48,7 +48,7 @@ def plan(
     previous: Callable[[Path], Previous],
     on_error: Callable[[Path, str], None] | None = None,
     read: Read = read_embedded,
-    wrote: Callable[[Path], bool] = lambda path: False,
+    wrote: Callable[[Path, Path | None], bool] = lambda path, photo: False,
     progress: Progress = lambda done, total: None,
 ) -> Iterator[Action]:
     """The writes that bring the XMP of photos up to date; none where nothing changes.
@@ -60,13 +60,14 @@ def plan(
             only that is ever taken out.
         on_error: told the photo and the reason where XMP cannot be read; the photo is skipped.
         read: gives the packet inside a photo, and fails, as `read_embedded` does.
-        wrote: whether an earlier export wrote the sidecar at a path.
+        wrote: whether an earlier export wrote the sidecar at a path; for this photo, if one is
+            given.
         progress: told of each photo, when what was planned for it is done.
 
     Yields:
         A `WriteText` for a sidecar; with `embed` an `EmbedXmp`, and a `WriteText` besides where
-        a sidecar exists, because it would hide what is embedded. A sidecar that we wrote in the
-        other style is kept up to date, for programs go on reading it.
+        a sidecar exists, because it would hide what is embedded. A sidecar that we wrote under
+        another name is kept up to date, for programs go on reading it.
 
     Raises:
         InputError: XMP cannot be read and there is no `on_error`.
@@ -74,15 +75,13 @@ def plan(
     photos = list(photos)
     paths = [photo.path for photo in photos]
     sidecar_of = sidecar_names(paths, options.sidecar_style)
-    other_of = sidecar_names(paths, "adobe" if options.sidecar_style == "full" else "full")
+    others_of = _other_names(sidecar_of, sidecar_names(paths, "adobe"), wrote)
     for photo in one_by_one(photos, progress):
         try:
-            if not photo.path.exists():
-                raise InputError("the photo is gone; run `faceclust scan` again")
+            _check_there(photo.path)
             sidecar, before = sidecar_of(photo.path), previous(photo.path)
             actions = list(_actions(photo, sidecar, options, before, read))
-            other = other_of(photo.path)
-            if before != NOTHING and other != sidecar and wrote(other):
+            for other in others_of(photo.path) if before != NOTHING else ():
                 actions += _update(photo, other, _read_sidecar(other), options, before)
         except InputError as error:
             if on_error is None:
@@ -120,6 +119,35 @@ def sidecar_names(paths: Iterable[Path], style: SidecarStyle) -> Callable[[Path]
         return full(path) if shared else path.with_suffix(".xmp")
 
     return adobe
+
+
+def _other_names(
+    sidecar_of: Callable[[Path], Path],
+    adobe_of: Callable[[Path], Path],
+    wrote: Callable[[Path, Path | None], bool],
+) -> Callable[[Path], list[Path]]:
+    """Other names of a photo's sidecar under which we wrote one: in another style, or a.xmp.
+
+    That one we wrote before another photo of the same stem came; then it is this photo's only if
+    we wrote it for it.
+    """
+
+    def others(path: Path) -> list[Path]:
+        full, adobe = path.with_name(f"{path.name}.xmp"), path.with_suffix(".xmp")
+        names = {full: None, adobe: None if adobe_of(path) == adobe else path}
+        names.pop(sidecar_of(path))
+        return [name for name, photo in names.items() if wrote(name, photo)]
+
+    return others
+
+
+def _check_there(photo: Path) -> None:
+    try:
+        photo.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError("the photo is gone; run `faceclust scan` again") from error
+    except OSError as error:
+        raise InputError(f"{photo} cannot be read ({error.strerror}): check it") from error
 
 
 def _photo_names(folder: Path) -> set[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,26 @@ def test_errors_skip_the_photo_and_name_the_file(tmp_path: Path) -> None:
         assert "move it away" in reason
     with pytest.raises(InputError):
         list(plan(photos, XmpOptions(), nobody))
+
+
+def test_a_folder_that_may_not_be_read_skips_its_photos_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("closed", "open"):
+        (tmp_path / folder).mkdir()
+    closed, opened = (on_disk(tmp_path / folder, ("Ann", ANN)) for folder in ("closed", "open"))
+    found = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        if path.parent == closed.path.parent:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return found(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    errors: dict[Path, str] = {}
+    planned = list(plan([closed, opened], XmpOptions(), nobody, errors.__setitem__))
+    assert [action.path for action in planned] == [tmp_path / "open/a.jpg.xmp"]
+    assert errors == {closed.path: f"{closed.path} cannot be read (Permission denied): check it"}
 
 
 def test_adobe_names_unless_photos_would_share_a_sidecar(tmp_path: Path) -> None:
