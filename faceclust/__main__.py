@@ -6,12 +6,13 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 from faceclust.cli.app import app
 from faceclust.cli.console import console, err
-from faceclust.errors import FaceclustError, WriteError
+from faceclust.errors import FaceclustError, InputError, WriteError
 
 VERBOSITY = frozenset({"-q", "--quiet", "-v", "--verbose"})
 EXIT_USER, EXIT_INTERRUPTED = 1, 130
@@ -41,10 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNHEARD
     except OSError as error:
-        # Every file that a command touches has its own sentence; this is what it prints to.
-        _say(WriteError(f"The output cannot be written ({error.strerror}); give it another place."))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return WriteError.exit_code
+        failure = _unforeseen(error)
+        _say(failure)
+        if error.filename is None:
+            # Python must not try it once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return failure.exit_code
     except FaceclustError as error:
         _say(error)
         return error.exit_code
@@ -56,6 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if result == EXIT_INTERRUPTED:
         err.print("Stopped. Everything found so far is kept; run the same command to go on.")
     return result if isinstance(result, int) else 0
+
+
+def _unforeseen(error: OSError) -> FaceclustError:
+    """Nearly every file that a command touches has its own sentence; this is for the others."""
+    try:
+        Path.cwd()
+    except OSError:
+        return InputError(
+            "The folder in which this was started is gone; go to another (cd) and run it again."
+        )
+    if error.filename is not None:
+        return WriteError(f"{error.filename} cannot be used ({error.strerror}); check it.")
+    return WriteError(f"The output cannot be written ({error.strerror}); give it another place.")
 
 
 def _verbosity_first(arguments: Sequence[str] | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -326,6 +327,35 @@ def test_a_reader_that_goes_away_hears_no_complaint(album: Library, command: str
     words = command if command == "--help" else f"{command} --db $DB"
     done = start(album, f"($F {words}; echo $? >&2) | true")
     assert done.stderr.strip() in (b"0", b"1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a folder stays")
+def test_a_working_folder_that_is_gone_is_what_is_complained_of(album: Library) -> None:
+    gone = album.root.parent / "gone"
+    gone.mkdir()
+    done = start(
+        album, f"cd {gone} && rmdir {gone} && $F people", PYTHONPATH=str(Path(__file__).parents[2])
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"faceclust: The folder in which this was started is gone;")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_finds_no_room(album: Library) -> None:
+    done = start(album, "$F people --db $DB > /dev/full")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"faceclust: The output cannot be written (No space left")
+
+
+def test_a_file_that_nothing_was_foreseen_for_is_named(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/photos/closed")
+
+    monkeypatch.setattr("faceclust.pipeline.find_library", fail)
+    assert main(["people"]) == 2
+    assert "/photos/closed cannot be used (Permission denied)" in capsys.readouterr().err
 
 
 def test_colours_only_where_they_are_wanted(album: Library) -> None:
