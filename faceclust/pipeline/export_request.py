@@ -69,11 +69,12 @@ def check(library: Library, request: ExportRequest) -> None:
     if request.crops and request.format != "symlinks":
         raise OptionError("--crops goes with --format symlinks only.")
     if request.to is not None and request.format != "xmp":
-        _check_target(library, request.format, request.to.expanduser().absolute())
+        _check_target(library, request, request.to.expanduser().absolute())
 
 
-def _check_target(library: Library, export_format: ExportFormat, target: Path) -> None:
+def _check_target(library: Library, request: ExportRequest, target: Path) -> None:
     """One sentence about --to in place of one for each photo."""
+    export_format = request.format
     table_file = export_format in ("json", "csv")
     if table_file and target.is_dir():
         raise OptionError(
@@ -86,8 +87,9 @@ def _check_target(library: Library, export_format: ExportFormat, target: Path) -
         raise OptionError(f"--to {target} cannot be made: {folder} is a file, not a folder.")
     if not os.access(folder, os.W_OK):
         raise WriteError(f"--to {target} cannot be made: {folder} is read-only; choose another.")
-    if export_format == "folders" and target.resolve().is_relative_to(library.root):
+    if (export_format == "folders" or request.crops) and library.holds(target):
+        what = "crops" if request.crops else "copies"
         raise OptionError(
-            f"--to {target} lies in the library, where the copies would be scanned as new photos; "
+            f"--to {target} lies in the library, where the {what} would be scanned as new photos; "
             "choose a folder outside of it."
         )

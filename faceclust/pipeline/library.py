@@ -51,6 +51,11 @@ class Library:
         slow = error_kind == "timeout" and self.address is not None
         return slow or error_kind == UNREACHABLE
 
+    def holds(self, folder: Path) -> bool:
+        """Whether a folder, there or yet to be made, lies in `root`."""
+        real = Path(os.path.realpath(folder.expanduser()))
+        return real.is_relative_to(os.path.realpath(self.root))
+
     def __enter__(self) -> Library:
         return self
 

@@ -101,9 +101,14 @@ def save_crops(library: Library, matches: Sequence[Match], folder: Path) -> None
     They, and the folder if it is new, are the user's alone.
 
     Raises:
-        OptionError: there is something in the folder.
+        OptionError: there is something in the folder, or it lies in the library.
         WriteError: it cannot be written.
     """
+    if library.holds(folder):
+        raise OptionError(
+            f"--crops {folder} lies in the library, where the crops would be scanned as new "
+            "photos; choose a folder outside of it."
+        )
     try:
         folder.mkdir(mode=disk.PRIVATE_FOLDER, parents=True, exist_ok=True)
         if any(folder.iterdir()):

@@ -53,6 +53,17 @@ def test_one_sentence_says_what_is_wrong_with_the_target(
     check(album, ExportRequest(wanted, to=tmp_path / "new" / "people"))
 
 
+def test_crops_do_not_go_where_they_would_be_scanned_and_links_may(
+    album: Library, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(album.root)
+    for inside in (album.root / "people", tmp_path / "link"):
+        with pytest.raises(OptionError, match=r"lies in the library, where the crops"):
+            check(album, ExportRequest("symlinks", to=inside, crops=True))
+        check(album, ExportRequest("symlinks", to=inside))
+    check(album, ExportRequest("symlinks", to=tmp_path / "people", crops=True))
+
+
 def test_a_read_only_target_is_named(
     album: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,12 @@ def test_crops_never_overwrite(described: Library, tmp_path: Path) -> None:
         save_crops(described, found, tmp_path / "file")
 
 
+def test_crops_do_not_go_where_they_would_be_scanned(described: Library) -> None:
+    with pytest.raises(OptionError, match=r"lies in the library.*outside of it"):
+        save_crops(described, search(described, "a man"), described.root / "found")
+    assert not (described.root / "found").exists()
+
+
 @pytest.mark.usefixtures("everybody_reads")
 def test_crops_are_the_owners_alone(described: Library, tmp_path: Path) -> None:
     save_crops(described, search(described, "a man", limit=2), tmp_path / "crops")
