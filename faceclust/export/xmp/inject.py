@@ -5,6 +5,7 @@ exiftool writes every format; without it the `exiv2` package writes JPEG, PNG, T
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -97,6 +98,7 @@ def _with_exiftool(exiftool: str, path: Path, packet: bytes, out: Path) -> None:
         except subprocess.TimeoutExpired as error:
             raise PhotoError(f"exiftool took over {_DEADLINE_S} s", "timeout") from error
     if done.returncode:
+        _check_room(path, packet, out)
         reason = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0][:200]
         raise PhotoError(f"exiftool cannot write into it ({reason}); write a sidecar")
 
@@ -119,9 +121,15 @@ def _with_exiv2(path: Path, packet: bytes, out: Path) -> None:
         image.writeXmpFromPacket(True)
         image.writeMetadata()
     except exiv2.Exiv2Error as error:
-        raise WriteError(
-            f"{path}: exiv2 cannot write into it ({error}); write a sidecar"
-        ) from error
+        _check_room(path, packet, out)
+        raise PhotoError(f"exiv2 cannot write into it ({error}); write a sidecar") from error
+
+
+def _check_room(path: Path, packet: bytes, out: Path) -> None:
+    """Say after a failure that the disk is full, where it is: then no other photo does better."""
+    missing = path.stat().st_size + len(packet) - out.stat().st_size
+    if shutil.disk_usage(out.parent).free < missing:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out))
 
 
 def _verify(path: Path, packet: bytes, out: Path) -> None:

@@ -198,6 +198,35 @@ def test_a_photo_that_cannot_be_written_leaves_nothing_behind(
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.jpg"]
 
 
+@pytest.mark.usefixtures("without_exiftool")
+def test_a_photo_that_exiv2_cannot_write_is_the_only_one_left_out(
+    photos: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("exiv2", reason="needs the extra faceclust[embed]")
+    path = Path(shutil.copy(photos / "formats" / "xiaomi.heic", tmp_path / "a.jpg"))
+    with pytest.raises(PhotoError, match=r"exiv2 cannot write into it .*write a sidecar"):
+        embed(path, PACKET, tmp_path / "out.jpg")
+    assert not (tmp_path / "out.jpg").exists()
+
+
+@pytest.mark.parametrize("program", ["exiftool", "exiv2"])
+def test_a_full_disk_is_told_from_a_photo_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exiftool: Exiftool, program: str
+) -> None:
+    if program == "exiv2":
+        pytest.importorskip("exiv2", reason="needs the extra faceclust[embed]")
+        monkeypatch.setattr(inject, "program", lambda _: None)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
+    usage = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(OSError, match="No space left") as caught:
+        embed(path, PACKET, tmp_path / "out.jpg")
+    with pytest.raises(WriteError, match="the disk is full"):
+        disk.reason(caught.value, path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.jpg"]
+
+
 @pytest.mark.parametrize("fault", ["packet", "picture"])
 def test_a_copy_that_differs_is_refused(
     portrait: Path, monkeypatch: pytest.MonkeyPatch, exiftool: Exiftool, fault: str
