@@ -34,8 +34,6 @@ from faceclust.export.undo import undo
 
 __all__ = ["Entry", "Event", "Journal", "Status", "Summary", "apply", "undo"]
 
-VANISHED = "source vanished"
-
 
 def apply(
     actions: Iterable[Action],
@@ -142,8 +140,7 @@ def _merge_verdict(entry: Entry, merged_from: bytes) -> Status:
 
 def _place(run: Run, action: PlaceFile) -> Status:
     path, source, link = action.path, Path(os.path.realpath(action.source)), action.link
-    if not source.is_file():
-        raise RefusedError(VANISHED)
+    disk.check_source(source, read=link != "hard")
     if os.path.lexists(path) and _is_placed(path, source, link):
         return "unchanged"
     digest = digests.inode_digest(source) if link == "hard" else ""
@@ -176,19 +173,18 @@ def _is_placed(path: Path, source: Path, link: LinkKind) -> bool:
 def _symlink(run: Run, action: PlaceSymlink) -> Status:
     path, target = action.path, action.target
     # Lexically, as the folder may not be there yet; it has no symbolic links in it.
-    if not Path(os.path.normpath(path.parent / target)).exists():
-        raise RefusedError(VANISHED)
+    disk.check_source(Path(os.path.normpath(path.parent / target)), read=False)
     entry = entry_for("symlink", path, digests.link_digest(target))
     status = run.verdict(path, entry.digest)
     if run.proceed(path.parent, status):
-        run.link(entry, lambda new: new.symlink_to(target))
+        run.link(entry, lambda new: disk.symlink(target, new))
     return status
 
 
 def _embed(run: Run, action: EmbedXmp) -> Status:
     path, packet = action.path, digests.sha256(action.packet)
     if path.is_symlink() or not path.is_file():
-        raise RefusedError("not a plain file" if os.path.lexists(path) else VANISHED)
+        raise RefusedError("not a plain file" if os.path.lexists(path) else disk.VANISHED)
     entry = entry_for("embed", path, "")
     if f"{entry.before_digest}+{packet}" in run.journal.written(path):
         return "unchanged"

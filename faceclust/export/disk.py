@@ -24,6 +24,7 @@ from faceclust.export.plan import LinkKind
 FOREIGN = "a file we did not write is there"
 CHANGED = "changed meanwhile"
 READ_ONLY = "read-only folder"
+VANISHED = "source vanished"
 
 ON_WINDOWS = os.name == "nt"
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
@@ -40,6 +41,9 @@ _NO_HARD_LINKS = {
     errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.EMLINK,
     errno.EXDEV,
 }  # fmt: skip
+
+
+_NO_SYMLINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 
 
 class RefusedError(Exception):
@@ -163,6 +167,42 @@ def hard_link(source: Path, path: Path) -> None:
         if error.errno in _NO_HARD_LINKS:
             raise RefusedError("no hard link is possible here, use --link copy") from error
         raise
+
+
+def symlink(target: Path, path: Path) -> None:
+    """Make the new symbolic link `path` to `target`.
+
+    Raises:
+        RefusedError: the file system has none (FAT, exFAT), or Windows allows none.
+    """
+    try:
+        path.symlink_to(target)
+    except OSError as error:
+        if error.errno in _NO_SYMLINKS:
+            raise RefusedError(
+                "no symbolic link is possible here, use --format folders --link copy"
+            ) from error
+        raise
+
+
+def check_source(path: Path, *, read: bool) -> None:
+    """Refuse a photo that cannot be taken into an export.
+
+    Args:
+        read: whether its bytes are needed, too.
+
+    Raises:
+        RefusedError: it is gone, no file, or may not be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RefusedError(VANISHED)
+        if read and not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RefusedError(VANISHED) from error
+    except OSError as error:
+        raise RefusedError(f"{path} cannot be read ({error.strerror})") from error
 
 
 def install(new: Path, path: Path) -> None:

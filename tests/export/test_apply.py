@@ -412,6 +412,47 @@ def test_a_link_that_is_not_possible_is_no_silent_copy(
     assert tree(out) == {}
 
 
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_file_system_without_symbolic_links_is_no_read_only_folder(
+    out: Path, source: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """FAT and exFAT say EPERM."""
+    monkeypatch.setattr(Path, "symlink_to", fails(code))
+    action = PlaceSymlink(out / "1.jpg", Path("../library/1.jpg"))
+    _, (event,) = run([action], MemoryJournal(), out)
+    assert event.status == "skipped"
+    assert "no symbolic link" in event.reason
+    assert "--format folders --link copy" in event.reason
+
+
+def test_a_photo_in_a_folder_that_may_not_be_read_is_named(
+    out: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = Path.stat
+
+    def closed(path: Path, **options: bool) -> os.stat_result:
+        if path == source:
+            fails(errno.EACCES)()
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    link = PlaceSymlink(out / "2.jpg", Path("../library/1.jpg"))
+    _, events = run([PlaceFile(out / "1.jpg", source, "copy"), link], MemoryJournal(), out)
+    assert [event.reason for event in events] == [
+        f"{source} cannot be read (Permission denied)"
+    ] * 2
+
+
+def test_a_photo_that_may_not_be_read_is_named(
+    out: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != source)
+    _, (event,) = run([PlaceFile(out / "1.jpg", source, "copy")], MemoryJournal(), out)
+    assert event.reason == f"{source} cannot be read (Permission denied)"
+    _, (event,) = run([PlaceFile(out / "1.jpg", source, "hard")], MemoryJournal(), out)
+    assert event.status == "created"
+
+
 def test_a_name_too_long_for_the_file_system(tmp_path: Path) -> None:
     _, (event,) = run([WriteText(tmp_path / ("a" * 300), b"")], MemoryJournal(), tmp_path)
     assert "too long" in event.reason
