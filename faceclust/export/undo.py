@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.export import disk
-from faceclust.export.digests import plain, stands
+from faceclust.export.digests import fingerprint, plain, stands
 from faceclust.export.disk import RefusedError
 from faceclust.export.journal import Entry, Event, Journal, Status, Summary
 
@@ -20,6 +20,7 @@ def undo(
     *,
     dry_run: bool = False,
     on_event: Callable[[Event], None],
+    copies: Callable[[Path], Iterable[Path]] = lambda path: (),
 ) -> Summary:
     """Take `entries` back, newest first.
 
@@ -32,11 +33,13 @@ def undo(
         journal: where they come from; told of each that is taken back.
         dry_run: touch nothing and tell what would happen.
         on_event: called after each entry.
+        copies: photos with the content of the file at a path, as far as is known: where the
+            original of a placed photo has gone.
 
     Raises:
         WriteError: the disk is full; everything before stands undone.
     """
-    world = _World(dry_run)
+    world = _World(dry_run, copies)
     statuses: Counter[str] = Counter()
     for number, entry in entries:
         event = _attempt(world, entry)
@@ -53,6 +56,7 @@ class _World:
     """The disk; in a dry run, the disk as it would be by now."""
 
     dry_run: bool
+    copies: Callable[[Path], Iterable[Path]]
     pretended: dict[Path, str | None] = field(default_factory=dict)
 
     def holds(self, path: Path, digest: str | None) -> bool:
@@ -128,9 +132,8 @@ def _folder(world: _World, entry: Entry) -> Status:
 def _file(world: _World, entry: Entry) -> Status:
     path = Path(entry.path)
     if world.holds(path, entry.digest) or _is_second_name(world, entry):
-        _check_original(entry)
-        source = None if entry.source is None else Path(entry.source)
-        return world.remove(path, source) if entry.before is None else world.restore(entry)
+        original = _original(world, entry)
+        return world.remove(path, original) if entry.before is None else world.restore(entry)
     if world.holds(path, entry.before_digest) or world.holds(path, None):
         return "unchanged"
     raise RefusedError(disk.CHANGED)
@@ -146,12 +149,25 @@ def _is_second_name(world: _World, entry: Entry) -> bool:
     return Path(entry.source).exists() and path.samefile(entry.source)
 
 
-def _check_original(entry: Entry) -> None:
-    """Leave a copy that may be the last one, after the originals were moved or deleted."""
+def _original(world: _World, entry: Entry) -> Path | None:
+    """The photo that was placed, where it is now; None where none was.
+
+    Raises:
+        RefusedError: it was moved out of sight or deleted, and the copy may be the last one.
+    """
     if entry.source is None:
-        return
-    if not Path(entry.source).is_file() or os.path.realpath(entry.source) == entry.path:
-        raise RefusedError(f"its original {entry.source} is gone, this may be the last copy")
+        return None
+    source, path = Path(entry.source), Path(entry.path)
+    if source.is_file() and os.path.realpath(source) != entry.path:
+        return source
+    for photo in world.copies(path):
+        if os.path.realpath(photo) != entry.path and _is_same_content(photo, path):
+            return photo
+    raise RefusedError(f"its original {source} is gone, this may be the last copy")
+
+
+def _is_same_content(photo: Path, path: Path) -> bool:
+    return photo.is_file() and (photo.samefile(path) or fingerprint(photo) == fingerprint(path))
 
 
 def _photo(world: _World, entry: Entry) -> Status:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from faceclust.errors import PersonError
+from faceclust.errors import PersonError, PhotoError
 from faceclust.export import apply, folders, symlinks, table, xmp
 from faceclust.export.folders import FolderOptions
 from faceclust.export.journal import Entry, Event, Journal, Status, Summary
@@ -16,6 +16,7 @@ from faceclust.export.names import fold
 from faceclust.export.plan import Action, Progress, WriteTable
 from faceclust.export.symlinks import SymlinkOptions
 from faceclust.export.xmp import XmpOptions
+from faceclust.photos import content_hash
 from faceclust.pipeline import brought
 from faceclust.pipeline.apart import Apart
 from faceclust.pipeline.export_request import ExportRequest, check, root_of
@@ -145,7 +146,9 @@ def _carry_out(
     )
     if request.format in ("folders", "symlinks"):
         stale = _stale(library, Path(os.path.realpath(root)), planned)
-        pruned = apply.undo(stale, book, dry_run=request.dry_run, on_event=on_event)
+        pruned = apply.undo(
+            stale, book, dry_run=request.dry_run, on_event=on_event, copies=_copies(library)
+        )
         summary = replace(summary, removed=pruned.removed, left=pruned.left)
     return replace(summary, skipped=summary.skipped + len(refused))
 
@@ -180,6 +183,19 @@ def _is_same_place(path: Path, other: Path | None) -> bool:
         return False
 
 
+def _copies(library: Library) -> Callable[[Path], list[Path]]:
+    """The library's files with the content of another one, as the last scan found them."""
+
+    def copies(path: Path) -> list[Path]:
+        try:
+            found = catalogue.paths_of_content(library.db, content_hash(path))
+        except PhotoError:
+            return []
+        return [library.root / file for file in found]
+
+    return copies
+
+
 def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], None]) -> Summary:
     """Take back exactly what the last export wrote and nobody changed since.
 
@@ -199,7 +215,8 @@ def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], 
         done[event.path] = event.status
         on_event(event)
 
-    summary = apply.undo(entries, _Book(library, last[0]), dry_run=dry_run, on_event=watch)
+    book = _Book(library, last[0])
+    summary = apply.undo(entries, book, dry_run=dry_run, on_event=watch, copies=_copies(library))
     if not dry_run:
         came = _by_photo(library, done)
         journal.close_undone(

@@ -65,6 +65,16 @@ def photo_by_hash(db: Database, content_hash: str) -> tuple[int, str] | None:
     return None if row is None else (int(row[0]), str(row[1]))
 
 
+def paths_of_content(db: Database, content_hash: str) -> list[str]:
+    """Present files with this content, in order of path."""
+    rows = db.rows(
+        """SELECT path FROM files JOIN photos ON photos.id = files.photo_id
+        WHERE content_hash = ? AND missing_since IS NULL ORDER BY path""",
+        (content_hash,),
+    )
+    return [path_from_db(path) for (path,) in rows]
+
+
 def present_paths(db: Database) -> Iterator[str]:
     """Paths of all files that were there when last looked."""
     for (path,) in db.rows("SELECT path FROM files WHERE missing_since IS NULL"):

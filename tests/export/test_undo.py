@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from faceclust.export import disk
+from faceclust.export.apply import Event, undo
 from faceclust.export.plan import Action, EmbedXmp, LinkKind, PlaceFile, PlaceSymlink, WriteText
 from tests.export import crash
 from tests.export.memory import MemoryJournal, run, take_back, tree
@@ -109,6 +110,28 @@ def test_the_last_copy_of_a_photo_is_left(
     assert status == "left"
     assert "last copy" in reason
     assert path.read_bytes() == b"photo one"
+
+
+@pytest.mark.parametrize("link", ["copy", "hard"])
+def test_a_photo_that_was_moved_is_not_gone(tmp_path: Path, source: Path, link: LinkKind) -> None:
+    journal, path, moved = MemoryJournal(), tmp_path / "placed.jpg", tmp_path / "moved.jpg"
+    run([PlaceFile(path, source, link)], journal, tmp_path)
+    source.rename(moved)
+    other = tmp_path / "other.jpg"
+    other.write_bytes(b"photo two")
+    for copies in ([], [tmp_path / "nowhere.jpg", other], [path]):
+        (event,) = _taken_back(journal, copies)
+        assert (event.status, path.exists()) == ("left", True)
+    (event,) = _taken_back(journal, [other, moved])
+    assert (event.status, path.exists()) == ("removed", False)
+    assert moved.read_bytes() == b"photo one"
+
+
+def _taken_back(journal: MemoryJournal, copies: list[Path]) -> list[Event]:
+    events: list[Event] = []
+    entries = journal.newest_first()
+    undo(entries, journal, on_event=events.append, copies=lambda path: copies)
+    return events
 
 
 def test_files_behind_a_folder_that_became_a_link_are_left(tmp_path: Path, source: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from faceclust.errors import OptionError, PersonError
+from faceclust.export.plan import LinkKind
 from faceclust.export.xmp import written_in
 from faceclust.export.xmp.merge import SidecarStyle
+from faceclust.photos import content_hash
 from faceclust.pipeline import (
     Event,
     ExportRequest,
@@ -443,3 +445,30 @@ def test_paths_that_differ_in_case_are_one_where_the_file_system_says_so(tmp_pat
         upper.parent.symlink_to(lower.parent)
     assert _is_same_place(lower, upper)
     assert _is_same_place(lower.parent, upper.parent)
+
+
+@pytest.mark.parametrize("link", ["copy", "hard"])
+def test_a_renamed_persons_old_folder_goes_although_the_photos_have_moved(
+    tmp_path: Path, link: LinkKind
+) -> None:
+    root, out = tmp_path / "album", tmp_path / "out"
+    root.mkdir()
+    (root / "a.jpg").write_bytes(b"a photo")
+    scanned = photo("a.jpg", 1, info=INFO, content=content_hash(root / "a.jpg"))
+    with library(root, scanned) as album:
+        group(album.db, (1,))
+        name(album, "1", "Ann")
+        folders = ExportRequest("folders", to=out, link=link)
+        run(album, folders)
+        (root / "2019").mkdir()
+        (root / "a.jpg").rename(root / "2019/a.jpg")
+        with album.db.transaction() as sql:
+            intake.link_file(sql, Scanned("2019/a.jpg", 7, 1), 1)
+            intake.mark_missing(sql, ["a.jpg"])
+            intake.forget_moved(sql)
+        name(album, "Ann", "Anna")
+        assert run(album, folders)[0].left == 0
+        assert [folder.name for folder in out.iterdir()] == ["Anna"]
+        (root / "2019/a.jpg").rename(tmp_path / "away.jpg")
+        assert undo(album).left
+        assert (out / "Anna/a.jpg").exists()

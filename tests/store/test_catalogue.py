@@ -46,6 +46,15 @@ def test_photos_are_newer_where_every_file_is(db: Database) -> None:
     assert catalogue.photos_since(db, 9) == set()
 
 
+def test_files_are_found_by_their_content_while_they_are_there(db: Database) -> None:
+    old = photo("old.jpg", 1)
+    put(db, old, replace(old, path="copy.jpg"), photo("b.jpg", 2))
+    assert catalogue.paths_of_content(db, old.content_hash or "") == ["copy.jpg", "old.jpg"]
+    gone(db, "old.jpg")
+    assert catalogue.paths_of_content(db, old.content_hash or "") == ["copy.jpg"]
+    assert catalogue.paths_of_content(db, "another") == []
+
+
 def gone(db: Database, *paths: str) -> None:
     with db.transaction() as sql:
         intake.mark_missing(sql, paths)
