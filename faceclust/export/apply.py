@@ -126,6 +126,8 @@ def _write_table(run: Run, action: WriteTable) -> Status:
     with disk.scratch(path.parent) as new:
         digest = disk.write_pieces(new, action.pieces())
         run.install(replace(entry, digest=digest), new)
+    # Else the journal would hold every table there ever was.
+    run.journal.drop_between(path)
     return status
 
 

@@ -59,6 +59,9 @@ class Journal(Protocol):
         The intended count too: after a crash the file may be in either state.
         """
 
+    def drop_between(self, path: Path) -> None:
+        """Forget what stood at `path` between the first and the last but one of our writes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

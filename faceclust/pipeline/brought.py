@@ -178,6 +178,10 @@ class OurNames:
         """As `Journal.written`."""
         return self.book.written(path)
 
+    def drop_between(self, path: Path) -> None:
+        """As `Journal.drop_between`."""
+        self.book.drop_between(path)
+
     def _tell(self, change: Callable[..., None], photo: Path) -> None:
         change(
             self.library.db,

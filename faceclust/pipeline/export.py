@@ -257,6 +257,9 @@ class _Book:
     def written(self, path: Path) -> Collection[str]:
         return journal.digests_at(self.library.db, os.fspath(path))
 
+    def drop_between(self, path: Path) -> None:
+        journal.drop_between(self.library.db, os.fspath(path))
+
 
 def _plan(
     library: Library,

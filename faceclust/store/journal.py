@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from faceclust.store.database import Database, now, path_from_db, path_to_db
@@ -41,9 +42,42 @@ def add_entry(db: Database, export_id: int, entry: Mapping[str, object]) -> int:
 
 
 def set_state(db: Database, entry_id: int, state: str) -> None:
-    """Move an entry to "done" or "undone"."""
+    """Move an entry to "done", or to "undone": then what stood there before is kept no longer."""
+    before = ", before = NULL" if state == "undone" else ""
     with db.transaction() as sql:
-        sql.execute("UPDATE export_entries SET state = ? WHERE id = ?", (state, entry_id))
+        sql.execute(f"UPDATE export_entries SET state = ?{before} WHERE id = ?", (state, entry_id))
+
+
+def drop_between(db: Database, path: str) -> None:
+    """Forget what stood at `path` between the first and the last but one of our writes there.
+
+    Taking the last one back leads to the one before it, and taking that back to what stood there
+    before the first.
+    """
+    with db.transaction() as sql:
+        found = sql.execute(
+            "SELECT id, export_id, digest, before_digest FROM export_entries "
+            "WHERE path = ? AND kind = 'write' AND state = 'done' ORDER BY id DESC",
+            (path_to_db(path),),
+        )
+        earlier = found.fetchall()[1:]
+        for (*_, before), (older, export_id, digest, _) in pairwise(earlier):
+            if before != digest:
+                return
+            sql.execute(
+                """UPDATE export_entries SET (before, before_mode, before_digest) = (
+                    SELECT before, before_mode, before_digest FROM export_entries WHERE id = ?)
+                WHERE id = ?""",
+                (older, earlier[0][0]),
+            )
+            sql.execute(
+                """UPDATE export_entries SET state = 'undone', before = NULL
+                WHERE id = ?1 OR (export_id = ?2 AND kind = 'scratch' AND NOT EXISTS (
+                    SELECT 1 FROM export_entries
+                    WHERE export_id = ?2 AND id != ?1 AND kind != 'scratch' AND state != 'undone'))
+                """,
+                (older, export_id),
+            )
 
 
 def digests_at(db: Database, path: str) -> set[str]:

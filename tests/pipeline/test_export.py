@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -369,6 +370,36 @@ def test_tables_can_be_printed_and_written(album: Library, tmp_path: Path) -> No
     assert ExportRequest("csv", to=Path("-")).to_stdout
     assert undo(album).removed >= 1
     assert not target.parent.exists()
+
+
+def test_of_many_tables_the_journal_holds_the_last_but_one_only(
+    album: Library, tmp_path: Path
+) -> None:
+    target, other = tmp_path / "out" / "people.json", tmp_path / "other.json"
+    texts = []
+    for old, called in pairwise(("1", "Ann", "Anna", "Annie", "Annika")):
+        name(album, old, called)
+        run(album, ExportRequest("json", to=target))
+        texts.append(target.read_bytes())
+    run(album, ExportRequest("json", to=other))
+    assert held(album) == [texts[2]]
+    undo(album)
+    assert not other.exists()
+    undo(album)
+    assert target.read_bytes() == texts[2]
+    assert held(album) == []
+    undo(album)
+    assert not target.exists()
+    undo(album)
+    assert not target.parent.exists()
+    with pytest.raises(PersonError, match="no export to take back"):
+        undo(album)
+
+
+def held(album: Library) -> list[bytes]:
+    """The contents of files in the journal."""
+    rows = album.db.rows("SELECT before FROM export_entries WHERE before IS NOT NULL")
+    return [before for (before,) in rows]
 
 
 def test_the_photos_of_a_table_are_in_order_of_their_names(tmp_path: Path) -> None:

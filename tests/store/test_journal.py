@@ -95,6 +95,18 @@ def test_digests_of_all_exports_count(db: Database) -> None:
     assert journal.digests_at(db, "/a.xmp") == {"first", "second"}
 
 
+def test_states_of_a_file_that_do_not_follow_from_each_other_are_kept(db: Database) -> None:
+    export = journal.begin_export(db, "json")
+    journal.drop_between(db, "/out/a.json")
+    for digest, before in (("1", None), ("2", "1"), ("theirs+3", "theirs"), ("4", "theirs+3")):
+        content = None if before is None else before.encode()
+        number = intend(db, export, "/out/a.json", digest, before=content, before_digest=before)
+        journal.set_state(db, number, "done")
+    journal.drop_between(db, "/out/a.json")
+    found = [fields["before"] for _, fields in journal.entries(db, export)]
+    assert found == [b"theirs+3", b"theirs", b"1", None]
+
+
 def test_an_entry_has_one_of_three_states(db: Database) -> None:
     number = intend(db, journal.begin_export(db, "xmp"), "/a.xmp")
     with pytest.raises(Exception, match="CHECK constraint"):
