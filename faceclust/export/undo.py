@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -153,17 +154,29 @@ def _original(world: _World, entry: Entry) -> Path | None:
     """The photo that was placed, where it is now; None where none was.
 
     Raises:
-        RefusedError: it was moved out of sight or deleted, and the copy may be the last one.
+        RefusedError: it was moved out of sight or deleted, and the copy may be the last one; or it
+            cannot be read.
     """
     if entry.source is None:
         return None
     source, path = Path(entry.source), Path(entry.path)
-    if source.is_file() and os.path.realpath(source) != entry.path:
-        return source
+    try:
+        if _is_file(source) and os.path.realpath(source) != entry.path:
+            return source
+    except OSError as error:
+        raise RefusedError(f"its original {source} cannot be read ({error.strerror})") from error
     for photo in world.copies(path):
         if os.path.realpath(photo) != entry.path and _is_same_content(photo, path):
             return photo
     raise RefusedError(f"its original {source} is gone, this may be the last copy")
+
+
+def _is_file(path: Path) -> bool:
+    """As `Path.is_file`, which tells of a folder that may not be read in some Pythons only."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _is_same_content(photo: Path, path: Path) -> bool:

@@ -112,6 +112,22 @@ def test_the_last_copy_of_a_photo_is_left(
     assert path.read_bytes() == b"photo one"
 
 
+def test_a_copy_whose_original_may_not_be_read_is_left(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, path, stat = MemoryJournal(), tmp_path / "placed.jpg", Path.stat
+    run([PlaceFile(path, source, "copy")], journal, tmp_path)
+
+    def closed(path: Path, **options: bool) -> os.stat_result:
+        if path == source:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    reason = f"its original {source} cannot be read (Permission denied)"
+    assert statuses(journal)["placed.jpg"] == ("left", reason)
+
+
 @pytest.mark.parametrize("link", ["copy", "hard"])
 def test_a_photo_that_was_moved_is_not_gone(tmp_path: Path, source: Path, link: LinkKind) -> None:
     journal, path, moved = MemoryJournal(), tmp_path / "placed.jpg", tmp_path / "moved.jpg"

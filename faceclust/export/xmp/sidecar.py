@@ -147,7 +147,7 @@ def _check_there(photo: Path) -> None:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError("the photo is gone; run `faceclust scan` again") from error
     except OSError as error:
-        raise InputError(f"{photo} cannot be read ({error.strerror}): check it") from error
+        raise InputError(f"the photo cannot be read ({error.strerror})") from error
 
 
 def _photo_names(folder: Path) -> set[str]:

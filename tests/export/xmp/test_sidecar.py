@@ -120,7 +120,7 @@ def test_a_folder_that_may_not_be_read_skips_its_photos_only(
     errors: dict[Path, str] = {}
     planned = list(plan([closed, opened], XmpOptions(), nobody, errors.__setitem__))
     assert [action.path for action in planned] == [tmp_path / "open/a.jpg.xmp"]
-    assert errors == {closed.path: f"{closed.path} cannot be read (Permission denied): check it"}
+    assert errors == {closed.path: "the photo cannot be read (Permission denied)"}
 
 
 def test_adobe_names_unless_photos_would_share_a_sidecar(tmp_path: Path) -> None:
