@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from faceclust.export.journal import Event, Summary
     from faceclust.export.report import ReportOptions
     from faceclust.pipeline.ablate import ablate
+    from faceclust.pipeline.births import birth
     from faceclust.pipeline.cluster import ClusterReport, cluster
     from faceclust.pipeline.decide import (
         Aside,
-        birth,
         differ,
         hide,
         ignore,
@@ -140,9 +140,10 @@ _HOMES = {
     "export.journal": "Event Summary",
     "export.report": "ReportOptions",
     "pipeline.ablate": "ablate",
+    "pipeline.births": "birth",
     "pipeline.cluster": "cluster ClusterReport",
     "pipeline.decide": (
-        "Aside birth differ hide ignore merge name not_a_face overruled reject set_aside split undo"
+        "Aside differ hide ignore merge name not_a_face overruled reject set_aside split undo"
     ),
     "pipeline.evaluate": "evaluate",
     "pipeline.export": "export table_pieces undo_export",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from faceclust.errors import OptionError
-from faceclust.pipeline.decide import is_birth
+from faceclust.pipeline.births import is_birth
 from faceclust.pipeline.people import clean_name
 from faceclust.pipeline.shots import PhotoFile
 from faceclust.records import Box, FaceNote, PersonNote

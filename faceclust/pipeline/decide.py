@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +13,7 @@ from faceclust.embed.arcface import normalise
 from faceclust.errors import OptionError, PersonError
 from faceclust.people import bonds, not_faces, steps
 from faceclust.pipeline import brought
+from faceclust.pipeline.births import check_one, faceless
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.models import space
 from faceclust.pipeline.people import all_people, clean_name, find, find_all
@@ -32,25 +31,32 @@ def name(library: Library, who: str, new_name: str) -> tuple[Person, Person | No
         The person as it is now, and the one it was joined with, or None.
 
     Raises:
-        PersonError: there is no person `who`.
+        PersonError: there is no person `who`, or all its photos are from before the one who has
+            that name was born.
         OptionError: the name cannot be used.
     """
     text = clean_name(new_name)
     people = all_people(library)
     person = find(people, who)
-    same = [other for other in people if other.name == text and other.id != person.id]
+    named = (*people, *faceless(library))
+    same = [other for other in named if other.name == text and other.id != person.id]
+    if same:
+        check_one(library, [*same, person])
     if person.name != text or person.ignored:
         _decide(library, Decision(0, "name", person.faces, person.id, name=text))
-    return find(all_people(library), text), same[0] if same else None
+    return find(all_people(library), text), next((p for p in same if p.faces), None)
 
 
 def merge(library: Library, who: Sequence[str]) -> Person:
     """Make several people one; the first named one gives the name.
 
     Raises:
-        PersonError: someone does not exist, or fewer than two different people are given.
+        PersonError: someone does not exist, fewer than two different people are given, or all
+            photos of one are from before another one was born.
     """
-    made = merging(find_all(all_people(library), who))
+    people = find_all(all_people(library), who)
+    made = merging(people)
+    check_one(library, sorted(people, key=lambda person: person.name is None))
     _decide(library, made)
     return merged(library, made)
 
@@ -191,47 +197,6 @@ def not_a_face(library: Library, face: int, *, show: bool = False) -> None:
         raise PersonError(f"There is no face {face}; `faceclust people WHO` lists faces.")
     if (face in not_faces(ledger.decisions(library.db))) == show:
         _decide(library, Decision(0, "a-face" if show else "not-a-face", (face,)))
-
-
-def birth(library: Library, who: str, born: str | None) -> tuple[Person, int]:
-    """Say when a named person was born: no earlier photo will ever show that person.
-
-    Args:
-        born: ISO 8601, "2015-07-14", "2015-07" or "2015"; None forgets what was said.
-
-    Returns:
-        The person as it is now, and how many faces were too early and have left.
-
-    Raises:
-        PersonError: there is no such person, or it has no name.
-        OptionError: `born` is no date.
-    """
-    if born is not None and not _is_date(born):
-        raise OptionError(f"{born!r} is no date; give YYYY-MM-DD, YYYY-MM or YYYY.")
-    if born is not None and not is_birth(born):
-        raise OptionError(f"{born} is yet to come; give a date that has passed.")
-    person = find(all_people(library), who)
-    if person.name is None:
-        raise PersonError(f'Name the person first: `faceclust name {who} "NAME"`.')
-    if born != person.birth:
-        _decide(library, Decision(0, "birth", (), person.id, name=person.name, date=born))
-    now = next((p for p in all_people(library) if p.id == person.id), replace(person, faces=()))
-    return now, len(set(person.faces) - set(now.faces))
-
-
-def is_birth(text: str) -> bool:
-    """Whether a text is a date, ISO 8601 or its beginning, on which somebody can have been born."""
-    return _is_date(text) and text <= date.today().isoformat()
-
-
-def _is_date(text: str) -> bool:
-    if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?", text):
-        return False
-    try:
-        date.fromisoformat(text + "-01-01"[len(text) - 4 :] if len(text) < 10 else text)
-    except ValueError:
-        return False
-    return True
 
 
 def ignore(library: Library, who: str, *, show: bool = False) -> Person:

@@ -35,7 +35,7 @@ from faceclust.store import Scanned, catalogue, intake, ledger
 from faceclust.tags import SOURCES, Problem, Source, picasa
 from faceclust.xmp import read_embedded
 from tests.export.xmp.samples import MWG, packet
-from tests.synthetic import LEFT, MIDDLE, group, library, photo
+from tests.synthetic import LEFT, MIDDLE, group, library, photo, put
 
 INFO = PhotoInfo(400, 300, 1, "JPEG", "2019-07-14T18:03:22")
 
@@ -163,7 +163,9 @@ def test_faces_that_the_user_parted_get_no_common_name(album: Library) -> None:
 
 
 def test_nobody_is_in_a_photo_from_before_the_birth(album: Library) -> None:
-    name(album, "1", "Ann")
+    put(album.db, photo("late.jpg", 1, info=replace(INFO, taken_at="2020-01-01T12:00:00")))
+    group(album.db, (1, 3, 5, 6, 7), (2, 4))
+    name(album, str(next(p.id for p in all_people(album) if 7 in p.faces)), "Ann")
     birth(album, "Ann", "2019-07-15")
     tag(album, "a.jpg", Ann=MIDDLE)
     google(album, "c.jpg", "Ann")

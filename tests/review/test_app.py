@@ -151,8 +151,8 @@ def test_every_answer_is_one_decision(page: Page, album: Library) -> None:
         assert listed(page, "?show=hidden") == []
     new = page.answer("split-off", people=[page.person(1)], faces=[2])["person"]
     assert people(album)[new] == (2,)
-    page.answer("birth", people=[page.person(1)], name="2019-07-25")
-    assert "Ann" not in people(album)  # not born when these photos were taken
+    page.answer("birth", people=[page.person(1)], name="2019-07-25", code=400)  # in no photo, then
+    assert people(album)["Ann"] == (1, 3)
 
 
 def test_questions_and_their_answers(page: Page, album: Library) -> None:
