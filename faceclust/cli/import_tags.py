@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from enum import Enum
@@ -97,7 +98,11 @@ def import_tags(
 
 def _paths(given: list[str]) -> list[Path]:
     if "-" in given:
-        given = [path for path in given if path != "-"] + sys.stdin.read().splitlines()
+        # As bytes: a name need not be UTF-8, and may hold what ends a line elsewhere in Unicode.
+        # (No photo's name ends with a carriage return; lines that Windows wrote do.)
+        lines = sys.stdin.buffer.read().split(b"\n")
+        piped = [os.fsdecode(line.removesuffix(b"\r")) for line in lines]
+        given = [path for path in given if path != "-"] + piped
     return [Path(path) for path in given if path]
 
 

@@ -24,6 +24,7 @@ from faceclust.graph import gpu
 from faceclust.pipeline import Library, Match, ScanReport, for_scan, name
 from faceclust.records import PhotoInfo
 from faceclust.store import Scanned
+from tests.export.xmp.samples import IPTC, packet
 from tests.synthetic import describe, group, library, photo, put
 
 LONG = "a folder with a long name/" * 6 + "c.jpg"
@@ -462,10 +463,37 @@ def test_an_empty_pipe_imports_nothing(
     capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (album.root / "e.jpg.json").write_text(json.dumps({"people": [{"name": "Cem"}]}))
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    pipe(monkeypatch, b"\n")
     out, err = run(capsys, album, "import", "-", code=1)
     assert out == ""
     assert "No path came through the pipe; nothing was imported." in err
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="there all names are Unicode")
+def test_piped_paths_are_what_the_file_system_has(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    odd = [b"caf\xe9.jpg", "a\u2028b.jpg".encode(), b"c\x0bd.jpg"]
+    put(album.db, *(photo(os.fsdecode(name), 4) for name in odd))
+    paths = [os.path.join(os.fsencode(album.root), name) for name in odd]  # noqa: PTH118 - bytes
+    listed = "<Iptc4xmpExt:PersonInImage><rdf:Bag><rdf:li>Cem</rdf:li></rdf:Bag>"
+    for path in paths:
+        Path(os.fsdecode(path)).touch()
+        sidecar = packet(f"{listed}</Iptc4xmpExt:PersonInImage>", IPTC)
+        Path(os.fsdecode(path + b".xmp")).write_bytes(sidecar)
+    pipe(monkeypatch, end.join([*paths, b""]))
+    found = json.loads(run(capsys, album, "import", "-", "--json")[0])
+    assert (found["photos"], found["problems"]) == (3, [])
+    pipe(monkeypatch, b"/nowhere/caf\xe9.jpg")
+    _, err = run(capsys, album, "import", "-", code=1)
+    assert "/nowhere/caf\ufffd.jpg does not exist" in err
+
+
+def pipe(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """A pipe as with most locales: text that is no UTF-8 is an error there."""
+    stdin = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="strict")
+    monkeypatch.setattr(sys, "stdin", stdin)
 
 
 def test_a_damaged_file_that_was_named_is_a_failure(capsys: Capture, album: Library) -> None:
