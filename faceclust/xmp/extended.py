@@ -17,6 +17,7 @@ from typing import BinaryIO
 from lxml import etree
 
 from faceclust.errors import InputError
+from faceclust.xmp.encodings import mentions
 from faceclust.xmp.packet import (
     MAX_PACKET_BYTES,
     lift_attribute,
@@ -68,7 +69,7 @@ def read_part(head: bytes, at: int, size: int) -> Part | None:
 
 def is_extended(main: bytes) -> bool:
     """Whether a packet says that there is more of it; tells without parsing."""
-    return b"HasExtendedXMP" in main
+    return mentions(main, "HasExtendedXMP")
 
 
 def completed(main: bytes, file: BinaryIO, parts: Iterable[Part]) -> bytes:

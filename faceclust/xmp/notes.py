@@ -15,6 +15,7 @@ from lxml import etree
 from faceclust.records import Box, FaceNote, Notes, PersonNote, PhotoInfo
 from faceclust.xmp.areas import read_area, write_area
 from faceclust.xmp.boxes import displayed_box, stored_box
+from faceclust.xmp.encodings import mentions
 from faceclust.xmp.packet import (
     PREFIXES,
     add,
@@ -37,7 +38,6 @@ _FACES, _PEOPLE = q("faceclust:Faces"), q("faceclust:People")
 _AUTHOR, _AREA, _IS_NOT = q("faceclust:Author"), q("faceclust:Area"), q("faceclust:IsNot")
 _GROUP, _IGNORED, _NO_FACE = q("faceclust:Group"), q("faceclust:Ignored"), q("faceclust:NoFace")
 _NAME, _BIRTH, _HIDDEN = q("faceclust:Name"), q("faceclust:Birth"), q("faceclust:Hidden")
-_NAMESPACE = PREFIXES["faceclust"].encode()
 _YES = "True"
 _MOST_NAMES = 100
 _MOST_TEXT = 300
@@ -63,7 +63,7 @@ def read_notes(packet: bytes, info: PhotoInfo) -> Notes:
 
 def has_notes(packet: bytes) -> bool:
     """Whether a packet can hold notes; tells without parsing."""
-    return _NAMESPACE in packet
+    return mentions(packet, PREFIXES["faceclust"])
 
 
 def read_authors(packet: bytes) -> frozenset[str]:

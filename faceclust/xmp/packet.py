@@ -15,6 +15,7 @@ from typing import TypeAlias
 from lxml import etree
 
 from faceclust.errors import InputError
+from faceclust.xmp.encodings import unpadded
 
 Field: TypeAlias = etree._Element | str
 
@@ -89,7 +90,12 @@ def parse_xml(content: bytes, what: str) -> etree._Element:
     """
     if len(content) > MAX_PACKET_BYTES:
         raise InputError(f"{what} is over {MAX_PACKET_BYTES >> 20} MB")
+    try:
+        document, encoding = unpadded(content)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} is not well-formed XML ({error.reason})") from error
     parser = etree.XMLParser(
+        encoding=encoding,
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -97,7 +103,7 @@ def parse_xml(content: bytes, what: str) -> etree._Element:
         remove_blank_text=True,
     )
     try:
-        root: etree._Element = etree.fromstring(content.strip(b"\0 \t\r\n"), parser)
+        root: etree._Element = etree.fromstring(document, parser)
     except etree.XMLSyntaxError as error:
         raise InputError(f"{what} is not well-formed XML ({error.msg})") from error
     # Nothing that is read here needs a DTD; entities are declared in one.
