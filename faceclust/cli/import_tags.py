@@ -118,6 +118,7 @@ def _record(report: ImportReport) -> dict[str, Any]:
         "answers": report.answers,
         "known": report.known,
         "used_hints": report.used,
+        "placeholders": report.placeholders,
         "hints": [{"name": hint.name, **about(hint)} for hint in report.hints],
         "conflicts": [
             {"kind": each.kind, "names": list(each.names), "face": each.face, **about(each)}
@@ -137,6 +138,11 @@ def _tell(report: ImportReport, dry_run: bool) -> None:
         console.say(f"not taken over: {where}{face}: {names}: {_REASONS[each.kind]}")
     for problem in report.problems:
         console.say(f"skipped: {console.escape(problem.file)}: {console.escape(problem.reason)}")
+    if report.placeholders:
+        console.say(
+            f"left out: {counted(report.placeholders, 'name')} such as Person 12, which exports of "
+            "faceclust gave to people without one."
+        )
     if report.hints:
         console.say(
             f"{counted(len(report.hints), 'name')} without a place in their photo; "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -15,8 +14,6 @@ from faceclust.tags import Claim, Conflict, ConflictKind, Found, Hint, Noted, To
 from faceclust.xmp import Region, displayed_box
 from faceclust.xmp.packet import fold
 
-# What our own exports call people without a name.
-_PLACEHOLDER = re.compile(r"Person \d+")
 _SHOWN = 80
 _ALIKE = 0.7  # IoU of two detections of one face, by different versions of the detector
 
@@ -28,6 +25,7 @@ class Intake:
     Attributes:
         boxes: photo id to its faces: face id to box.
         photos: ids of the photos that anything was said about.
+        placeholders: photos and what our own exports called people without a name there.
     """
 
     boxes: dict[int, dict[int, Box]]
@@ -38,6 +36,7 @@ class Intake:
     noted: list[Noted] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     boxed: set[tuple[int, str]] = field(default_factory=set)
+    placeholders: set[tuple[int, str]] = field(default_factory=set)
 
     def take(self, shot: PhotoFile, found: Found) -> None:
         """Match the regions and notes of one file to the faces of its photo."""
@@ -88,7 +87,8 @@ class Intake:
                 yield PersonNote(name, birth, person.hidden)
 
     def _name(self, given: str, shot: PhotoFile, found: Found) -> str | None:
-        if _PLACEHOLDER.fullmatch(given):
+        if fold(given) in found.placeholders:
+            self.placeholders.add((shot.photo, fold(given)))
             return None
         try:
             return clean_name(given)

@@ -52,6 +52,8 @@ class ImportReport:
         used: names without a box that told whose face it is.
         hints: names without a box that did not, as stored for `open_hints`.
         conflicts: what was not taken over.
+        placeholders: how many names of photos were left out because an export of ours wrote them
+            for people without one.
         paths: photo id to the path that stands for it in messages.
         problems: files that were left out.
     """
@@ -63,6 +65,7 @@ class ImportReport:
     used: int
     hints: tuple[Hint, ...]
     conflicts: tuple[Conflict, ...]
+    placeholders: int
     paths: dict[int, str]
     problems: tuple[Problem, ...]
 
@@ -129,6 +132,7 @@ def import_tags(
         used=outcome.used,
         hints=outcome.hints,
         conflicts=(*intake.conflicts, *outcome.conflicts, *heeded.conflicts),
+        placeholders=len(intake.placeholders),
         paths=_paths(library),
         problems=tuple(dict.fromkeys(problems)),
     )

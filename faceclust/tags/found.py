@@ -22,6 +22,8 @@ class Found:
         regions: named faces; the boxes as they stand in the file.
         names: people without a box.
         notes: what we ourselves noted beside the names; `authors` the libraries that did.
+        placeholders: folded names in `regions` and `names` that we ourselves wrote for people
+            without one.
         frame: what the boxes refer to by the format's own rules: the pixels as they are stored,
             or the photo as it is displayed. Some writers do the other.
     """
@@ -33,6 +35,7 @@ class Found:
     frame: Frame = "displayed"
     notes: Notes = field(default_factory=Notes)
     authors: frozenset[str] = frozenset()
+    placeholders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from faceclust.records import PhotoInfo
 from faceclust.tags.files import Names
 from faceclust.tags.found import Found
 from faceclust.xmp import Region, read_authors, read_notes, read_people, stored_box
+from faceclust.xmp.packet import fold
+from faceclust.xmp.placeholders import read_placeholders
 
 _RAW = "RAW"
 
@@ -56,6 +58,9 @@ def read_xmp(packet: bytes, info: PhotoInfo, file: str) -> Found:
     """
     people = read_people(packet, info)
     notes = read_notes(packet, info)
+    names = [*(region.name for region in people.regions), *people.names]
+    # Whom we noted is somebody who is called so.
+    real = {fold(person.name) for person in notes.people}
     faces = tuple(replace(note, box=stored_box(note.box, info.orientation)) for note in notes.faces)
     return Found(
         "xmp",
@@ -65,6 +70,7 @@ def read_xmp(packet: bytes, info: PhotoInfo, file: str) -> Found:
         "stored",
         replace(notes, faces=faces),
         read_authors(packet),
+        read_placeholders(packet, names) - real,
     )
 
 

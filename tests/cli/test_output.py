@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import Progress, TaskID
@@ -488,6 +489,17 @@ def test_piped_paths_are_what_the_file_system_has(
     pipe(monkeypatch, b"/nowhere/caf\xe9.jpg")
     _, err = run(capsys, album, "import", "-", code=1)
     assert "/nowhere/caf\ufffd.jpg does not exist" in err
+
+
+def test_numbers_that_an_export_gave_for_names_are_told(capsys: Capture, album: Library) -> None:
+    for path in ("a.jpg", "2019/b.jpg", LONG, "d.jpg", "e.jpg"):
+        (album.root / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30)).save(album.root / path)
+    run(capsys, album, "export", "--format", "xmp", "--placeholders")
+    out, err = run(capsys, album, "import")
+    assert "left out: 3 names such as Person 12, which exports of faceclust gave" in err
+    assert "0 faces of 0 people named from 5 photos" in out
+    assert json.loads(run(capsys, album, "import", "--json")[0])["placeholders"] == 3
 
 
 def pipe(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:

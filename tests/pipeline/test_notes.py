@@ -40,6 +40,7 @@ from faceclust.pipeline import (
 from faceclust.pipeline.people import dates, live_faces
 from faceclust.records import Decision, Person, PhotoInfo
 from faceclust.store import Scanned, ledger
+from tests.export.xmp.samples import packet
 from tests.pipeline.test_decide import COUNT, STEP, Evening, Steps, of_year, renew
 from tests.synthetic import MODEL, group, library, photo
 
@@ -420,3 +421,16 @@ def test_the_users_date_of_birth_stands_where_nobody_is_left(album: Library) -> 
         made = Decision(0, "birth", (), number_of_ann, name="Ann", date="2020")
         ledger.put_decision(new.db, made)
         assert "two-births" in kinds(import_tags(new))
+
+
+def test_numbers_that_an_export_gave_for_names_are_left_out_and_counted(album: Library) -> None:
+    for number, path in enumerate(sorted(album.root.rglob("*.jpg"))):
+        if number % 2:  # another program's sidecar, which keeps no word of who wrote into it
+            path.with_name(f"{path.name}.xmp").write_bytes(packet(""))
+    name(album, "2", "Person 7")
+    write(album, ExportRequest("xmp", placeholders=True))
+    with restored(album) as new:
+        report = import_tags(new)
+        assert list(report.people) == ["Person 7"]
+        assert (report.placeholders, kinds(report)) == (4, [])
+        assert {person.name for person in all_people(new)} == {None, "Person 7"}

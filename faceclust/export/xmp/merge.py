@@ -32,6 +32,7 @@ from faceclust.xmp.packet import (
     remove,
     serialise,
 )
+from faceclust.xmp.placeholders import merge_placeholders
 from faceclust.xmp.regions import (
     FORMS,
     Form,
@@ -163,9 +164,12 @@ def _merged(
         # A keyword that the user had given too was there before us, and stays.
         gone = {keyword.of(name, options.root) for name in ours} & set(map(clean, brought))
         keyword.merge(rdf, block, list(dict.fromkeys(names)), gone - set(names))
+    named = {fold(region.name) for region in photo.regions if region.named}
+    placeholders = {region.name for region in wanted if fold(region.name) not in named}
+    merge_placeholders(rdf, block, sorted(placeholders), (ours - placeholders) | named)
     if photo.notes.author:
-        named = [stored_box(r.box, photo.info.orientation) for r in photo.regions if r.named]
-        merge_notes(rdf, block, photo.notes, photo.info, named, previous.notes)
+        boxes = [stored_box(r.box, photo.info.orientation) for r in photo.regions if r.named]
+        merge_notes(rdf, block, photo.notes, photo.info, boxes, previous.notes)
     for emptied in rdf.findall(q("rdf:Description")):
         if not len(emptied) and not set(emptied.attrib) - {q("rdf:about"), "about"}:
             remove(emptied)

@@ -25,13 +25,12 @@ from faceclust.export.xmp.merge import (
 )
 from faceclust.export.xmp.provenance import NOTHING, Previous
 from faceclust.records import TaggedPhoto
+from faceclust.xmp.extended import is_extended
 from faceclust.xmp.extract import read_embedded
 from faceclust.xmp.packet import MAX_PACKET_BYTES
 
 Read: TypeAlias = Callable[[Path], bytes | None]
 
-# A packet that still says so continues in segments of a JPEG that could not be read.
-_EXTENDED = b"HasExtendedXMP"
 _PHOTO_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in (
@@ -198,7 +197,8 @@ def _embed(
     existing = read(photo.path)
     if existing is None and not wanted:
         return
-    if existing is not None and _EXTENDED in existing:
+    if existing is not None and is_extended(existing):
+        # It would have been completed if the other segments of the JPEG could be read.
         raise InputError(
             f"{photo.path} has XMP in parts that cannot all be read: write a sidecar instead"
         )
