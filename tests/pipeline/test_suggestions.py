@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tempfile
 import tracemalloc
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faceclust import suggest
+from faceclust.errors import OptionError
 from faceclust.people import bonds
 from faceclust.pipeline import (
     Library,
@@ -121,9 +123,8 @@ def test_the_questions_are_those_of_going_through_all_faces_one_by_one(
         there = {person.id for person in all_people(album)}
         for number in named & there:
             name(album, str(number), f"Person {number}")
-            birth(album, f"Person {number}", str(births[number - 1]))
-        # Of some nobody is left by now: they were born later.
-        there = {person.id for person in all_people(album)}
+            with suppress(OptionError):  # later than all photos
+                birth(album, f"Person {number}", str(births[number - 1]))
         for number in hidden & there:
             hide(album, str(number))
         for one, two in parted:
