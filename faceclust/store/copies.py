@@ -92,13 +92,18 @@ def _is_decided(sql: sqlite3.Connection, photo: int) -> bool:
 
 def alike(sql: sqlite3.Connection, model: str, face_id: int, vector: FloatArray) -> bool:
     """Whether a stored face looks like an embedding (D,) of the same network."""
+    return likeness(sql, model, face_id, vector) >= SAME_FACE_COSINE
+
+
+def likeness(sql: sqlite3.Connection, model: str, face_id: int, vector: FloatArray) -> float:
+    """Cosine of a stored face and an embedding (D,); -1 where the network has not seen the face."""
     row = sql.execute(
         "SELECT vector FROM embeddings WHERE model = ? AND face_id = ?", (model, face_id)
     ).fetchone()
     if row is None:
-        return False
+        return -1.0
     old = np.frombuffer(row[0], "<f2").astype(np.float32)
     if old.shape != vector.shape:
-        return False
+        return -1.0
     lengths = float(np.linalg.norm(old) * np.linalg.norm(vector))
-    return float(old @ vector) >= SAME_FACE_COSINE * lengths
+    return float(old @ vector) / lengths if lengths else -1.0

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from faceclust.records import Box, Face, FloatArray, PhotoInfo
-from faceclust.store.copies import SAME_FACE_IOU, alike, go_on
+from faceclust.records import Face, FloatArray, PhotoInfo
+from faceclust.store import edits
+from faceclust.store.copies import go_on
 from faceclust.store.database import now, path_to_db
 
 
@@ -51,7 +52,8 @@ def put_edited(sql: sqlite3.Connection, file: Scanned) -> None:
     assert file.content_hash is not None
     row = sql.execute("SELECT photo_id FROM files WHERE path = ?", (path_to_db(file.path),))
     found = row.fetchone()
-    if found is not None and _rename_content(sql, file.path, file.content_hash):
+    if found is not None and found[0] in edits.stood_here(sql, file.path, file.content_hash):
+        edits.rename(sql, int(found[0]), file.content_hash)
         _put_file(sql, file, int(found[0]))
         _next_revision(sql)
 
@@ -76,14 +78,10 @@ def put_scanned(
         if item.info is None or item.content_hash is None:
             _put_file(sql, item, None)
             continue
-        copy = sql.execute("SELECT id FROM photos WHERE content_hash = ?", (item.content_hash,))
-        found = copy.fetchone()
-        if found is not None:
-            go_on(sql, item.path, int(found[0]))
-        edited = _rename_content(sql, item.path, item.content_hash)
+        same = _same_faces(sql, item, item.content_hash, model)
         photo_id = _put_photo(sql, item.content_hash, item.info, extractor)
         _put_file(sql, item, photo_id)
-        face_ids = _put_faces(sql, photo_id, item, model if edited else None)
+        face_ids = _put_faces(sql, photo_id, item, same)
         sql.executemany(
             "INSERT OR REPLACE INTO crops VALUES (?, ?)",
             zip(face_ids, item.thumbnails, strict=True),
@@ -114,6 +112,20 @@ def _next_revision(sql: sqlite3.Connection) -> None:
     )
 
 
+def _same_faces(
+    sql: sqlite3.Connection, item: Scanned, content_hash: str, model: str
+) -> list[int | None]:
+    """Find the photo that a file holds, by its content or as an edited one, and its known faces."""
+    row = sql.execute("SELECT id FROM photos WHERE content_hash = ?", (content_hash,)).fetchone()
+    if row is not None:
+        return edits.same_faces(sql, go_on(sql, item.path, int(row[0])) or int(row[0]), item, None)
+    photo_id = edits.edited(sql, item, model)
+    if photo_id is None:
+        return [None] * len(item.faces)
+    edits.rename(sql, photo_id, content_hash)
+    return edits.same_faces(sql, photo_id, item, model)
+
+
 def _put_photo(sql: sqlite3.Connection, digest: str, info: PhotoInfo, extractor: str) -> int:
     row = sql.execute(
         """INSERT INTO photos (content_hash, width, height, orientation, format, taken_at, camera,
@@ -130,12 +142,13 @@ def _put_photo(sql: sqlite3.Connection, digest: str, info: PhotoInfo, extractor:
 
 
 def _put_file(sql: sqlite3.Connection, item: Scanned, photo_id: int | None) -> None:
-    """Record a file; of one that cannot be read, also which photo stood there before."""
+    """Record a file, and which photo stood there before: an edit may lead back to it."""
     sql.execute(
         """INSERT INTO files (path, size, mtime_ns, photo_id, error_kind, error)
         VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
-            before = iif(excluded.photo_id IS NULL, coalesce(photo_id, before), NULL),
+            before = nullif(iif(excluded.photo_id IS photo_id, before,
+                coalesce(photo_id, before)), excluded.photo_id),
             photo_id = excluded.photo_id, error_kind = excluded.error_kind,
             error = excluded.error, missing_since = NULL""",
         (
@@ -149,49 +162,23 @@ def _put_file(sql: sqlite3.Connection, item: Scanned, photo_id: int | None) -> N
     )
 
 
-def _rename_content(sql: sqlite3.Connection, path: str, content_hash: str) -> bool:
-    """Where a file's content was edited, let its photo go on under the new hash.
-
-    Only a photo that no other file holds now (it may have been moved before it was edited), and
-    only to content that is not known yet.
-    """
-    cursor = sql.execute(
-        """UPDATE photos SET content_hash = :hash
-        WHERE id = (SELECT coalesce(photo_id, before) FROM files WHERE path = :path)
-            AND content_hash != :hash
-            AND NOT EXISTS (SELECT 1 FROM photos WHERE content_hash = :hash)
-            AND NOT EXISTS (SELECT 1 FROM files
-                WHERE photo_id = photos.id AND path != :path AND missing_since IS NULL)""",
-        {"hash": content_hash, "path": path_to_db(path)},
-    )
-    return cursor.rowcount > 0
-
-
 def _put_faces(
-    sql: sqlite3.Connection, photo_id: int, item: Scanned, alike_in: str | None
+    sql: sqlite3.Connection, photo_id: int, item: Scanned, same: list[int | None]
 ) -> list[int]:
-    """Store the photo's faces and return their ids; those not found again are retired.
+    """Store the photo's faces and return their ids; known ones not found again are retired.
 
-    With `alike_in`, a model, a face is the same one only if its embedding says so too.
+    Args:
+        same: for each face, the id of the known one that it is, or None.
     """
-    known = {
-        int(row[0]): Box(*row[1:5])
-        for row in sql.execute("SELECT id, x, y, w, h FROM faces WHERE photo_id = ?", (photo_id,))
-    }
-    ids = []
-    for face, vector in zip(item.faces, item.vectors, strict=True):
-        match = max(known, key=lambda i: face.box.iou(known[i]), default=None)
-        if match is not None and (
-            face.box.iou(known[match]) < SAME_FACE_IOU
-            or (alike_in is not None and not alike(sql, alike_in, match, vector))
-        ):
-            match = None
-        if match is not None:
-            del known[match]
-        ids.append(_put_face(sql, photo_id, face, match))
+    ids = [
+        _put_face(sql, photo_id, face, known) for face, known in zip(item.faces, same, strict=True)
+    ]
+    rows = sql.execute(
+        "SELECT id FROM faces WHERE photo_id = ? AND retired_at IS NULL", (photo_id,)
+    ).fetchall()
     sql.executemany(
-        "UPDATE faces SET retired_at = ? WHERE id = ? AND retired_at IS NULL",
-        [(now(), face_id) for face_id in known],
+        "UPDATE faces SET retired_at = ? WHERE id = ?",
+        [(now(), face_id) for (face_id,) in rows if face_id not in ids],
     )
     return ids
 

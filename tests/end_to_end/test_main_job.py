@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageOps
 
 from tests.conftest import Run
 
@@ -113,6 +114,29 @@ def test_an_edited_photo_keeps_its_names(faceclust: Run, cast: Path) -> None:
         photo.write_bytes(photo.read_bytes() + b"\0" * 7)
     assert "5 read" in faceclust("scan", cast).stdout
     assert {face["face"] for face in faces(faceclust, "Raj")} == before
+
+
+def test_a_cropped_photo_and_one_whose_name_was_taken_keep_theirs(
+    faceclust: Run, cast: Path
+) -> None:
+    faceclust("scan", cast)
+    person = next(p for p in people(faceclust) if "raj" in str(p["best_photo"]))
+    faceclust("name", person["id"], "Raj")
+    of = {str(face["file"]): face["face"] for face in faces(faceclust, "Raj")}
+    with Image.open(cast / "raj" / "raj2.png") as whole:
+        # What crops and what widens a photo moves its faces alike.
+        wide = ImageOps.expand(whole.convert("RGB"), (whole.width, 0, 0, whole.height))
+    wide.save(cast / "raj" / "raj2.png")
+    # The new photo of the old name is looked at first, and kept before its turn comes.
+    (cast / "zoo").mkdir()
+    (cast / "raj" / "raj1.png").rename(cast / "zoo" / "raj1.png")
+    shutil.copy(cast / "amy" / "amy1.png", cast / "raj" / "raj1.png")
+    (cast / "raj" / "raj1.png").write_bytes((cast / "raj" / "raj1.png").read_bytes() + b"\0")
+    faceclust("scan", cast / "raj")
+    faceclust("scan", cast)
+    after = {str(face["file"]): face["face"] for face in faces(faceclust, "Raj")}
+    of["zoo/raj1.png"] = of.pop("raj/raj1.png")
+    assert after == of
 
 
 def test_another_photo_under_an_old_name_does_not_inherit_the_name(

@@ -26,6 +26,7 @@ from tests.synthetic import (
     put,
 )
 
+BELOW = Box(0.4, 0.7, 0.2, 0.2)
 LATIN = os.fsdecode(b"\xe9t\xe9/caf\xe9.jpg")
 BROKEN = Scanned("broken.jpg", 7, 1, error_kind="truncated", error="ends too early")
 
@@ -194,6 +195,47 @@ def test_another_photo_under_an_old_name_has_faces_of_its_own(db: Database) -> N
     put(db, photo("a.jpg", 1))
     put(db, photo("a.jpg", 2, content="another photo"))
     assert face_ids(db) == {"a.jpg": [2]}
+
+
+def test_a_photo_whose_name_another_took_comes_back_by_its_content(db: Database) -> None:
+    put(db, photo("a.jpg", 1, 2))
+    put(db, photo("a.jpg", 3, content="another photo"))
+    put(db, photo("album/a.jpg", 1, 2, content="content of b'a.jpg'"))
+    assert face_ids(db) == {"a.jpg": [3], "album/a.jpg": [1, 2]}
+
+
+def test_a_photo_of_the_same_person_at_another_time_is_another(db: Database) -> None:
+    put(db, photo("a.jpg", 1))
+    later = replace(INFO, taken_at="2021-01-01T00:00:00")
+    put(db, photo("a.jpg", 1, content="later", boxes=(LEFT,), info=later))
+    assert face_ids(db) == {"a.jpg": [2]}
+    put(db, photo("b.jpg", 1, content="content of b'a.jpg'"))
+    assert face_ids(db) == {"a.jpg": [2], "b.jpg": [1]}
+
+
+def test_a_photo_that_was_cropped_or_turned_keeps_its_faces(db: Database) -> None:
+    put(db, photo("a.jpg", 1, 2, 3))  # in the middle, on the left, on the right
+    put(db, photo("a.jpg", 1, 2, content="cropped", boxes=(LEFT, RIGHT)))
+    assert face_ids(db) == {"a.jpg": [1, 2]}
+    put(db, photo("a.jpg", 2, 3, 1, 4, content="restored", boxes=(LEFT, RIGHT, MIDDLE, BELOW)))
+    assert face_ids(db) == {"a.jpg": [1, 2, 3, 4]}
+
+
+def test_of_two_faces_alike_a_cropped_photo_keeps_the_one_most_alike(db: Database) -> None:
+    twins = np.stack([looks(1), looks(1) + 0.6 * looks(2)])
+    put(db, replace(photo("a.jpg", 1, 1), vectors=twins))
+    cropped = photo("a.jpg", 1, content="cropped", boxes=(RIGHT,))
+    put(db, replace(cropped, vectors=twins[1:] + 0.05 * looks(3)))
+    assert face_ids(db) == {"a.jpg": [2]}
+
+
+def test_a_photo_in_which_no_face_was_found_for_a_while_keeps_its_faces(db: Database) -> None:
+    put(db, photo("a.jpg", 1))
+    for content in ("turned", "turned and lightened"):
+        put(db, photo("a.jpg", content=content))
+        assert face_ids(db) == {"a.jpg": []}
+    put(db, photo("a.jpg", 1, content="turned back"))
+    assert face_ids(db) == {"a.jpg": [1]}
 
 
 def test_a_copy_keeps_the_old_content_when_the_other_is_edited(db: Database) -> None:
