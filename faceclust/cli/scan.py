@@ -134,6 +134,11 @@ def _summary(library: Library, report: ScanReport, edges: str | None) -> None:
         console.say(f"Pairs of faces scored by {console.escape(edges)}.")
     if report.described:
         console.say(f"{count(report.described)} of earlier scans described by CLIP.")
+    if report.excluded:
+        console.say(
+            f"{counted(report.excluded, 'known photo')} left out by --exclude or --no-recursive: "
+            "in no list until --exclude '' and --recursive bring them back, with their names."
+        )
     for folder, reason in report.folders:
         console.say(f"Folder {console.escape(folder)} was left out: {console.escape(reason)}")
     if heads["errors"]:

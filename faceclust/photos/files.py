@@ -104,6 +104,24 @@ def walk(
     return islice(_walk(root, start, options, on_error or _ignore), options.limit)
 
 
+def leaves_out(options: WalkOptions, below: str = "") -> Callable[[str], bool]:
+    """Which paths, relative to the root, a walk passes over because of its options alone.
+
+    Args:
+        below: where the walk begins, as in `walk`; asked only of paths in there.
+    """
+    excluded = matcher(options.exclude)
+    start = len(below) + 1 if below else 0
+
+    def left_out(path: str) -> bool:
+        ends = [at for at in range(start, len(path)) if path[at] == "/"]
+        if ends and not options.recursive:
+            return True
+        return excluded(path) or any(excluded(path[: end + 1]) for end in ends)
+
+    return left_out
+
+
 def content_hash(path: Path) -> str:
     """BLAKE2b of the file's bytes, 128 bits in hexadecimal: equal files, equal hash.
 

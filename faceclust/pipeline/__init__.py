@@ -50,9 +50,10 @@ if TYPE_CHECKING:
     from faceclust.pipeline.memo import Memo
     from faceclust.pipeline.people import PersonSummary, all_people, namesakes, summaries
     from faceclust.pipeline.picture import PhotoView, Pictures, photo, thumbnail
+    from faceclust.pipeline.presence import count_photos
     from faceclust.pipeline.report import ReportRequest, report
     from faceclust.pipeline.sample import sample
-    from faceclust.pipeline.scan import ScanReport, count_photos, scan
+    from faceclust.pipeline.scan import ScanReport, scan
     from faceclust.pipeline.search import Match, save_crops, search
     from faceclust.pipeline.selected import not_faces, reject_all, split_off
     from faceclust.pipeline.settings import remember, settings
@@ -155,9 +156,10 @@ _HOMES = {
     "pipeline.memo": "Memo",
     "pipeline.people": "all_people namesakes PersonSummary summaries",
     "pipeline.picture": "photo PhotoView Pictures thumbnail",
+    "pipeline.presence": "count_photos",
     "pipeline.report": "report ReportRequest",
     "pipeline.sample": "sample",
-    "pipeline.scan": "count_photos scan ScanReport",
+    "pipeline.scan": "scan ScanReport",
     "pipeline.shots": "sidecar_count",
     "pipeline.settings": "remember settings",
     "pipeline.search": "Match save_crops search",

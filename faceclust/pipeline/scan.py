@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import faceclust
-from faceclust import photos, workers
+from faceclust import workers
 from faceclust.config import Config
 from faceclust.photos import FoundFile
 from faceclust.pipeline import attributes, models
@@ -25,10 +24,11 @@ from faceclust.pipeline.guesses import SETTING
 from faceclust.pipeline.known import Known
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
+from faceclust.pipeline.presence import find_photos, mark_missing
 from faceclust.pipeline.scoring import choose
 from faceclust.pipeline.steps import LOCAL, Steps
 from faceclust.pipeline.stopwatch import Stopwatch
-from faceclust.store import Scanned, catalogue, intake
+from faceclust.store import Scanned, intake
 from faceclust.weights import Device, Notify
 from faceclust.workers import Failure, Limits
 
@@ -50,6 +50,7 @@ class ScanReport:
         described: faces of photos read before that CLIP has described now, by their stored crops.
         errors: files that could not be read.
         missing: files that are gone since the last scan.
+        excluded: files of earlier scans that --exclude or --no-recursive leaves out since then.
         seconds: of wall-clock time.
         stages: seconds of processors, of all workers together: hash, decode, detect, align, embed,
             describe, measure (sharpness, pose, the crop's JPEG); and of this process: store. Of
@@ -67,6 +68,7 @@ class ScanReport:
     described: int = 0
     errors: int = 0
     missing: int = 0
+    excluded: int = 0
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     peak_rss_mb: int | None = None
@@ -105,7 +107,10 @@ def scan(
         WorkerError: worker processes cannot be kept alive.
     """
     started, report = time.monotonic(), ScanReport()
-    if next(find_photos(library, folder, config), None) is None:
+    closed: list[tuple[str, str]] = []
+    found = find_photos(library, folder, config, lambda *error: closed.append(error))
+    if next(found, None) is None:
+        report.folders = closed
         _mark_missing(library, folder, config, report)
         return report
     devices = steps.devices or Devices()
@@ -133,26 +138,9 @@ def scan(
     return report
 
 
-def find_photos(
-    library: Library,
-    folder: Path,
-    config: Config,
-    on_error: Callable[[str, str], None] | None = None,
-) -> Iterator[FoundFile]:
-    """The photo files that a scan of `folder`, in the library, looks at; see `photos.walk`."""
-    inside = folder.relative_to(library.root).as_posix()
-    below = "" if inside == "." else inside
-    # The limit is for photos that must be read: those already known cost nothing.
-    options = replace(config.walk, limit=None)
-    if library.address is not None:
-        ignore = on_error or (lambda path, reason: None)
-        return photos.walk_address(library.address, options, ignore, below=below)
-    return photos.walk(library.root, options, on_error, below=below)
-
-
-def count_photos(library: Library, folder: Path, config: Config) -> int:
-    """How many photo files a scan of `folder` will see."""
-    return sum(1 for _ in find_photos(library, folder, config))
+def _mark_missing(library: Library, folder: Path, config: Config, report: ScanReport) -> None:
+    closed = [path for path, _ in report.folders]
+    report.missing, report.excluded = mark_missing(library, folder, config, closed)
 
 
 def extractor_id(resolved: models.Models, config: Config) -> str:
@@ -303,28 +291,3 @@ class _Scan:
             self.progress(self.report)
 
         catch_up(self.library, self.clip, self.config, grown, devices=devices, notify=notify)
-
-
-def _mark_missing(library: Library, folder: Path, config: Config, report: ScanReport) -> None:
-    """Mark the files of the scanned folder that are gone, and forget old names of moved ones."""
-    inside = folder.relative_to(library.root).as_posix()
-    known = [
-        path
-        for path in catalogue.present_paths(library.db)
-        if inside == "." or path.startswith(f"{inside}/")
-    ]
-    gone = _gone(library, folder, config, known)
-    with library.db.transaction() as sql:
-        intake.mark_missing(sql, gone)
-        moved = intake.forget_moved(sql)
-    report.missing = len(gone) - moved
-
-
-def _gone(library: Library, folder: Path, config: Config, known: list[str]) -> list[str]:
-    if library.address is None:
-        return [path for path in known if not os.path.lexists(library.root / path)]
-    # One listing in place of a question for each file; what it could not look into may be there.
-    closed: list[str] = []
-    there = {f.path for f in find_photos(library, folder, config, lambda p, _: closed.append(p))}
-    unseen = tuple(f"{path}/" for path in closed)
-    return [path for path in known if path not in there and not path.startswith(unseen)]

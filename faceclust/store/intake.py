@@ -11,7 +11,7 @@ import numpy as np
 from faceclust.records import Face, FloatArray, PhotoInfo
 from faceclust.store import edits
 from faceclust.store.copies import go_on
-from faceclust.store.database import now, path_to_db
+from faceclust.store.database import now, path_from_db, path_to_db
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,14 +198,15 @@ def _put_face(sql: sqlite3.Connection, photo_id: int, face: Face, face_id: int |
     return int(row[0])
 
 
-def forget_moved(sql: sqlite3.Connection) -> int:
-    """Forget missing files whose content is there under another name; returns how many."""
-    moved = sql.execute(
+def forget_moved(sql: sqlite3.Connection) -> set[str]:
+    """Forget missing files whose content is there under another name; returns their paths."""
+    rows = sql.execute(
         """DELETE FROM files WHERE missing_since IS NOT NULL AND EXISTS (
             SELECT 1 FROM files AS other WHERE other.photo_id = files.photo_id
-                AND other.missing_since IS NULL)"""
-    ).rowcount
-    if moved > 0:
+                AND other.missing_since IS NULL) RETURNING path"""
+    )
+    moved = {path_from_db(path) for (path,) in rows}
+    if moved:
         _next_revision(sql)
     return moved
 

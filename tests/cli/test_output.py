@@ -393,7 +393,8 @@ def test_what_is_not_given_is_not_changed(
 
     def fake(library: Library, folder: Path, config: Config, **_: object) -> ScanReport:
         seen.append(config)
-        return ScanReport(found=6, read=2, errors=1, folders=[("locked", "Permission denied")])
+        locked = [("locked", "Permission denied")]
+        return ScanReport(found=6, read=2, errors=1, excluded=3, folders=locked)
 
     monkeypatch.setattr("faceclust.pipeline.scan", fake)
     given = ["--exclude", "*.gif", "--exclude", "trash/", "--min-face", "40", "--no-recursive"]
@@ -404,6 +405,8 @@ def test_what_is_not_given_is_not_changed(
     ]
     assert lines(err)[0].startswith("Pairs of faces scored by edges-universal (")
     assert lines(err)[1:] == [
+        "3 known photos left out by --exclude or --no-recursive: "
+        "in no list until --exclude '' and --recursive bring them back, with their names.",
         "Folder locked was left out: Permission denied",
         "1 photo cannot be read; why: faceclust status --errors",
     ]

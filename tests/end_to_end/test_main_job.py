@@ -103,6 +103,10 @@ def test_deleted_photos_are_marked_and_come_back(
     shutil.move(tmp_path / "away", cast / "penny")
     assert " 0 read" in faceclust("scan", cast).stdout
     assert len(faces(faceclust, "Penny")) == count
+    assert "5 known photos left out" in faceclust("scan", cast, "--exclude", "penny").stderr
+    assert len(faces(faceclust, "Penny")) == count - 5
+    assert " 0 read" in faceclust("scan", cast, "--exclude", "").stdout
+    assert len(faces(faceclust, "Penny")) == count
 
 
 def test_an_edited_photo_keeps_its_names(faceclust: Run, cast: Path) -> None:

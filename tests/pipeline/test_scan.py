@@ -262,13 +262,81 @@ def test_a_folder_whose_name_begins_alike_is_another(library: Library, readers: 
     assert run(library).missing == 1
 
 
-def test_what_is_left_out_by_a_limit_or_pattern_is_not_gone(
-    library: Library, readers: Readers
+def test_what_is_left_out_by_a_limit_is_not_gone(library: Library, readers: Readers) -> None:
+    run(library)
+    report = run(library, config=Config(walk=WalkOptions(limit=1)))
+    assert (report.missing, report.excluded, len(face_ids(library.db))) == (0, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("walk", "left"),
+    [
+        (WalkOptions(exclude=("2019/",)), {"a.jpg", "b.jpg"}),
+        (WalkOptions(exclude=("JULY",)), {"a.jpg", "b.jpg", "2019/c.jpg"}),
+        (WalkOptions(exclude=("/2019/c*",)), {"a.jpg", "b.jpg", "2019/july/d.jpg"}),
+        (WalkOptions(recursive=False), {"a.jpg", "b.jpg"}),
+        (WalkOptions(exclude=("*",)), set()),
+    ],
+)
+def test_what_is_excluded_is_in_no_list_until_it_is_not(
+    library: Library, readers: Readers, walk: WalkOptions, left: set[str]
 ) -> None:
     run(library)
-    for walk in (WalkOptions(limit=1), WalkOptions(exclude=("2019/",)), WalkOptions(False)):
-        assert run(library, config=Config(walk=walk)).missing == 0
-    assert len(face_ids(library.db)) == 4
+    before = face_ids(library.db)
+    readers.took()
+    report = run(library, config=Config(walk=walk))
+    assert (report.missing, report.excluded) == (0, 4 - len(left))
+    assert face_ids(library.db).keys() == left
+    assert run(library, config=Config(walk=walk)).excluded == 0
+    report = run(library)
+    assert (report.linked, report.missing, readers.took()) == (4 - len(left), 0, [])
+    assert face_ids(library.db) == before
+
+
+def test_a_part_that_is_scanned_is_not_left_out_by_a_pattern_of_itself(library: Library) -> None:
+    run(library)
+    for walk in (WalkOptions(exclude=("2019",)), WalkOptions(recursive=False)):
+        report = run(library, "2019", Config(walk=walk))
+        assert report.missing == 0
+        assert {"a.jpg", "b.jpg", "2019/c.jpg"} <= face_ids(library.db).keys()
+
+
+def test_what_is_gone_is_told_apart_from_what_moved_or_was_gone_before(library: Library) -> None:
+    run(library)
+    (library.root / "a.jpg").rename(library.root.parent / "away.jpg")
+    write(library.root / "2019" / "copy.jpg", "b.jpg")
+    report = run(library)
+    assert (report.missing, report.excluded) == (1, 0)
+    (library.root.parent / "away.jpg").rename(library.root / "z.jpg")
+    (library.root / "2019" / "c.jpg").unlink()
+    report = run(library, config=Config(walk=WalkOptions(exclude=("copy*",))))
+    # A copy that is left out takes no photo away.
+    assert (report.linked, report.missing, report.excluded) == (1, 1, 0)
+    report = run(library, config=Config(walk=WalkOptions(exclude=("copy*",))))
+    assert (report.missing, report.excluded) == (0, 0)
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_a_folder_that_cannot_be_entered_is_not_gone(
+    library: Library, monkeypatch: pytest.MonkeyPatch, all_of_them: bool
+) -> None:
+    run(library)
+    if all_of_them:
+        for name in ("a.jpg", "b.jpg"):
+            (library.root / name).unlink()
+    scandir, lexists = os.scandir, os.path.lexists
+
+    def closed(path: Path) -> Any:
+        if Path(path) == library.root / "2019":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", closed)
+    monkeypatch.setattr("os.path.lexists", lambda p: "2019/" not in str(p) and lexists(p))
+    report = run(library)
+    assert report.folders == [("2019", "Permission denied")]
+    assert report.missing == (2 if all_of_them else 0)
+    assert {"2019/c.jpg", "2019/july/d.jpg"} <= face_ids(library.db).keys()
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), MemoryError(), DeviceError("")])
