@@ -42,7 +42,7 @@ def doctor(
     if library is not None or db is not None:
         raise OptionError("--library and --db go with --compact only.")
     from faceclust.doctor import diagnose
-    from faceclust.pipeline.library import libraries_folder
+    from faceclust.pipeline.places import libraries_folder
 
     findings = diagnose(libraries_folder())
     if as_json:

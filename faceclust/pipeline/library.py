@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
-
-import platformdirs
+from pathlib import Path
 
 from faceclust.errors import UNREACHABLE, InputError, LibraryError
+from faceclust.pipeline.akin import refuse_known
 from faceclust.pipeline.memo import Memo
+from faceclust.pipeline.places import (
+    database_path,
+    databases,
+    holder,
+    libraries_folder,
+    note_use,
+)
 from faceclust.store import Database, open_database
 
-DATABASE = "library.db"
 _ADDRESS = "address"
 
 
@@ -63,32 +67,6 @@ class Library:
         self.db.close()
 
 
-def libraries_folder() -> Path:
-    """Where databases are kept unless --db says otherwise; `FACECLUST_DATA` moves the folder."""
-    moved = os.environ.get("FACECLUST_DATA")
-    folder = Path(moved).expanduser() if moved else platformdirs.user_data_path("faceclust")
-    return folder / "libraries"
-
-
-def database_path(root: Path | str) -> Path:
-    """The database of the library at `root`: a folder named after it, unique by its full path.
-
-    Args:
-        root: a folder, or an address as text.
-    """
-    digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in PurePath(root).name)[:40]
-    return libraries_folder() / f"{name}-{digest}" / DATABASE
-
-
-def _holder(folder: Path) -> tuple[Path, Path] | None:
-    """(root, database) of the innermost library that holds `folder`, in the usual place."""
-    for root in (folder, *folder.parents):
-        if (path := database_path(root)).exists():
-            return root, path
-    return None
-
-
 def for_scan(place: Path | str, db: Path | None = None) -> tuple[Library, Path]:
     """Open the library that a folder belongs to, or make one with it as its root.
 
@@ -100,7 +78,8 @@ def for_scan(place: Path | str, db: Path | None = None) -> tuple[Library, Path]:
 
     Raises:
         InputError: it is not a folder that can be read.
-        LibraryError: `db` belongs to another folder.
+        LibraryError: `db` belongs to another folder, or without it a new library would begin of
+            photos whose names are in another one.
         StoreError: the database cannot be used.
     """
     place, address = _place(place)
@@ -117,8 +96,11 @@ def for_scan(place: Path | str, db: Path | None = None) -> tuple[Library, Path]:
         root, path = _root_of(db, folder), db
         if db.exists() and not _lives(db):
             path = _moved(db, root)
+    elif found := holder(folder):
+        root, path = found
     else:
-        root, path = _holder(folder) or (folder, database_path(folder))
+        refuse_known(folder)
+        root, path = folder, database_path(folder)
     library = Library(root, open_database(path, create=True))
     if library.db.setting("root") is None:
         library.db.set_setting("root", str(root))
@@ -139,12 +121,12 @@ def _place(place: Path | str) -> tuple[str, str | None]:
 
 def _at(address: str, db: Path | None) -> tuple[Library, Path]:
     """The library of photos at an address or above it, and its folder that they would lie in."""
-    holder = next((a for a in _above(address) if database_path(a).exists()), address)
-    path = db or database_path(holder)
+    top = next((a for a in _above(address) if database_path(a).exists()), address)
+    path = db or database_path(top)
     opened = open_database(path, create=True)
     if opened.setting("root") is None:
         opened.set_setting("root", str(path.with_name("remote")))
-        opened.set_setting(_ADDRESS, address if db else holder)
+        opened.set_setting(_ADDRESS, address if db else top)
     library = Library(Path(opened.setting("root") or ""), opened)
     root = library.place
     if address != root and not address.startswith(f"{root}/"):
@@ -174,7 +156,9 @@ def kept_if_used(library: Library) -> Iterator[None]:
         yield
     finally:
         path = library.db.path
-        if path.parent.parent == libraries_folder() and not _is_used(library.db):
+        if _is_used(library.db):
+            note_use(path)
+        elif path.parent.parent == libraries_folder():
             library.db.close()
             _remove(path)
 
@@ -249,8 +233,7 @@ def find_library(folder: Path | str | None = None, db: Path | None = None) -> Li
         LibraryError: there is none.
     """
     if db is not None:
-        opened = open_database(db)
-        return Library(Path(opened.setting("root") or db.parent), opened)
+        return _opened(db, db.parent)
     if folder is not None:
         folder, address = _place(folder)
         if address is not None:
@@ -258,16 +241,14 @@ def find_library(folder: Path | str | None = None, db: Path | None = None) -> Li
     wanted = Path(folder or Path.cwd()).expanduser().resolve()
     if not wanted.is_dir() and not database_path(wanted).exists():
         raise InputError(f"{folder} is not a folder; give --library the folder of a library.")
-    databases = sorted(libraries_folder().glob(f"*/{DATABASE}"), key=lambda p: p.stat().st_mtime)
-    if holder := _holder(wanted):
-        path = holder[1]
-    elif folder is None and databases:
-        path = databases[-1]
+    if found := holder(wanted):
+        path = found[1]
+    elif folder is None and (kept := databases()):
+        path = kept[-1]
     else:
         where = f" that holds {wanted}" if folder else ""
         raise LibraryError(f"There is no library{where}; run `faceclust scan FOLDER` first.")
-    opened = open_database(path)
-    return Library(Path(opened.setting("root") or wanted), opened)
+    return _opened(path, wanted)
 
 
 def _known(address: str) -> Library:
@@ -276,5 +257,11 @@ def _known(address: str) -> Library:
         raise LibraryError(
             f"There is no library of {address}; run `faceclust scan {address}` first."
         )
+    return _opened(path, path.with_name("remote"))
+
+
+def _opened(path: Path, root: Path) -> Library:
+    """The library of a database, noted as the one used last; `root` where it says none."""
     opened = open_database(path)
-    return Library(Path(opened.setting("root") or path.with_name("remote")), opened)
+    note_use(path)
+    return Library(Path(opened.setting("root") or root), opened)

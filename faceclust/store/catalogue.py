@@ -122,6 +122,12 @@ def file_sizes(db: Database) -> dict[str, int]:
     return {path_from_db(path): int(size) for path, size in rows}
 
 
+def largest_files(db: Database, count: int) -> list[tuple[str, int]]:
+    """Path and bytes of the largest files, also of missing ones."""
+    rows = db.rows("SELECT path, size FROM files ORDER BY size DESC, path LIMIT ?", (count,))
+    return [(path_from_db(path), int(size)) for path, size in rows]
+
+
 def live_boxes(db: Database) -> dict[int, list[tuple[int, Box]]]:
     """The faces of each photo: photo id to (face id, box), in order of face id."""
     boxes: dict[int, list[tuple[int, Box]]] = {}

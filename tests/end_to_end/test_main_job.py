@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import shutil
 import stat
 import subprocess
@@ -107,6 +108,19 @@ def test_deleted_photos_are_marked_and_come_back(
     assert len(faces(faceclust, "Penny")) == count - 5
     assert " 0 read" in faceclust("scan", cast, "--exclude", "").stdout
     assert len(faces(faceclust, "Penny")) == count
+
+
+def test_the_library_of_a_folder_that_has_moved_goes_on(faceclust: Run, cast: Path) -> None:
+    raj = cast / "raj"
+    faceclust("scan", raj)
+    faceclust("name", people(faceclust)[0]["id"], "Raj")
+    before = faces(faceclust, "Raj")
+    moved = raj.rename(cast / "Raj's photos")
+    refused = faceclust("scan", moved, code=1).stderr
+    arguments = shlex.split(refused.partition("`")[2].partition("`")[0])
+    assert arguments[:3] == ["faceclust", "scan", str(moved)]
+    assert " 0 read, 5 unchanged" in faceclust(*arguments[1:]).stdout
+    assert faces(faceclust, "Raj") == before
 
 
 def test_an_edited_photo_keeps_its_names(faceclust: Run, cast: Path) -> None:

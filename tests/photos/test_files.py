@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceclust.errors import InputError, PhotoError
-from faceclust.photos import WalkOptions, content_hash, files, walk
+from faceclust.photos import WalkOptions, content_hash, files, leaves_out, walk
 from faceclust.photos.patterns import matcher
 
 MOUNT_POINT = 0xA0000003
@@ -78,6 +78,17 @@ def test_not_recursive_and_limit(tmp_path: Path) -> None:
 def test_exclude(tmp_path: Path, pattern: str, left: list[str]) -> None:
     make(tmp_path, "a.jpg", "b.gif", "x/a.jpg", "x/b.GIF", "x/y/a.jpg", "y/a.jpg")
     assert paths(tmp_path, pattern) == left
+    left_out = leaves_out(WalkOptions(exclude=(pattern,)))
+    assert [path for path in paths(tmp_path) if not left_out(path)] == left
+
+
+def test_what_is_left_out_below_a_folder(tmp_path: Path) -> None:
+    make(tmp_path, "x/a.jpg", "x/y/a.jpg", "x/y/z/a.jpg")
+    for options in (WalkOptions(exclude=("x", "z")), WalkOptions(recursive=False)):
+        left_out = leaves_out(options, "x/y")
+        found = [file.path for file in walk(tmp_path, options, below="x/y")]
+        assert found == ["x/y/a.jpg"]
+        assert [left_out(path) for path in ("x/y/a.jpg", "x/y/z/a.jpg")] == [False, True]
 
 
 @given(st.text(max_size=12), st.text(max_size=12))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from faceclust.cluster.methods import ClusterOptions
 from faceclust.errors import InputError, LibraryError, OptionError, StoreError
-from faceclust.pipeline.library import database_path, find_library, for_scan, kept_if_used
+from faceclust.pipeline.library import find_library, for_scan, kept_if_used
+from faceclust.pipeline.places import database_path
 from faceclust.pipeline.settings import remember, settings
 from faceclust.records import Decision
 from faceclust.store import ledger
@@ -132,6 +134,33 @@ def test_the_library_one_is_in_comes_before_the_one_used_last(
 def used(root: Path) -> None:
     later = time.time() + 100
     os.utime(database_path(root), (later, later))
+
+
+def test_who_only_looks_at_a_library_uses_it(album: Path, tmp_path: Path) -> None:
+    other = make(tmp_path / "other")
+    assert root_of(album) == root_of() == album
+    assert root_of(db=database_path(other)) == root_of() == other
+    # A scan that goes on elsewhere writes, and that is a use, too.
+    used(album)
+    assert root_of() == album
+    shutil.rmtree(database_path(album).parent)
+    assert root_of() == other
+
+
+def test_a_library_in_a_folder_that_cannot_be_written_can_be_asked(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.write_text", refused)
+    assert root_of(album) == root_of() == album
+
+
+def test_a_database_of_one_s_own_is_never_the_one_used_last(album: Path, tmp_path: Path) -> None:
+    make(tmp_path / "other", tmp_path / "other.db")
+    assert root_of(db=tmp_path / "other.db") == tmp_path / "other"
+    assert root_of() == album
 
 
 def test_a_given_database_comes_before_everything(album: Path, tmp_path: Path) -> None:
@@ -345,3 +374,71 @@ def test_a_library_that_moves_overwrites_no_answers(album: Path, tmp_path: Path)
         assert library.db.path == db
     with find_library(moved) as library:
         assert len(ledger.decisions(library.db)) == 1
+
+
+# --- a new library of photos that are known already ---
+
+
+def known(root: Path, *names: str) -> Path:
+    """A library with files on the disk, and a name; its database."""
+    make(root)
+    with find_library(root) as library:
+        for n, name in enumerate(names, 1):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(b"x" * n)
+            put(library.db, photo(name, n, size=n))
+        ledger.put_decision(library.db, Decision(0, "name", (1,), 1, name="Ann"))
+        return library.db.path
+
+
+@pytest.mark.parametrize("part", ["", "2019/july"])
+def test_a_scan_of_a_folder_that_has_moved_says_how_its_library_goes_on(
+    tmp_path: Path, part: str
+) -> None:
+    db = known(tmp_path / "V", "a.jpg", "2019/july/b.jpg", "2019/c.jpg")
+    moved = tmp_path / "W"
+    (tmp_path / "V").rename(moved)
+    (moved / "a.jpg").unlink()
+    with pytest.raises(LibraryError, match=r"V, which is gone") as told:
+        for_scan(moved / part)
+    assert f'`faceclust scan "{moved}" --db "{db}"`' in str(told.value)
+    anew = database_path(moved / part)
+    assert f'--db "{anew}" to begin anew' in str(told.value)
+    assert not anew.exists()
+    assert scanned_as(moved, db) == (moved, moved)
+    assert scanned_as(moved / part) == (moved, moved / part)
+
+
+def test_a_folder_that_has_moved_can_be_begun_anew(tmp_path: Path) -> None:
+    known(tmp_path / "V", "a.jpg")
+    moved = (tmp_path / "V").rename(tmp_path / "W")
+    assert scanned_as(moved, database_path(moved)) == (moved, moved)
+    assert scanned_as(moved) == (moved, moved)
+
+
+def test_a_copy_or_other_photos_under_the_same_names_are_a_new_library(tmp_path: Path) -> None:
+    known(tmp_path / "V", "a.jpg", "b.jpg")
+    copy = shutil.copytree(tmp_path / "V", tmp_path / "copy")
+    assert scanned_as(copy) == (copy, copy)
+    shutil.rmtree(tmp_path / "V")
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (other / name).write_bytes(b"of another size")
+    assert scanned_as(other) == (other, other)
+
+
+def test_a_scan_of_a_folder_around_a_named_library_says_so(tmp_path: Path) -> None:
+    known(tmp_path / "N" / "2019", "a.jpg")
+    outer = tmp_path / "N"
+    with pytest.raises(LibraryError, match=r"2019 inside .*N is a library of its own") as told:
+        for_scan(outer)
+    assert f'--db "{database_path(outer)}"' in str(told.value)
+    assert scanned_as(outer, database_path(outer)) == (outer, outer)
+    assert scanned_as(outer) == (outer, outer)
+    assert scanned_as(outer / "2019")[0] == outer / "2019"
+
+
+def test_damaged_libraries_elsewhere_do_not_stop_a_scan(album: Path, tmp_path: Path) -> None:
+    database_path(album).write_bytes(os.urandom(5000))
+    assert scanned_as(tmp_path) == (tmp_path, tmp_path)
