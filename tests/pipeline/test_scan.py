@@ -140,6 +140,20 @@ def test_moved_and_copied_files_are_known_by_content(library: Library, readers: 
     assert "a.jpg" not in after
 
 
+def test_a_moved_photo_keeps_its_faces_where_another_took_its_name_before(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(library)
+    before = face_ids(library.db)
+    # Files come before folders: the new photo is kept before the old one's turn comes.
+    monkeypatch.setattr(import_module("faceclust.pipeline.scan"), "BATCH_PHOTOS", 1)
+    (library.root / "a.jpg").rename(library.root / "2019" / "a.jpg")
+    write(library.root / "a.jpg", "another photo")
+    run(library)
+    after = face_ids(library.db)
+    assert after["2019/a.jpg"] == before["a.jpg"] != after["a.jpg"]
+
+
 def test_progress_is_told_of_files_that_moved(library: Library, readers: Readers) -> None:
     write(library.root / "moved" / "1.jpg", "1")
     write(library.root / "moved" / "2.jpg", "2")
