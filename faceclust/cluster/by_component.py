@@ -89,8 +89,8 @@ def _pieces(
     first_node, first_pair = np.cumsum(nodes) - nodes, np.cumsum(pairs) - pairs
     large = np.flatnonzero(nodes > 2)
     group = np.cumsum(pairs[large] + START) // PIECE
-    for number in np.unique(group):
-        members = large[group == number].tolist()
+    for piece in np.split(large, np.flatnonzero(np.diff(group)) + 1) if len(large) else ():
+        members = piece.tolist()
         yield Components(
             np.concatenate([order[first_node[c] :][: nodes[c]] for c in members]),
             [

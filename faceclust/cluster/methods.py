@@ -204,7 +204,7 @@ def cluster(
     apart: IntArray | None = None,
     constraints: Constraints | None = None,
     partition: Partition = partition,
-    components: Communities = by_component,
+    communities: Communities = by_component,
 ) -> Clustering:
     """Cluster N faces.
 
@@ -219,7 +219,7 @@ def cluster(
             the same methods.
         constraints: of the same N faces; whatever the method, they hold.
         partition: what computes the method of that name.
-        components: what walks one component of a graph after the other.
+        communities: what walks one component of a graph after the other.
 
     Raises:
         OptionError: the method cannot take so many faces, or so few.
@@ -231,9 +231,9 @@ def cluster(
     start = time.perf_counter()
     labels = np.zeros(len(x), np.int64)
     if len(x) > 1:
-        walked = components if walks_components(options) else whole_graph
+        infomap = communities if walks_components(options) else whole_graph
         labels = _labels(
-            x, near, options, threshold or 0.0, edges, apart, constraints, partition, walked
+            x, near, options, threshold or 0.0, edges, apart, constraints, partition, infomap
         )
         if constraints is not None and options.method != "partition":
             labels = honour(labels, x, constraints)

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from faceclust.errors import WeightsError
 from faceclust.graph.architecture import AROUND
 from faceclust.graph.clip_cluster import ClipCluster
-from faceclust.graph.correction import Model
+from faceclust.graph.correction import REMEDY, Model
 from faceclust.graph.gcn import adjacency
 from faceclust.graph.pairs import Pairs
 from faceclust.graph.streamed import chunks
@@ -103,12 +104,15 @@ def module_of(model: Model) -> ClipCluster:
     """The module of these weights, as it is used after training.
 
     Raises:
-        RuntimeError: the weights are not those of its architecture.
+        WeightsError: the weights are not those of its architecture.
     """
     w = {name: torch.tensor(value) for name, value in model.tensors.items()}
     values = w["hallucinator.attribute"].bincount().tolist()
     module = ClipCluster(w["hallucinator.t"], values, w["mean"], w["deviation"], model.architecture)
-    module.load_state_dict(w)
+    try:
+        module.load_state_dict(w)
+    except RuntimeError as error:  # which a GPU that fails raises as well
+        raise WeightsError(f"The CLIP-Cluster model is damaged ({error}); {REMEDY}.") from error
     module.eval()
     return module
 

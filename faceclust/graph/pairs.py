@@ -99,7 +99,7 @@ class _Listings:
             found += len(told)
         number = number[:found]
         number.sort()
-        starts = np.arange(0, N + ROWS, ROWS) << face + 1 + place
+        starts = np.arange(0, N + ROWS, ROWS, dtype=np.int64) << face + 1 + place
         return cls(number, np.searchsorted(number, starts), face, place)
 
     def __iter__(self) -> Iterator[IntArray]:

@@ -12,8 +12,9 @@ import numpy as np
 
 import faceclust
 from faceclust import people
-from faceclust.cluster.methods import ClusterOptions, lists_of
+from faceclust.cluster.methods import ClusterOptions, lists_of, walks_components
 from faceclust.cluster.stable import stable_ids
+from faceclust.embed.arcface import Unit
 from faceclust.errors import LibraryError
 from faceclust.pipeline import embeddings
 from faceclust.pipeline.arrive import (
@@ -91,11 +92,13 @@ def description_of(library: Library, embedded: frozenset[int] | None = None) -> 
     return clip if embedded <= catalogue.embedded_faces(library.db, clip) else None
 
 
-def described_by(library: Library, clip: str | None, faces: IntArray) -> Described | None:
+def described_by(
+    library: Library, clip: str | None, faces: IntArray, notify: Notify | None = None
+) -> Described | None:
     """The CLIP embeddings of (N,) faces; all of them have one, see `description_of`."""
     if clip is None:
         return None
-    _, i = embeddings.read(library.db, clip, frozenset(faces.tolist()))
+    _, i = embeddings.read(library.db, clip, frozenset(faces.tolist()), notify=notify)
     return Described(clip, i.x)
 
 
@@ -130,7 +133,8 @@ def cluster(
             "partition", or the library has grown by more than `GROWTH` since it was grouped anew;
             even then nobody whom the user has decided on takes faces from others.
         steps: who does the heavy steps of a grouping anew; the result is the same.
-        notify: told, before the faces are read, where there is too little memory to group all.
+        notify: told, before the faces are read, where there is too little memory to group all, and
+            where a disk has no room for their embeddings.
 
     Raises:
         LibraryError: all are to be grouped, and nothing was scanned yet.
@@ -145,7 +149,7 @@ def cluster(
         raise LibraryError(
             f"{library.place} has not been scanned yet; run `faceclust scan {library.place}`."
         )
-    decisions = ledger.decisions(library.db)
+    decisions, parts = ledger.decisions(library.db), space(model).parts
     newest = ledger.newest_clustering(library.db)
     embedded = catalogue.embedded_faces(library.db, model)
     clip = description_of(library, embedded)
@@ -157,19 +161,18 @@ def cluster(
         known = newest.options.get("anew"), newest.options.get("decisions")
         if not anew or known == (len(current), len(decisions)):
             return _report(newest, started)
-    joined = newest if same and not anew else None
-    arriving = joined is not None and can_arrive(joined, len(current))
-    if not arriving:
-        _warn(library, len(current), options, space(model), notify)
-    crowd = _crowd(library, current, scorer, arriving, notify)
-    watch.lap("read")
     found = None
-    if joined:
-        found = arrive(library, crowd, joined, decisions)
+    if newest and same and not anew and can_arrive(newest, len(current)):
+        crowd = _crowd(library, scorer, *embeddings.held(library.db, model, current, parts))
+        watch.lap("read")
+        found = arrive(library, crowd, newest, decisions)
         watch.lap("arrive")
     if found is None or newest is None:
-        before = None if anew else newest
-        described = clip if scorer and scorer.trained else None
+        _warn(library, len(current), options, space(model), notify)
+        read = embeddings.read(library.db, model, current, parts, notify)
+        crowd, before = _crowd(library, scorer, *read), None if anew else newest
+        trained = clip if scorer and scorer.trained else None
+        described = described_by(library, trained, crowd.faces, notify)
         result, facts = _anew(library, crowd, options, decisions, before, described, steps, watch)
         kept, nearby = _numbered(library, crowd.faces, result, newest)
     else:
@@ -186,28 +189,15 @@ def _recipe(options: ClusterOptions, scorer: Scorer | None) -> dict[str, object]
     recipe = {"faceclust": faceclust.__version__, **asdict(options)}
     # The scorer says what the files hold, wherever they lie; "universal" is what None comes to.
     recipe |= {"edges": options.edges or "universal", "scorer": scorer.name if scorer else None}
+    recipe["by_component"] = options.method == "infomap" and walks_components(options)
     del recipe["weights"]
     return recipe
 
 
-def _crowd(
-    library: Library,
-    current: frozenset[int],
-    scorer: Scorer | None,
-    arriving: bool,
-    notify: Notify | None,
-) -> Crowd:
-    """The faces that are to be grouped, with their embeddings.
-
-    Args:
-        arriving: whether new ones are compared with all others, which are then held in memory.
-    """
-    model = library.db.setting("model") or ""
-    within, structural = space(model), scorer.structural if scorer else None
-    if arriving:
-        faces, unit = embeddings.held(library.db, model, current, within.parts)
-    else:
-        faces, unit = embeddings.read(library.db, model, current, within.parts, notify)
+def _crowd(library: Library, scorer: Scorer | None, faces: IntArray, unit: Unit) -> Crowd:
+    """The faces that are to be grouped, with their embeddings."""
+    within = space(library.db.setting("model") or "")
+    structural = scorer.structural if scorer else None
     return Crowd(faces, unit, photos_of(library, faces), within, structural)
 
 
@@ -232,7 +222,7 @@ def _anew(
     options: ClusterOptions,
     decisions: Sequence[Decision],
     newest: StoredClustering | None,
-    clip: str | None,
+    described: Described | None,
     steps: Steps,
     watch: Stopwatch,
 ) -> tuple[Grouping, dict[str, object]]:
@@ -240,11 +230,10 @@ def _anew(
 
     Args:
         newest: the clustering whose people take no older faces unasked; None where they may.
-        clip: the model whose embeddings are read, if any are.
+        described: the faces' CLIP embeddings, where a trained model reads them.
     """
     faces = crowd.faces
     demanded = people.bonds(decisions, faces.tolist(), dates(library, decisions))
-    described = described_by(library, clip, faces)
     watch.lap("read")
     result = group(
         crowd.unit, options, crowd.space, crowd.photo, constraints_of(demanded, faces),

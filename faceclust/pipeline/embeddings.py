@@ -48,6 +48,6 @@ def held(
 
 def _no_room(db: Database, error: OSError) -> str:
     return (
-        f"{db.path.parent} has no room for a file of the embeddings ({error.strerror}): they are "
+        f"{db.path.parent} cannot hold a file of the embeddings ({error.strerror}): they are "
         "held in memory, which takes more of it; free some space there if that is too little."
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from faceclust import weights
+from faceclust.errors import WeightsError
 from faceclust.graph import correction, edges, structure
 from faceclust.graph.architecture import Architecture
 from faceclust.graph.correction import Correction, Model
@@ -85,5 +86,5 @@ def test_who_is_listed_with_nobody_has_no_neighbourhood() -> None:
 def test_weights_of_another_architecture_fail() -> None:
     tensors = {k: v.detach().numpy() for k, v in module(VARIANTS[0]).state_dict().items()}
     other = Architecture(**(SMALL | {"graph": 9}))
-    with pytest.raises(RuntimeError, match="size mismatch"):
+    with pytest.raises(WeightsError, match="size mismatch"):
         gpu.module_of(Model(tensors, other, unit(D, 16), 1.0, "a", "b"))
