@@ -18,8 +18,8 @@ from faceclust.engine.tasks import Runner, Shared
 from faceclust.graph.approximate import index_of, through
 from faceclust.graph.knn import (
     BLOCK,
+    BY_CODES,
     EXACT_BELOW,
-    FEW,
     SPARE,
     blank,
     lists,
@@ -144,7 +144,7 @@ class _ByCodes:
         many, best = self.k + 1 + SPARE, _Best.nobody(len(queries))
         for first, faces, written in self.shards:
             index, x = faiss.deserialize_index(written.get()), faces.get()
-            found = [through(index, x, part, many) for _, part in _slices(queries, FEW)]
+            found = [through(index, x, part, many) for _, part in _slices(queries, BY_CODES)]
             near, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
             best.meet(np.where(ids < 0, -1, ids + first), near, many)
         return lists(best.ids, best.near, start, self.k)

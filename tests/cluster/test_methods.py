@@ -94,7 +94,7 @@ def test_components_are_walked_one_by_one_where_that_is_asked_for_or_better(
 
     x = people()
     wanted = ClusterOptions("infomap", edges=edges, by_component=asked, seed=3)
-    found = cluster(x, wanted, lists(x, 50), certain(20, 5), components=components)
+    found = cluster(x, wanted, lists(x, 50), certain(20, 5), communities=components)
     assert walked == ([3] if asked or (asked is None and edges) else [])
     assert found.labels[:90].tolist() == np.repeat(np.arange(18), 5).tolist()
 
