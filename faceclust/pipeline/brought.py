@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.errors import InputError
 from faceclust.export import xmp
-from faceclust.export.journal import Entry, EntryKind, Journal
+from faceclust.export.journal import Entry, EntryKind, Journal, Status
+from faceclust.export.names import fold
 from faceclust.export.plan import Action, EmbedXmp, WriteText
 from faceclust.export.xmp import NOTHING, Previous, XmpOptions
 from faceclust.photos import content_hash
@@ -40,34 +42,97 @@ def numbers(library: Library) -> dict[Path, int]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Where names went that exports brought into photos which are not where they were then.
+
+    Attributes:
+        left: photo id to the paths that it has left, with its sidecars. A file that scans leave out
+            now has not left: what other programs say of its copies is not ours.
+        before: path to the ids of photos that were there and are nowhere now: overwritten, or
+            edited beyond recognition. Their sidecars are still there.
+    """
+
+    left: Mapping[int, Collection[str]]
+    before: Mapping[str, Collection[int]]
+
+    def of(self, photo: int, path: str) -> list[tuple[int, str]]:
+        """Photo ids and paths under which all is noted that was brought into a file."""
+        left = [(photo, place) for place in self.left.get(photo, ())]
+        return [(photo, path), *left, *((lost, path) for lost in self.before.get(path, ()))]
+
+
+def moves(library: Library) -> Moves:
+    """What became of the photos that exports brought anything into, by the last scan."""
+    left: defaultdict[int, set[str]] = defaultdict(set)
+    before: defaultdict[str, set[int]] = defaultdict(set)
+    for photo, path, taken in journal.strays(library.db):
+        files = catalogue.paths_of(library.db, photo)
+        if taken and not files:
+            before[path].add(photo)
+        elif taken or not _is_there(library, path, files):
+            left[photo].add(path)
+    return Moves(left, before)
+
+
+def _is_there(library: Library, path: str, files: Iterable[str]) -> bool:
+    """Whether a file that scans leave out is there; not a new name of one of `files`, in case."""
+    return os.path.lexists(library.root / path) and fold(path) not in map(fold, files)
+
+
 def previous(library: Library) -> Callable[[Path], Previous]:
     """What exports, not undone since, brought into the photo at a place."""
-    photos, db = numbers(library), library.db
+    photos, moved, db = numbers(library), moves(library), library.db
 
     def brought(place: Path) -> Previous:
         if (photo := photos.get(place)) is None:
             return NOTHING
         path = place.relative_to(library.root).as_posix()
-        return Previous(
-            *journal.names_in(db, photo, path),
-            journal.notes_in(db, photo, path),
-            journal.branches_in(db, photo, path),
-        )
+        found = NOTHING
+        for noted in moved.of(photo, path):
+            names, keywords = journal.names_in(db, *noted)
+            authors, branches = journal.notes_in(db, *noted), journal.branches_in(db, *noted)
+            found |= Previous(names, keywords, authors, branches)
+        return found
 
     return brought
 
 
 def wrote(library: Library) -> Callable[[Path, Path | None], bool]:
     """Whether exports, not undone since, wrote the sidecar at a place; for a photo, if given."""
-    photos, db = numbers(library), library.db
+    photos, moved, db = numbers(library), moves(library), library.db
 
     def is_ours(sidecar: Path, photo: Path | None) -> bool:
         if photo is None:
             return bool(journal.digests_at(db, os.fspath(sidecar)))
         path = photo.relative_to(library.root).as_posix()
-        return journal.is_sidecar_of(db, os.fspath(sidecar), photos[photo], path)
+        return any(
+            journal.is_sidecar_of(db, os.fspath(sidecar), *noted)
+            for noted in moved.of(photos[photo], path)
+        )
 
     return is_ours
+
+
+def left_by(library: Library, done: Mapping[Path, Status]) -> Callable[[int, str], bool]:
+    """Whether an undo left what was noted of a photo at a path.
+
+    Args:
+        done: what it came to at each place.
+    """
+    moved = moves(library)
+
+    def is_left(photo: int, path: str) -> bool:
+        place = library.root / path
+        place = Path(os.path.realpath(place.parent), place.name)
+        homes = (place, place.with_name(f"{place.name}.xmp"), place.with_suffix(".xmp"))
+        came = {done[home] for home in homes if home in done}
+        if path in moved.left.get(photo, ()):
+            # A sidecar that is not where it was went along with the photo.
+            return "left" in came or came.isdisjoint(("removed", "restored"))
+        return "left" in came or not came
+
+    return is_left
 
 
 def adopt(library: Library, batch: int | None, read: Iterable[Read]) -> None:

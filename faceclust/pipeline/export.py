@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -218,24 +217,8 @@ def undo_export(library: Library, *, dry_run: bool, on_event: Callable[[Event], 
     book = _Book(library, last[0])
     summary = apply.undo(entries, book, dry_run=dry_run, on_event=watch, copies=_copies(library))
     if not dry_run:
-        came = _by_photo(library, done)
-        journal.close_undone(
-            library.db, last[0], lambda photo: not came[photo] or "left" in came[photo]
-        )
+        journal.close_undone(library.db, last[0], brought.left_by(library, done))
     return summary
-
-
-def _by_photo(library: Library, done: Mapping[Path, Status]) -> defaultdict[int, set[Status]]:
-    """What an undo came to at the places where the names of each photo may have been written.
-
-    Nothing, for a photo that was moved since with its sidecar: its names are still there.
-    """
-    came: defaultdict[int, set[Status]] = defaultdict(set)
-    for photo, number in brought.numbers(library).items():
-        place = Path(os.path.realpath(photo.parent), photo.name)
-        homes = (place, place.with_name(f"{place.name}.xmp"), place.with_suffix(".xmp"))
-        came[number].update(done[home] for home in homes if home in done)
-    return came
 
 
 @dataclass(frozen=True, slots=True)

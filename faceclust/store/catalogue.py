@@ -75,6 +75,12 @@ def paths_of_content(db: Database, content_hash: str) -> list[str]:
     return [path_from_db(path) for (path,) in rows]
 
 
+def paths_of(db: Database, photo_id: int) -> list[str]:
+    """Present files of a photo."""
+    query = "SELECT path FROM files WHERE photo_id = ? AND missing_since IS NULL"
+    return [path_from_db(path) for (path,) in db.rows(query, (photo_id,))]
+
+
 def present_paths(db: Database) -> Iterator[str]:
     """Paths of all files that were there when last looked."""
     for (path,) in db.rows("SELECT path FROM files WHERE missing_since IS NULL"):

@@ -14,6 +14,7 @@ _FIELDS = (
 )  # fmt: skip
 _ABOVE_ALL = 2**63 - 1  # no id is larger
 _PAGE = 256  # entries that are held at once
+_HERE = "photo_id = ? AND path = ?"
 
 
 def begin_export(db: Database, export_format: str) -> int:
@@ -209,7 +210,7 @@ def drop_names(
     branches: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Take a `put_names` back."""
-    place = "photo_id = ? AND path = ? AND export_id = ?"
+    place = f"{_HERE} AND export_id = ?"
     values = (photo, path_to_db(path), export_id)
     with db.transaction() as sql:
         sql.executemany(
@@ -229,15 +230,9 @@ def _kinds(
     return [*brought, *branches]
 
 
-# What is noted of a file, and of the places that the photo has left: of its copies, which may have
-# other programs' names in them, only what was brought into them.
-_NOTED = """photo_id = ?1 AND (path = ?2 OR path NOT IN (
-    SELECT path FROM files WHERE photo_id = ?1 AND missing_since IS NULL))"""
-
-
 def names_in(db: Database, photo: int, path: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Names and keywords that exports, not undone since, brought into a photo's file."""
-    query = f"SELECT DISTINCT kind, name FROM exported_names WHERE {_NOTED}"
+    """Names and keywords that exports, not undone since, brought into a photo at a path."""
+    query = f"SELECT DISTINCT kind, name FROM exported_names WHERE {_HERE}"
     rows = list(db.rows(query, (photo, path_to_db(path))))
     return (
         frozenset(str(name) for kind, name in rows if kind == "person"),
@@ -246,19 +241,36 @@ def names_in(db: Database, photo: int, path: str) -> tuple[frozenset[str], froze
 
 
 def branches_in(db: Database, photo: int, path: str) -> frozenset[tuple[str, str]]:
-    """Trees and keywords in them that exports, not undone since, brought into a photo's file."""
+    """Trees and keywords in them that exports, not undone since, brought into a photo at a path."""
     query = (
         "SELECT DISTINCT kind, name FROM exported_names "
-        f"WHERE kind NOT IN ('person', 'keyword') AND {_NOTED}"
+        f"WHERE kind NOT IN ('person', 'keyword') AND {_HERE}"
     )
     rows = db.rows(query, (photo, path_to_db(path)))
     return frozenset((str(tree), str(keyword)) for tree, keyword in rows)
 
 
 def notes_in(db: Database, photo: int, path: str) -> frozenset[str]:
-    """Whose notes exports, not undone since, brought into a photo's file."""
-    query = f"SELECT DISTINCT author FROM exported_notes WHERE {_NOTED}"
+    """Whose notes exports, not undone since, brought into a photo at a path."""
+    query = f"SELECT DISTINCT author FROM exported_notes WHERE {_HERE}"
     return frozenset(str(row[0]) for row in db.rows(query, (photo, path_to_db(path))))
+
+
+def strays(db: Database) -> Iterator[tuple[int, str, bool]]:
+    """What exports brought into photos that are not there any more: id and path.
+
+    With each: whether another photo is there. If none is, the file is gone, cannot be read, or
+    scans leave it out now.
+    """
+    rows = db.rows(
+        """SELECT noted.photo_id, noted.path, here.photo_id IS NOT NULL
+        FROM (SELECT photo_id, path FROM exported_names
+            UNION SELECT photo_id, path FROM exported_notes) AS noted
+        LEFT JOIN files AS here ON here.path = noted.path AND here.missing_since IS NULL
+        WHERE here.photo_id IS NOT noted.photo_id"""
+    )
+    for photo, path, taken in rows:
+        yield int(photo), path_from_db(path), bool(taken)
 
 
 def forget(db: Database, export_format: str) -> None:
@@ -271,18 +283,23 @@ def forget(db: Database, export_format: str) -> None:
             )
 
 
-def close_undone(db: Database, export_id: int, is_left: Callable[[int], bool]) -> None:
+def close_undone(db: Database, export_id: int, is_left: Callable[[int, str], bool]) -> None:
     """Note that an export was undone: the next undo goes to the one before it.
 
-    What the undo had to leave in place stays known as ours: names and notes too, of the photos of
-    which `is_left`, given the id, says so.
+    What the undo had to leave in place stays known as ours: names and notes too, of which
+    `is_left`, given the id of the photo and the path that it had, says so.
     """
     with db.transaction() as sql:
         sql.execute("UPDATE exports SET undone_at = ? WHERE id = ?", (now(), export_id))
         for table in ("exported_names", "exported_notes"):
-            of_export = f"FROM {table} WHERE export_id = ?"
-            photos = sql.execute(f"SELECT DISTINCT photo_id {of_export}", (export_id,)).fetchall()
+            places = sql.execute(
+                f"SELECT DISTINCT photo_id, path FROM {table} WHERE export_id = ?", (export_id,)
+            ).fetchall()
             sql.executemany(
-                f"DELETE {of_export} AND photo_id = ?",
-                [(export_id, photo) for (photo,) in photos if not is_left(int(photo))],
+                f"DELETE FROM {table} WHERE {_HERE} AND export_id = ?",
+                [
+                    (photo, path, export_id)
+                    for photo, path in places
+                    if not is_left(int(photo), path_from_db(path))
+                ],
             )

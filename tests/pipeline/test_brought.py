@@ -26,11 +26,13 @@ from faceclust.pipeline import (
     undo_export,
 )
 from faceclust.records import PhotoInfo
-from faceclust.store import journal
-from tests.export.xmp.samples import DARKTABLE
+from faceclust.store import Scanned, catalogue, intake, journal
+from faceclust.xmp.packet import PREFIXES
+from tests.export.xmp.samples import DARKTABLE, packet
 from tests.synthetic import LEFT, group, library, photo, put
 
 XMP = ExportRequest("xmp")
+LISTED = "Iptc4xmpExt:PersonInImage"
 
 
 @pytest.fixture
@@ -53,8 +55,33 @@ def people(album: Library) -> set[str]:
     return set(written_in((album.root / "a.jpg.xmp").read_bytes()).names)
 
 
-def ours(album: Library) -> set[str]:
-    return set(brought.previous(album)(album.root / "a.jpg").names)
+def ours(album: Library, file: str = "a.jpg") -> set[str]:
+    return set(brought.previous(album)(album.root / file).names)
+
+
+def take_back(album: Library) -> Summary:
+    return undo_export(album, dry_run=False, on_event=lambda event: None)
+
+
+def leave(album: Library, file: str) -> None:
+    """As a scan marks what is gone, or excluded."""
+    with album.db.transaction() as sql:
+        intake.mark_missing(sql, [file])
+        intake.forget_moved(sql)
+
+
+def overwrite(album: Library, content: str, *people: int) -> None:
+    """Put another photo in the place of the one that is there."""
+    put(album.db, photo("a.jpg", *people, content=content, info=PhotoInfo(400, 300, 1, "JPEG")))
+
+
+def move(album: Library, new: str) -> None:
+    """Move the photo, without its sidecar, and scan."""
+    (album.root / "a.jpg").rename(album.root / new)
+    with album.db.transaction() as sql:
+        known = catalogue.photo_by_hash(album.db, "content of b'a.jpg'")
+        assert known is not None
+        intake.link_file(sql, Scanned(new, 1000, 1), known[0])
 
 
 def test_names_are_ours_although_the_export_was_stopped_right_after_the_write(
@@ -133,3 +160,85 @@ def test_the_only_name_is_taken_out_again(album: Library) -> None:
     undo_export(album, dry_run=False, on_event=lambda event: None)
     with pytest.raises(PersonError, match="Nobody has a name yet"):
         run(album)
+
+
+# --- photos that are not where they were ---
+
+
+def test_names_go_out_of_a_sidecar_whose_photo_was_overwritten(album: Library) -> None:
+    run(album)
+    overwrite(album, "somebody else", 2)
+    assert ours(album) == {"Ann"}
+    overwrite(album, "and again", 3)
+    run(album)
+    assert people(album) == set()
+    assert ours(album) == {"Ann"}
+    take_back(album)
+    assert people(album) == {"Ann"}
+    take_back(album)
+    assert not (album.root / "a.jpg.xmp").exists()
+    assert ours(album) == set()
+
+
+def test_names_go_out_of_a_shared_sidecar_whose_photo_was_overwritten(album: Library) -> None:
+    run(album, ExportRequest("xmp", sidecar_style="adobe"))
+    put(album.db, photo("a.png", info=PhotoInfo(400, 300, 1, "PNG")))
+    Image.new("RGB", (400, 300)).save(album.root / "a.png")
+    overwrite(album, "somebody else", 2)
+    run(album, ExportRequest("xmp", sidecar_style="adobe"))
+    assert set(written_in((album.root / "a.xmp").read_bytes()).names) == set()
+
+
+def test_names_that_went_along_with_a_photo_are_not_those_of_its_successor(album: Library) -> None:
+    run(album)
+    move(album, "b.jpg")
+    (album.root / "a.jpg.xmp").rename(album.root / "b.jpg.xmp")
+    Image.new("RGB", (400, 300)).save(album.root / "a.jpg")
+    overwrite(album, "somebody else", 2)
+    assert (ours(album), ours(album, "b.jpg")) == (set(), {"Ann"})
+    take_back(album)
+    assert ours(album, "b.jpg") == {"Ann"}
+
+
+def test_what_is_said_of_a_copy_is_not_ours_when_scans_leave_the_other_out(album: Library) -> None:
+    (album.root / "backup").mkdir()
+    Image.new("RGB", (400, 300)).save(album.root / "backup" / "a.jpg")
+    put(album.db, photo("backup/a.jpg", 1, content="content of b'a.jpg'"))
+    by_hand = f"<{LISTED}><rdf:Bag><rdf:li>Ann</rdf:li></rdf:Bag></{LISTED}>"
+    (album.root / "a.jpg.xmp").write_bytes(
+        packet(by_hand, f'xmlns:Iptc4xmpExt="{PREFIXES["Iptc4xmpExt"]}"')
+    )
+    run(album)
+    leave(album, "backup/a.jpg")
+    assert ours(album) == set()
+    name(album, "Ann", "Zoe")
+    run(album)
+    assert people(album) == {"Ann", "Zoe"}
+
+
+def test_an_export_of_a_photo_that_scans_leave_out_since_is_taken_back_whole(
+    album: Library,
+) -> None:
+    run(album)
+    leave(album, "a.jpg")
+    assert take_back(album).removed == 1
+    put(album.db, photo("a.jpg", 1, info=PhotoInfo(400, 300, 1, "JPEG")))
+    assert ours(album) == set()
+
+
+def test_what_an_undo_took_back_where_the_photo_was_is_not_ours(album: Library) -> None:
+    run(album)
+    move(album, "b.jpg")
+    leave(album, "a.jpg")
+    assert ours(album, "b.jpg") == {"Ann"}
+    assert take_back(album).removed == 1
+    assert ours(album, "b.jpg") == set()
+
+
+def test_names_are_ours_where_only_the_case_of_the_photos_name_changed(album: Library) -> None:
+    run(album)
+    move(album, "A.jpg")
+    leave(album, "a.jpg")
+    # File systems that ignore case have it under the old name, too.
+    (album.root / "a.jpg").touch()
+    assert ours(album, "A.jpg") == {"Ann"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceclust.export.journal import Entry
-from faceclust.store import Database, journal, open_database
+from faceclust.store import Database, intake, journal, open_database
 from tests.synthetic import photo, put
 
 LATIN = os.fsdecode(b"/photos/caf\xe9.jpg")
@@ -126,7 +126,7 @@ def test_the_last_export_is_the_newest_that_wrote_and_was_not_undone(db: Databas
     last = journal.last_export(db)
     assert last is not None
     assert last[:2] == (first, "xmp")
-    journal.close_undone(db, first, lambda photo: False)
+    journal.close_undone(db, first, lambda photo, path: False)
     assert journal.last_export(db) is None
     assert empty > second
 
@@ -142,9 +142,9 @@ def test_names_are_known_by_photo_and_forgotten_with_their_export(db: Database) 
     assert journal.branches_in(db, 2, "b.jpg") == set()
     assert journal.names_in(db, 2, "b.jpg") == ({"Bob"}, frozenset())
     assert journal.names_in(db, 3, "c.jpg") == (frozenset(), frozenset())
-    journal.close_undone(db, second, lambda photo: False)
+    journal.close_undone(db, second, lambda photo, path: False)
     assert journal.names_in(db, 1, "a.jpg") == ({"Ann"}, {"Ann"})
-    journal.close_undone(db, first, lambda photo: photo == 1)
+    journal.close_undone(db, first, lambda photo, path: photo == 1)
     assert journal.names_in(db, 1, "a.jpg") == ({"Ann"}, {"Ann"})
     assert journal.names_in(db, 2, "b.jpg") == (frozenset(), frozenset())
 
@@ -158,12 +158,35 @@ def test_notes_are_known_by_photo_and_forgotten_with_their_export(db: Database) 
         {"me", "other"},
         set(),
     ]
-    journal.close_undone(db, second, lambda photo: False)
+    journal.close_undone(db, second, lambda photo, path: False)
     assert journal.notes_in(db, 1, "a.jpg") == {"me"}
-    journal.close_undone(db, first, lambda photo: photo == 1)
+    journal.close_undone(db, first, lambda photo, path: photo == 1)
     assert journal.notes_in(db, 1, "a.jpg") == {"me"}
-    journal.close_undone(db, first, lambda photo: False)
+    journal.close_undone(db, first, lambda photo, path: False)
     assert journal.notes_in(db, 1, "a.jpg") == set()
+
+
+def test_what_an_undo_left_at_one_path_of_a_photo_says_nothing_of_its_copies(db: Database) -> None:
+    number = journal.begin_export(db, "xmp")
+    for path in ("a.jpg", "copy.jpg"):
+        journal.put_names(db, number, 1, path, ["Ann"], [], authors=["me"])
+    journal.close_undone(db, number, lambda photo, path: path == "copy.jpg")
+    assert journal.names_in(db, 1, "a.jpg") == (frozenset(), frozenset())
+    assert journal.notes_in(db, 1, "a.jpg") == frozenset()
+    assert journal.names_in(db, 1, "copy.jpg") == ({"Ann"}, frozenset())
+    assert journal.notes_in(db, 1, "copy.jpg") == {"me"}
+
+
+def test_strays_are_what_was_brought_into_photos_that_are_not_there(db: Database) -> None:
+    number = journal.begin_export(db, "xmp")
+    journal.put_names(db, number, 1, "a.jpg", ["Ann"], ["Ann"], authors=["me"])
+    journal.put_names(db, number, 2, "b.jpg", ["Bob"], [])
+    journal.put_names(db, number, 2, "a.jpg", [], [], authors=["me"])
+    journal.put_names(db, number, 1, LATIN, ["Ann"], [])
+    assert set(journal.strays(db)) == {(2, "a.jpg", True), (1, LATIN, False)}
+    with db.transaction() as sql:
+        intake.mark_missing(sql, ["b.jpg"])
+    assert (2, "b.jpg", False) in set(journal.strays(db))
 
 
 def test_names_that_were_not_brought_after_all_are_dropped_and_no_others(db: Database) -> None:
