@@ -12,6 +12,11 @@ from faceclust.store.database import path_to_db
 if TYPE_CHECKING:
     from faceclust.store.intake import Scanned
 
+# Photos of two dates are two, perhaps of the same people. But a program that crops a photo may
+# rewrite the only date that it has: a face as alike as this is the same picture of it all the same.
+# (Of 30 faces in cropped photos, 9 in 10 are; of 87 pairs of photos of one person, none.)
+SAME_PICTURE_COSINE = 0.91
+
 
 def rename(sql: sqlite3.Connection, photo: int, content_hash: str) -> None:
     """Let a photo go on under the hash of its new content; the old one is forgotten."""
@@ -78,20 +83,27 @@ def same_faces(
         if match is not None:
             del known[match]
         found.append(match)
-    if alike_in is not None and known and not _taken_at_another_time(sql, photo, item):
-        _find_elsewhere(sql, found, set(known), item, alike_in)
+    if alike_in is not None and known:
+        another_time = _taken_at_another_time(sql, photo, item)
+        least = SAME_PICTURE_COSINE if another_time else SAME_FACE_COSINE
+        _find_elsewhere(sql, found, set(known), item, alike_in, least)
     return found
 
 
 def _find_elsewhere(
-    sql: sqlite3.Connection, found: list[int | None], left: set[int], item: Scanned, model: str
+    sql: sqlite3.Connection,
+    found: list[int | None],
+    left: set[int],
+    item: Scanned,
+    model: str,
+    least: float,
 ) -> None:
-    """Give faces without a match the known faces that are left, the most alike first."""
+    """Give faces without a match the known ones left of at least this cosine, the best first."""
     pairs = [
         (cosine, face, row)
         for row, match in enumerate(found)
         for face in (left if match is None else ())
-        if (cosine := likeness(sql, model, face, item.vectors[row])) >= SAME_FACE_COSINE
+        if (cosine := likeness(sql, model, face, item.vectors[row])) >= least
     ]
     for _, face, row in sorted(pairs, reverse=True):
         if found[row] is None and face in left:
@@ -100,7 +112,7 @@ def _find_elsewhere(
 
 
 def _taken_at_another_time(sql: sqlite3.Connection, photo: int, item: Scanned) -> bool:
-    """Whether the camera says that this is another photo, perhaps of the same people."""
+    """Whether the dates say that this is another photo."""
     row = sql.execute("SELECT taken_at FROM photos WHERE id = ?", (photo,)).fetchone()
     after = None if item.info is None else item.info.taken_at
     return None not in (row[0], after) and row[0] != after

@@ -207,10 +207,19 @@ def test_a_photo_whose_name_another_took_comes_back_by_its_content(db: Database)
 def test_a_photo_of_the_same_person_at_another_time_is_another(db: Database) -> None:
     put(db, photo("a.jpg", 1))
     later = replace(INFO, taken_at="2021-01-01T00:00:00")
-    put(db, photo("a.jpg", 1, content="later", boxes=(LEFT,), info=later))
+    taken = photo("a.jpg", 1, content="later", boxes=(LEFT,), info=later)
+    put(db, replace(taken, vectors=taken.vectors + looks(2)))
     assert face_ids(db) == {"a.jpg": [2]}
     put(db, photo("b.jpg", 1, content="content of b'a.jpg'"))
     assert face_ids(db) == {"a.jpg": [2], "b.jpg": [1]}
+
+
+def test_a_cropped_photo_whose_only_date_is_that_of_the_edit_keeps_its_faces(db: Database) -> None:
+    put(db, photo("a.jpg", 1))
+    later = replace(INFO, taken_at="2021-01-01T00:00:00")
+    cropped = photo("a.jpg", 1, content="cropped", boxes=(LEFT,), info=later)
+    put(db, replace(cropped, vectors=cropped.vectors + 0.2 * looks(2)))
+    assert face_ids(db) == {"a.jpg": [1]}
 
 
 def test_a_photo_that_was_cropped_or_turned_keeps_its_faces(db: Database) -> None:
