@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from faceclust.errors import FaceclustError, LibraryError
@@ -18,37 +17,43 @@ ENOUGH = 0.5
 
 
 def refuse_known(folder: Path) -> None:
-    """Refuse to begin a library of photos whose names are in another one, unseen from there.
+    """Refuse to begin a library of photos about which another one has answers, unseen from there.
 
     Raises:
-        LibraryError: the photos are those of a library whose own folder is gone, or a library
-            with answers lies inside `folder`.
+        LibraryError: the photos are those of a library whose own folder is not there, or a
+            library lies inside `folder`.
     """
-    begin = f'pass --db "{database_path(folder)}"'
-    with closing(_libraries()) as libraries:
-        for root, db in libraries:
-            if folder in root.parents and _exists(root) and _has_answers(db):
-                raise LibraryError(
-                    f"{root} inside {folder} is a library of its own, whose names another one "
-                    f'would not have; scan "{root}" to go on with it, or {begin} to begin one of '
-                    f"all of {folder} (`faceclust export --format xmp` and `faceclust import` "
-                    "take names along)."
-                )
-            if (place := _moved_to(folder, root, db)) is not None:
-                raise LibraryError(
-                    f"{folder} holds the photos of the library of {root}, which is gone; run "
-                    f'`faceclust scan "{place}" --db "{db.path}"` to go on with it and its names, '
-                    f"or {begin} to begin anew."
-                )
-
-
-def _libraries() -> Generator[tuple[Path, Database], None, None]:
-    """Root and open database of each library in the usual place that can be opened."""
     for path in reversed(databases()):
+        reason = None
+        # One that is damaged, locked or of a newer version must not stop a scan of other photos.
         with suppress(FaceclustError), open_database(path) as db:
-            root = db.setting("root")
-            if root is not None and db.setting("address") is None:
-                yield Path(root), db
+            reason = _reason(folder, db)
+        if reason is not None:
+            raise LibraryError(reason)
+
+
+def _reason(folder: Path, db: Database) -> str | None:
+    """Why no library of a folder should begin unseen of one in the usual place."""
+    kept = db.setting("root")
+    if kept is None or db.setting("address") is not None or not _has_answers(db):
+        return None
+    root, begin = Path(kept), f'pass --db "{database_path(folder)}"'
+    if folder in root.parents and _exists(root):
+        return (
+            f"{root} inside {folder} is a library of its own, whose names another one "
+            f'would not have; scan "{root}" to go on with it, or {begin} to begin one of '
+            f"all of {folder} (`faceclust export --format xmp` and `faceclust import` "
+            "take names along)."
+        )
+    place = _found_at(folder, db)
+    # Asked last: a network drive that is not there may let everybody wait for minutes.
+    if place is None or _exists(root):
+        return None
+    return (
+        f"{folder} holds the photos of the library of {root}, which is gone or not connected; if "
+        f'they have moved, run `faceclust scan "{place}" --db "{db.path}"` and it goes on here '
+        f"with its names; if these are copies, {begin} to begin a new library."
+    )
 
 
 def _exists(root: Path) -> bool:
@@ -59,10 +64,8 @@ def _has_answers(db: Database) -> bool:
     return db.row("SELECT 1 FROM decisions LIMIT 1") is not None
 
 
-def _moved_to(folder: Path, root: Path, db: Database) -> Path | None:
-    """Where at or above a folder the photos of a library lie whose own folder is gone."""
-    if _exists(root):
-        return None
+def _found_at(folder: Path, db: Database) -> Path | None:
+    """The folder, or the one above it, that holds the photos of a library."""
     files = catalogue.largest_files(db, SAMPLE)
     return next((place for place in (folder, *folder.parents) if _holds(place, files)), None)
 

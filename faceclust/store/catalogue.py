@@ -129,8 +129,12 @@ def file_sizes(db: Database) -> dict[str, int]:
 
 
 def largest_files(db: Database, count: int) -> list[tuple[str, int]]:
-    """Path and bytes of the largest files, also of missing ones."""
-    rows = db.rows("SELECT path, size FROM files ORDER BY size DESC, path LIMIT ?", (count,))
+    """Path and bytes of the largest files; missing ones only after all that are there."""
+    rows = db.rows(
+        """SELECT path, size FROM files
+        ORDER BY missing_since IS NOT NULL, size DESC, path LIMIT ?""",
+        (count,),
+    )
     return [(path_from_db(path), int(size)) for path, size in rows]
 
 

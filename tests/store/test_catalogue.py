@@ -67,6 +67,14 @@ def all_faces(db: Database) -> int:
     return int(row[0])
 
 
+def test_the_largest_files_are_those_that_are_there(db: Database) -> None:
+    put(db, *(photo(f"{n}.jpg", size=n) for n in range(1, 5)))
+    with db.transaction() as sql:
+        intake.mark_missing(sql, ["4.jpg"])
+    assert catalogue.largest_files(db, 2) == [("3.jpg", 3), ("2.jpg", 2)]
+    assert catalogue.largest_files(db, 9)[-1] == ("4.jpg", 4)
+
+
 def test_names_that_are_no_text_are_among_the_others(db: Database) -> None:
     names = [
         "z.jpg",
