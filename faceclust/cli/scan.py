@@ -82,6 +82,7 @@ def scan(
     """Find the people in FOLDER: new and changed photos are read, their faces grouped.
 
     Profile, CLIP model, device, sizes, exclusions and weights are remembered for the library.
+    --exclude and --no-recursive on a folder inside it hold for that folder and this scan only.
     """
     from faceclust import pipeline
 
@@ -108,14 +109,14 @@ def scan(
             grouped = pipeline.cluster(
                 library, config.cluster, anew=False, steps=steps, notify=console.notify
             )
-        pipeline.remember(library, flags)
+        pipeline.remember(library, flags, inside)
         if json:
             print_json({"scan": asdict(report), "cluster": asdict(grouped)})
         else:
-            _summary(library, report, grouped.edges)
+            _summary(library, report, grouped.edges, part=inside != library.root)
 
 
-def _summary(library: Library, report: ScanReport, edges: str | None) -> None:
+def _summary(library: Library, report: ScanReport, edges: str | None, *, part: bool) -> None:
     from faceclust import pipeline
 
     heads = pipeline.head_count(library)
@@ -135,9 +136,10 @@ def _summary(library: Library, report: ScanReport, edges: str | None) -> None:
     if report.described:
         console.say(f"{count(report.described)} of earlier scans described by CLIP.")
     if report.excluded:
+        back = "the next scan without them brings" if part else "--exclude '' and --recursive bring"
         console.say(
             f"{counted(report.excluded, 'known photo')} left out by --exclude or --no-recursive: "
-            "in no list until --exclude '' and --recursive bring them back, with their names."
+            f"in no list until {back} them back, with their names."
         )
     for folder, reason in report.folders:
         console.say(f"Folder {console.escape(folder)} was left out: {console.escape(reason)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from faceclust import config as configuration
@@ -34,8 +35,15 @@ def settings(library: Library, flags: Flags, **once: Any) -> Config:
     )
 
 
-def remember(library: Library, flags: Flags) -> None:
-    """Make flags the library's own, once a run with them went well: later runs do the same."""
+def remember(library: Library, flags: Flags, folder: Path | None = None) -> None:
+    """Make flags the library's own, once a run with them went well: later runs do the same.
+
+    Args:
+        folder: what was scanned. What a scan of a part of the library leaves out is said of that
+            part alone: remembered, it would take photos of all other folders out of every list.
+    """
+    if folder not in (None, library.root):
+        flags = {table: values for table, values in flags.items() if table != "walk"}
     library.db.set_setting(REMEMBERED, json.dumps(_with_remembered(library, flags)))
 
 

@@ -420,6 +420,28 @@ def test_what_is_not_given_is_not_changed(
     assert report["cluster"]["faces"] == 5
 
 
+def test_what_a_part_leaves_out_holds_for_that_scan(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Config] = []
+
+    def fake(library: Library, folder: Path, config: Config, **_: object) -> ScanReport:
+        seen.append(config)
+        return ScanReport(found=6, excluded=3)
+
+    monkeypatch.setattr("faceclust.pipeline.scan", fake)
+    (album.root / "2019").mkdir()
+    flags = ["--no-recursive", "--exclude", "*.gif", "--min-face", "40"]
+    _, err = run(capsys, album, "scan", album.root / "2019", *flags)
+    assert (
+        "3 known photos left out by --exclude or --no-recursive: in no list until the next scan "
+        "without them brings them back, with their names."
+    ) in lines(err)
+    run(capsys, album, "scan", album.root)
+    assert [(c.walk.recursive, c.walk.exclude) for c in seen] == [(False, ("*.gif",)), (True, ())]
+    assert seen[1].detector.min_face == 40
+
+
 def test_import_says_what_it_took_and_what_not(capsys: Capture, album: Library) -> None:
     document = {"title": "e.jpg", "people": [{"name": "Cem [red]"}]}
     (album.root / "e.jpg.json").write_text(json.dumps(document))

@@ -265,6 +265,12 @@ def test_scanning_a_subfolder_adds_to_the_library_it_lies_in(faceclust: Run, cas
     status = json.loads(faceclust("status", "--json").stdout)
     assert status["library"] == str(cast)
     assert status["missing"] == 0
+    # What a subfolder's own scan leaves out is back with the next one of everything.
+    count = status["files"]
+    assert " left out by --exclude" in faceclust("scan", cast / "howard", "--exclude", "*").stderr
+    assert " 0 read" in faceclust("scan", cast).stdout
+    status = json.loads(faceclust("status", "--json").stdout)
+    assert (status["files"], status["missing"]) == (count, 0)
 
 
 def test_mistakes_get_one_sentence(faceclust: Run, cast: Path, tmp_path: Path) -> None:

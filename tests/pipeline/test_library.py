@@ -224,6 +224,21 @@ def test_flags_are_remembered_until_others_are_given(album: Path) -> None:
         assert (last.scan.profile, last.walk.exclude) == ("mobile", ("*.gif",))
 
 
+def test_what_a_part_leaves_out_is_not_left_out_of_the_library(album: Path) -> None:
+    with find_library(album) as library:
+        remember(library, {"walk": {"exclude": ["*.gif"]}}, album)
+        part: dict[str, dict[str, object]] = {
+            "scan": {"profile": "buffalo_l"},
+            "walk": {"exclude": ["july"], "recursive": False},
+        }
+        there = settings(library, part).walk
+        assert (there.exclude, there.recursive) == (("july",), False)
+        remember(library, part, album / "2019")
+        later = settings(library, {})
+        assert (later.walk.exclude, later.walk.recursive) == (("*.gif",), True)
+        assert later.scan.profile == "buffalo_l"
+
+
 def test_what_went_wrong_is_not_remembered(album: Path) -> None:
     with find_library(album) as library:
         assert settings(library, {"cluster": {"k": 7}}).cluster.k == 7
