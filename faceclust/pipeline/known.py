@@ -14,8 +14,10 @@ from faceclust.photos import FoundFile
 from faceclust.pipeline.library import Library
 from faceclust.store import catalogue
 
-# What a file was recognised as: nothing new, the photo of this id under a new name, or neither.
-Recognised: TypeAlias = Literal["unchanged"] | int | None
+# What a file was recognised as: nothing new, one that was missing and is back as it was, the photo
+# of this id under a new name, or none of these.
+AsItWas: TypeAlias = Literal["unchanged", "back"]
+Recognised: TypeAlias = AsItWas | int | None
 AHEAD = 8  # files that are looked at before their turn, for each thread that hashes
 
 
@@ -48,11 +50,11 @@ class Known:
         pool = ThreadPoolExecutor(max(1, threads), "faceclust-hash")
         try:
             for file in files:
-                unchanged = self._is_unchanged(file)
+                as_was = self._as_it_was(file)
                 hashed = None
-                if threads and not unchanged and catalogue.has_size(self.library.db, file.size):
+                if threads and as_was is None and catalogue.has_size(self.library.db, file.size):
                     hashed = pool.submit(_hash, place, file)
-                waiting.append((file, unchanged, hashed))
+                waiting.append((file, as_was == "unchanged", hashed))
                 if len(waiting) > AHEAD * threads:
                     yield self._in_turn(place, *waiting.popleft())
             while waiting:
@@ -63,9 +65,10 @@ class Known:
     def _in_turn(
         self, place: str, file: FoundFile, unchanged: bool, hashed: Future[str | None] | None
     ) -> tuple[FoundFile, Recognised]:
-        # What was read since the file was looked at may be a copy of it.
-        if unchanged or self._is_unchanged(file):
-            return file, "unchanged"
+        # What was read since the file was looked at may be a copy of it, edited or not.
+        as_was = "unchanged" if unchanged else self._as_it_was(file)
+        if as_was is not None:
+            return file, as_was
         if hashed is not None:
             digest = hashed.result()
         elif catalogue.has_size(self.library.db, file.size):
@@ -75,15 +78,26 @@ class Known:
         photo = None if digest is None else catalogue.photo_by_hash(self.library.db, digest)
         return file, photo[0] if photo is not None and photo[1] == self.extractor else None
 
-    def _is_unchanged(self, file: FoundFile) -> bool:
+    def _as_it_was(self, file: FoundFile) -> AsItWas | None:
+        """Whether a file is the one that was read, by its size and time alone."""
         state = catalogue.file_state(self.library.db, file.path)
         if state is None or (state.size, state.mtime_ns) != (file.size, file.mtime_ns):
-            return False
+            return None
         if state.missing:
-            return False
+            return "back" if self._may_be_back(state) else None
         if state.error is None:
-            return state.extractor == self.extractor
-        return not self.retry_errors and not self.library.may_pass(state.error_kind)
+            return "unchanged" if state.extractor == self.extractor else None
+        passing = self.retry_errors or self.library.may_pass(state.error_kind)
+        return None if passing else "unchanged"
+
+    def _may_be_back(self, state: catalogue.FileState) -> bool:
+        """Whether the photo of a missing file is still what the file held.
+
+        A copy that is there may have been edited meanwhile, and the photo gone on as that.
+        """
+        if state.photo_id is None or state.extractor != self.extractor:
+            return False
+        return not catalogue.has_file(self.library.db, state.photo_id)
 
 
 def _hash(place: str, file: FoundFile) -> str | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import faceclust
 from faceclust import workers
@@ -21,7 +20,7 @@ from faceclust.pipeline.describe import catch_up, device_of
 from faceclust.pipeline.devices import Devices
 from faceclust.pipeline.extract import ExtractorFactory, PhotoTask
 from faceclust.pipeline.guesses import SETTING
-from faceclust.pipeline.known import Known
+from faceclust.pipeline.known import AsItWas, Known
 from faceclust.pipeline.library import Library
 from faceclust.pipeline.memory import peak_rss_mb
 from faceclust.pipeline.presence import find_photos, mark_missing
@@ -35,6 +34,7 @@ from faceclust.workers import Failure, Limits
 # A transaction for each of these many photos or seconds: what a kill can cost.
 BATCH_PHOTOS = 64
 BATCH_SECONDS = 2.0
+BATCH_BACK = 256  # files that are back as they were: a row each
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class ScanReport:
     Attributes:
         found: photo files seen.
         unchanged: known and as they were.
-        linked: new names of known content (moved or copied files).
+        linked: new names of known content (moved or copied files), and files that are back.
         read: photos read anew.
         faces: faces found in them.
         described: faces of photos read before that CLIP has described now, by their stored crops.
@@ -181,6 +181,7 @@ class _Scan:
     clip: str | None
     progress: Callable[[ScanReport], None]
     started: float
+    back: list[str] = field(default_factory=list)  # files not yet noted as there again
 
     @property
     def seconds(self) -> float:
@@ -249,17 +250,31 @@ class _Scan:
     def _folder_error(self, folder: str, reason: str) -> None:
         self.report.folders.append((folder, reason))
 
-    def _account(self, file: FoundFile, known_as: int | Literal["unchanged"]) -> None:
+    def _account(self, file: FoundFile, known_as: AsItWas | int) -> None:
         """Note a file that need not be read."""
         if known_as == "unchanged":
             self.report.unchanged += 1
             if self.report.unchanged % 256 == 0:
                 self.progress(self.report)
             return
+        self.report.linked += 1
+        if known_as == "back":
+            self.back.append(file.path)
+            if len(self.back) >= BATCH_BACK:
+                self.put_back()
+                self.progress(self.report)
+            return
+        self.put_back()
         with self.library.db.transaction() as sql:
             intake.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), known_as)
-        self.report.linked += 1
         self.progress(self.report)
+
+    def put_back(self) -> None:
+        """Note the files that are back; before others, whose photos may depend on these."""
+        if self.back:
+            with self.library.db.transaction() as sql:
+                intake.put_back(sql, self.back)
+            self.back.clear()
 
     def count(self, item: Scanned) -> None:
         self.spent(item.seconds)
@@ -270,6 +285,7 @@ class _Scan:
             self.report.faces += len(item.faces)
 
     def keep(self, batch: list[Scanned], model: str) -> None:
+        self.put_back()
         if batch:
             watch = Stopwatch(time.process_time)
             with self.library.db.transaction() as sql:

@@ -65,6 +65,12 @@ def photo_by_hash(db: Database, content_hash: str) -> tuple[int, str] | None:
     return None if row is None else (int(row[0]), str(row[1]))
 
 
+def has_file(db: Database, photo_id: int) -> bool:
+    """Whether a file is there that holds a photo."""
+    query = "SELECT 1 FROM files WHERE photo_id = ? AND missing_since IS NULL"
+    return db.row(query, (photo_id,)) is not None
+
+
 def paths_of_content(db: Database, content_hash: str) -> list[str]:
     """Present files with this content, in order of path."""
     rows = db.rows(

@@ -47,6 +47,15 @@ def link_file(sql: sqlite3.Connection, file: Scanned, photo_id: int) -> None:
     _next_revision(sql)
 
 
+def put_back(sql: sqlite3.Connection, paths: Iterable[str]) -> None:
+    """Record that missing files are there again as they were, with their photos and names."""
+    sql.executemany(
+        "UPDATE files SET missing_since = NULL WHERE path = ?",
+        [(path_to_db(path),) for path in paths],
+    )
+    _next_revision(sql)
+
+
 def put_edited(sql: sqlite3.Connection, file: Scanned) -> None:
     """Record that we ourselves changed a file's content, and not its picture."""
     assert file.content_hash is not None

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,45 @@ def test_a_name_of_known_content_is_kept_at_once(moved: Library) -> None:
             with moved.db.transaction() as sql:
                 intake.link_file(sql, Scanned(file.path, file.size, file.mtime_ns), what)
     assert [what for _, what in recognise(moved)][:MOVED] == ["unchanged"] * MOVED
+
+
+def test_what_is_back_as_it_was_is_known_without_its_content(
+    moved: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_hash(place: str, file: FoundFile) -> str | None:
+        raise AssertionError(file.path)
+
+    files = [file for file in walk(moved.root) if file.path == "rest/same.jpg"]
+    with moved.db.transaction() as sql:
+        intake.mark_missing(sql, ["rest/same.jpg"])
+    with monkeypatch.context() as patched:
+        patched.setattr(known, "_hash", no_hash)
+        assert list(Known(moved, EXTRACTOR, False, 4).recognise(files)) == [(files[0], "back")]
+    assert list(Known(moved, "another", False, 4).recognise(files)) == [(files[0], None)]
+    os.utime(moved.root / "rest/same.jpg", ns=(2, 2))
+    (file,) = (file for file in walk(moved.root) if file.path == "rest/same.jpg")
+    assert list(Known(moved, EXTRACTOR, False, 4).recognise([file])) == [(file, MOVED + 1)]
+
+
+@pytest.mark.parametrize("ahead", [0, 8])
+def test_what_is_back_is_not_a_copy_that_was_edited_meanwhile(
+    moved: Library, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """The photo went on as the edited copy; the file still holds what it was before."""
+    monkeypatch.setattr(known, "AHEAD", ahead)
+    for name in ("a", "b"):
+        (moved.root / f"{name}.jpg").write_bytes(b"twice")
+        os.utime(moved.root / f"{name}.jpg", ns=(1, 1))
+        put(moved.db, replace(read(moved, f"{name}.jpg"), mtime_ns=1))
+    with moved.db.transaction() as sql:
+        intake.mark_missing(sql, ["a.jpg", "b.jpg"])
+    (moved.root / "a.jpg").write_bytes(b"edited")
+    found = {}
+    for file, what in recognise(moved):
+        found[file.path] = what
+        if file.path == "a.jpg":
+            put(moved.db, replace(read(moved, "a.jpg"), mtime_ns=file.mtime_ns))
+    assert (found["a.jpg"], found["b.jpg"]) == (None, None)
 
 
 @pytest.mark.parametrize(

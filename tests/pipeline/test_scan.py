@@ -21,12 +21,12 @@ from faceclust.engine.tasks import Loop
 from faceclust.errors import DeviceError, InputError
 from faceclust.faces.detector import DetectorOptions
 from faceclust.photos import WalkOptions, at_hand, content_hash
-from faceclust.pipeline import Library, ScanReport, for_scan, models, scan, unreadable
+from faceclust.pipeline import Library, ScanReport, for_scan, known, models, scan, unreadable
 from faceclust.pipeline.describe import CropTask
 from faceclust.pipeline.extract import PhotoTask
 from faceclust.pipeline.scan import extractor_id
 from faceclust.pipeline.steps import on
-from faceclust.store import Scanned
+from faceclust.store import Scanned, catalogue
 from faceclust.workers import Failure
 from tests.synthetic import face_ids, photo
 
@@ -305,6 +305,55 @@ def test_what_is_excluded_is_in_no_list_until_it_is_not(
     report = run(library)
     assert (report.linked, report.missing, readers.took()) == (4 - len(left), 0, [])
     assert face_ids(library.db) == before
+
+
+@pytest.mark.parametrize("unplugged", [False, True])
+def test_what_comes_back_is_neither_hashed_nor_kept_file_by_file(
+    library: Library, readers: Readers, monkeypatch: pytest.MonkeyPatch, unplugged: bool
+) -> None:
+    run(library)
+    before, away = face_ids(library.db), library.root.parent / "away"
+    readers.took()
+    if unplugged:
+        (library.root / "2019").rename(away)
+        assert run(library).missing == 2
+        away.rename(library.root / "2019")
+    else:
+        assert run(library, config=Config(walk=WalkOptions(exclude=("2019",)))).excluded == 2
+    hashed: list[str] = []
+    monkeypatch.setattr(known, "_hash", lambda place, file: hashed.append(file.path))
+    revision = catalogue.revision(library.db)
+    report = run(library)
+    assert (report.unchanged, report.linked, report.missing) == (2, 2, 0)
+    assert (readers.took(), hashed) == ([], [])
+    assert face_ids(library.db) == before
+    assert catalogue.revision(library.db) == revision + 1
+
+
+def test_what_comes_back_is_kept_in_batches_and_before_anything_else(
+    library: Library, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("faceclust.pipeline.scan"), "BATCH_BACK", 3)
+    for n in range(4):
+        write(library.root / "more" / f"{n}.jpg", f"{n}")
+    run(library)
+    run(library, config=Config(walk=WalkOptions(exclude=("*",))))
+    write(library.root / "n.jpg", "new")
+    (library.root / "more" / "3.jpg").rename(library.root / "z.jpg")
+    seen: list[tuple[int, int]] = []
+    report = run(library, progress=lambda r: seen.append((r.linked, len(face_ids(library.db)))))
+    # The new one is read after a and b, which come in before z, whose content is known; then three
+    # of the folders are a batch, and the rest comes in with the new one.
+    assert seen == [(2, 0), (3, 3), (6, 6)]
+    assert (report.linked, len(face_ids(library.db))) == (8, 9)
+
+
+def test_a_part_that_is_scanned_leaves_out_only_what_lies_below_it(library: Library) -> None:
+    run(library)
+    walk = WalkOptions(recursive=False, exclude=("a.jpg", "c.jpg"))
+    report = run(library, "2019", Config(walk=walk))
+    assert (report.found, report.excluded) == (0, 2)
+    assert face_ids(library.db).keys() == {"a.jpg", "b.jpg"}
 
 
 def test_a_part_that_is_scanned_is_not_left_out_by_a_pattern_of_itself(library: Library) -> None:

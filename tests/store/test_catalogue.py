@@ -335,6 +335,19 @@ def test_missing_files_take_their_faces_along_and_bring_them_back(db: Database) 
     assert face_ids(db) == {"b.jpg": [2], "z/a.jpg": [1]}
 
 
+def test_files_that_are_back_bring_their_faces(db: Database) -> None:
+    put(db, photo("a.jpg", 1), photo("b.jpg", 2), photo("c.jpg", 3))
+    before = face_ids(db)
+    with db.transaction() as sql:
+        intake.mark_missing(sql, ["a.jpg", "b.jpg"])
+    assert [catalogue.has_file(db, number) for number in (1, 2, 3)] == [False, False, True]
+    revision = catalogue.revision(db)
+    with db.transaction() as sql:
+        intake.put_back(sql, ["a.jpg", "b.jpg"])
+    assert face_ids(db) == before
+    assert catalogue.revision(db) == revision + 1
+
+
 def test_a_photo_with_several_files_lives_while_one_of_them_does(db: Database) -> None:
     put(db, photo("a.jpg", 1, content="same"), photo("b.jpg", 1, content="same"))
     gone(db, "a.jpg")
