@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from collections.abc import Mapping
@@ -101,9 +102,18 @@ def _paths(given: list[str]) -> list[Path]:
         # As bytes: a name need not be UTF-8, and may hold what ends a line elsewhere in Unicode.
         # (No photo's name ends with a carriage return; lines that Windows wrote do.)
         lines = sys.stdin.buffer.read().split(b"\n")
-        piped = [os.fsdecode(line.removesuffix(b"\r")) for line in lines]
+        piped = [_decoded(line.removesuffix(b"\r")) for line in lines]
         given = [path for path in given if path != "-"] + piped
     return [Path(path) for path in given if path]
+
+
+def _decoded(path: bytes) -> str:
+    """A path that came through a pipe; one that cannot be decoded leads nowhere, and is told so."""
+    try:
+        return os.fsdecode(path)
+    except UnicodeDecodeError:
+        # Only on Windows, where names are taken for UTF-8 but most programs write the code page.
+        return path.decode(locale.getpreferredencoding(do_setlocale=False), errors="replace")
 
 
 def _record(report: ImportReport) -> dict[str, Any]:

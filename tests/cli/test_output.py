@@ -516,6 +516,32 @@ def test_piped_paths_are_what_the_file_system_has(
     assert "/nowhere/caf\ufffd.jpg does not exist" in err
 
 
+def test_paths_that_come_through_a_pipe_of_windows(
+    capsys: Capture, album: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There names are Unicode, and what most programs write is the code page."""
+
+    def decode(path: str | bytes) -> str:
+        return path if isinstance(path, str) else path.decode("utf-8", "surrogatepass")
+
+    monkeypatch.setattr("os.fsdecode", decode)
+    monkeypatch.setattr("locale.getpreferredencoding", lambda do_setlocale=True: "cp1252")
+    listed = "<Iptc4xmpExt:PersonInImage><rdf:Bag><rdf:li>Cem</rdf:li></rdf:Bag>"
+    files = ("café.jpg", "naïve.jpg")
+    put(album.db, *(photo(file, 4) for file in files))
+    for file in files:
+        (album.root / file).touch()
+        sidecar = packet(f"{listed}</Iptc4xmpExt:PersonInImage>", IPTC)
+        (album.root / f"{file}.xmp").write_bytes(sidecar)
+    of_code_page, of_utf_8 = (str(album.root / file) for file in files)
+    pipe(monkeypatch, of_code_page.encode("cp1252") + b"\r\n" + of_utf_8.encode() + b"\r\n")
+    found = json.loads(run(capsys, album, "import", "-", "--json")[0])
+    assert (found["photos"], found["problems"]) == (2, [])
+    pipe(monkeypatch, b"C:/nowhere/\x81\xe9.jpg\r\n")
+    _, err = run(capsys, album, "import", "-", code=1)
+    assert "nowhere/\ufffdé.jpg does not exist" in err
+
+
 def test_numbers_that_an_export_gave_for_names_are_told(capsys: Capture, album: Library) -> None:
     for path in ("a.jpg", "2019/b.jpg", LONG, "d.jpg", "e.jpg"):
         (album.root / path).parent.mkdir(parents=True, exist_ok=True)
