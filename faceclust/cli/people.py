@@ -59,12 +59,14 @@ def people(
     if json:
         print_json([_record(summary) for summary in shown])
         return
+    collapsed = 0 if strangers else len(summaries) - len(shown)
     if shown:
         _table(shown)
-    else:
+    elif not collapsed:
         console.say(_nobody(hidden=hidden, strangers=strangers, faces=bool(counts["faces"])))
-    if collapsed := 0 if strangers else len(summaries) - len(shown):
-        console.say(f"and {counted(collapsed, 'stranger')} (see --strangers)")
+    if collapsed:
+        lead = "and" if shown else "Nobody but"
+        console.say(f"{lead} {counted(collapsed, 'stranger')} (see --strangers)")
     if waiting := counts["unclustered_faces"]:
         console.say(f"Faces not grouped yet: {waiting}; `faceclust scan` again to finish.")
 
@@ -76,7 +78,7 @@ def _nobody(*, hidden: bool, strangers: bool, faces: bool) -> str:
     if strangers:
         return "Nobody is a stranger."
     if faces:
-        return "Nobody to list."
+        return "Everybody is hidden or ignored (see --hidden)."
     return "No faces yet; faceclust scan FOLDER finds those in your photos."
 
 

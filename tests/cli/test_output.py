@@ -95,11 +95,14 @@ def test_people(capsys: Capture, album: Library) -> None:
 
 def test_why_there_is_nobody_to_list(capsys: Capture, album: Library, tmp_path: Path) -> None:
     assert run(capsys, album, "people", "--hidden") == ("", "Nobody is hidden or ignored.\n")
+    for person in "12":
+        run(capsys, album, "hide", person)
+    said = run(capsys, album, "people")
+    assert said == ("", "Nobody but 1 stranger (see --strangers)\n")
     name(album, "3", "Eve")
     assert run(capsys, album, "people", "--strangers") == ("", "Nobody is a stranger.\n")
-    for person in "123":
-        run(capsys, album, "hide", person)
-    assert run(capsys, album, "people") == ("", "Nobody to list.\n")
+    run(capsys, album, "hide", "3")
+    assert run(capsys, album, "people") == ("", "Everybody is hidden or ignored (see --hidden).\n")
     shown, err = run(capsys, album, "people", "--hidden")
     assert (len(lines(shown)), err) == (4, "")
     with library(tmp_path / "other", photo("a.jpg"), db=tmp_path / "other.db") as empty:
