@@ -15,7 +15,8 @@ from faceclust.graph.refine import SHORTEST, refined
 from faceclust.graph.threads import threads
 from faceclust.records import FloatArray, Graph, IntArray, Neighbours
 
-EXACT_BELOW = 100_000
+# Where a search by codes becomes the faster one on two cores (`tests.benchmarks.recall`).
+EXACT_BELOW = 50_000
 # Faces at once in the exhaustive search, and in the one by codes: of more that come together, more
 # look at each list while a processor's cache holds it (0.8 of the time of 512, at a million faces).
 BLOCK, BY_CODES = 4096, 2048
