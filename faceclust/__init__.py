@@ -4,7 +4,7 @@ import os
 
 __all__ = ["__version__"]
 
-__version__ = "0.4.0"
+__version__ = "0.4.0.dev0"
 
 # Nothing leaves the machine. These libraries report on their use unless told not to before they
 # are imported; onnxruntime with an id of the machine that it keeps in the user's folder. And the
